@@ -1,0 +1,98 @@
+// swift-tools-version: 6.1
+// SPDX-License-Identifier: GPL-3.0-or-later
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A library target of ours: `uses` is its row of the layer table in docs/ARCHITECTURE.md.
+func layer(_ name: String, uses: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: uses, swiftSettings: swiftSettings)
+}
+
+/// Tests of one target; `Support` (clock, virtual network, key scripts) is always at hand.
+func tests(_ name: String, uses: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: uses + ["Support"], swiftSettings: swiftSettings)
+}
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "parley",
+    products: [
+        .executable(name: "parley", targets: ["parley"]),
+        .executable(name: "parley-index", targets: ["parley-index"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        // MARK: C: what Swift's own modules do not show
+        .systemLibrary(name: "CNcurses", providers: [.apt(["libncurses-dev"])]),
+        .target(name: "CPosix"),
+
+        // MARK: Values
+        layer("Model"),
+        layer("SafeText", uses: ["CPosix"]),
+
+        // MARK: Bytes and keys
+        layer("Wire", uses: ["Model"]),
+        layer("Identity", uses: ["Model", crypto]),
+
+        // MARK: Engines: pure machines
+        layer("PeerEngine", uses: ["Model", "Wire", "Identity"]),
+        layer("IndexEngine", uses: ["Model", "Wire", "Identity", crypto]),
+
+        // MARK: Threads and sockets
+        layer("Reactor", uses: ["CPosix"]),
+        layer("Network", uses: ["Model", "Wire", "Reactor", "CPosix"]),
+        layer("IndexServer", uses: ["Model", "Wire", "SafeText", "IndexEngine", "Reactor", "Network"]),
+
+        // MARK: Screens
+        layer("TerminalKit", uses: ["SafeText"]),
+        layer("CursesScreen", uses: ["CNcurses", "CPosix", "Reactor", "TerminalKit", "SafeText"]),
+        layer("ChatScreen", uses: ["Model", "SafeText", "TerminalKit"]),
+        layer("DashboardScreen", uses: ["Model", "SafeText", "TerminalKit", "IndexEngine"]),
+
+        // MARK: Programs
+        .executableTarget(
+            name: "parley",
+            dependencies: [
+                "Model", "SafeText", "Wire", "Identity", "PeerEngine", "Reactor", "Network", "TerminalKit", "CursesScreen",
+                "ChatScreen", argumentParser,
+            ],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "parley-index",
+            dependencies: [
+                "Model", "SafeText", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network", "TerminalKit",
+                "CursesScreen", "DashboardScreen", argumentParser,
+            ],
+            swiftSettings: swiftSettings),
+
+        // MARK: Tests
+        .systemLibrary(name: "CVTerm", path: "Tests/CVTerm", providers: [.apt(["libvterm-dev"])]),
+        .target(
+            name: "Support", dependencies: ["Model", "TerminalKit", "CVTerm"], path: "Tests/Support",
+            swiftSettings: swiftSettings),
+        tests("ModelTests", uses: ["Model"]),
+        tests("SafeTextTests", uses: ["SafeText"]),
+        tests("WireTests", uses: ["Model", "Wire"]),
+        tests("IdentityTests", uses: ["Model", "Identity"]),
+        tests("PeerEngineTests", uses: ["Model", "Wire", "Identity", "PeerEngine", "IndexEngine"]),
+        tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),
+        tests("NetworkTests", uses: ["Model", "Reactor", "Network"]),
+        tests("IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),
+        tests("TerminalKitTests", uses: ["SafeText", "TerminalKit"]),
+        tests("CursesScreenTests", uses: ["SafeText", "TerminalKit", "CursesScreen", "Reactor"]),
+        tests("ChatScreenTests", uses: ["Model", "SafeText", "TerminalKit", "ChatScreen"]),
+        tests("DashboardScreenTests", uses: ["Model", "SafeText", "TerminalKit", "IndexEngine", "DashboardScreen"]),
+        tests("EndToEndTests", uses: ["Model", "Wire", "Identity"]),
+    ]
+)

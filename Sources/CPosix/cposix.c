@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#define _GNU_SOURCE
+#include "cposix.h"
+#include <langinfo.h>
+#include <locale.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <wchar.h>
+
+int cp_wcwidth(uint32_t scalar) { return wcwidth((wchar_t)scalar); }
+
+int cp_set_utf8_locale(void) {
+    setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0) return 1;
+    return setlocale(LC_CTYPE, "C.UTF-8") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+int cp_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }

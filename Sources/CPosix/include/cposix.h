@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What Swift's Glibc module does not show: it is built without _GNU_SOURCE and leaves variadics and macros out.
+// No policy lives here.
+#ifndef CPOSIX_H
+#define CPOSIX_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+/// Columns of a code point in the current LC_CTYPE locale: 0, 1 or 2; -1 when it has none (wcwidth(3)).
+int cp_wcwidth(uint32_t scalar);
+/// Makes LC_CTYPE a UTF-8 locale, the user's if it is one, else C.UTF-8. Returns 1 when that succeeded. Call once, early.
+int cp_set_utf8_locale(void);
+
+/// eventfd(2), non-blocking, close-on-exec; -1 with errno.
+int cp_eventfd(void);
+
+#endif

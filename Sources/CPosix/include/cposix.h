@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include <stddef.h>
+#include <poll.h>
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -17,5 +18,11 @@ int cp_set_utf8_locale(void);
 
 /// eventfd(2), non-blocking, close-on-exec; -1 with errno.
 int cp_eventfd(void);
+
+/// ppoll(2) without a signal mask: nanosecond timeout, negative for none.
+int cp_poll(struct pollfd *_Nonnull descriptors, size_t count, int64_t timeout_ns);
+
+/// Names the calling thread for debuggers and top(1); cut to 15 bytes.
+void cp_name_thread(const char *_Nonnull name);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import CPosix
 import Glibc
+import Queues
 import Synchronization
 
 /// A thread that sleeps in poll(2) and is the serial executor of an actor.

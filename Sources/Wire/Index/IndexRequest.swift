@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Model
+
+/// What a peer asks of an index server: the seed's two requests, with our members added, and the keepalive.
+///
+/// Unknown members are ignored, so the seed's programs and later versions of ours can talk with any server.
+public enum IndexRequest: Equatable, Sendable {
+    /// `{"req_type":"registration","addr":…}`; ours adds `uuid`, `record`, `cookie`, `nonce`.
+    case registration(Registration)
+    /// `{"req_type":"query","queried_uuid":…}`; ours adds `nonce` and `pad`.
+    case query(Query)
+    /// `{"req_type":"keepalive","uuid":…,"token":…,"nonce":…}`: ours alone.
+    case keepalive(Keepalive)
+
+    /// "I am there."
+    public struct Registration: Equatable, Sendable {
+        /// Where the sender says that it listens. Not trusted.
+        public var address: Endpoint
+        /// Present when the sender brings its own identity. Not trusted until the record proves it.
+        public var signed: Signed?
+        /// Echoed, so that an answer can't be guessed from off the path.
+        public var nonce: String?
+
+        public init(address: Endpoint, signed: Signed? = nil, nonce: String? = nil) {
+            self.address = address
+            self.signed = signed
+            self.nonce = nonce
+        }
+    }
+
+    /// The members of a registration under one's own key.
+    public struct Signed: Equatable, Sendable {
+        public var peer: PeerID
+        /// A signed record, unchecked: at most `WireLimits.record` bytes.
+        public var record: [UInt8]
+        /// The server's proof of the source address, from its last answer.
+        public var cookie: [UInt8]?
+
+        public init(peer: PeerID, record: [UInt8], cookie: [UInt8]? = nil) {
+            self.peer = peer
+            self.record = record
+            self.cookie = cookie
+        }
+    }
+
+    /// "Where is …?"
+    public struct Query: Equatable, Sendable {
+        /// As sent, to be echoed; any text.
+        public var text: String
+        public var nonce: String?
+
+        public init(text: String, nonce: String? = nil) {
+            self.text = text
+            self.nonce = nonce
+        }
+
+        /// The ID asked for; `nil` when the text is none.
+        public var peer: PeerID? { PeerID(text) }
+    }
+
+    /// "I am still there."
+    public struct Keepalive: Equatable, Sendable {
+        public var peer: PeerID
+        /// From the answer to the registration.
+        public var token: [UInt8]
+        public var nonce: String?
+
+        public init(peer: PeerID, token: [UInt8], nonce: String? = nil) {
+            self.peer = peer
+            self.token = token
+            self.nonce = nonce
+        }
+    }
+}
+
+extension IndexRequest {
+    /// Why a datagram is no usable request.
+    public enum Refusal: Error, Equatable, Sendable {
+        /// Nothing that an index server answers.
+        case silent(WireError)
+        /// A query without a textual `queried_uuid`: the seed has an answer of its own for it.
+        case queryWithoutID
+        /// A known request with an unusable member: answered with a small error.
+        case malformed(member: String, nonce: String?)
+    }
+
+    /// Reads a request.
+    public init(parsing bytes: [UInt8]) throws(Refusal) {
+        let object: JSONObject
+        do throws(WireError) { object = try JSONObject(parsing: bytes) } catch { throw .silent(error) }
+        let nonce = Self.nonce(object)
+        switch object.string("req_type") {
+        case "registration": self = .registration(try Self.registration(object, nonce))
+        case "query":
+            guard let text = object.string("queried_uuid") else { throw .queryWithoutID }
+            self = .query(Query(text: text, nonce: nonce))
+        case "keepalive": self = .keepalive(try Self.keepalive(object, nonce))
+        default: throw .silent(.notARequest)
+        }
+    }
+
+    /// A nonce is ours and short; a longer one is not echoed.
+    private static func nonce(_ object: JSONObject) -> String? {
+        guard let nonce = object.string("nonce"), nonce.utf8.count <= 16 else { return nil }
+        return nonce
+    }
+
+    private static func registration(_ object: JSONObject, _ nonce: String?) throws(Refusal) -> Registration {
+        guard let address = object.string("addr").flatMap({ Endpoint($0) }), address.port != 0 else {
+            throw .malformed(member: "addr", nonce: nonce)
+        }
+        guard object["record"] != nil else { return Registration(address: address, nonce: nonce) }
+        guard let peer = object.string("uuid").flatMap({ PeerID($0) }) else {
+            throw .malformed(member: "uuid", nonce: nonce)
+        }
+        guard let record = object.string("record").flatMap({ Base64URL.decode($0) }), record.count <= WireLimits.record
+        else { throw .malformed(member: "record", nonce: nonce) }
+        let cookie = object.string("cookie").flatMap { Base64URL.decode($0) }
+        return Registration(
+            address: address, signed: Signed(peer: peer, record: record, cookie: cookie), nonce: nonce)
+    }
+
+    private static func keepalive(_ object: JSONObject, _ nonce: String?) throws(Refusal) -> Keepalive {
+        guard let peer = object.string("uuid").flatMap({ PeerID($0) }) else {
+            throw .malformed(member: "uuid", nonce: nonce)
+        }
+        guard let token = object.string("token").flatMap({ Base64URL.decode($0) }), token.count <= 32 else {
+            throw .malformed(member: "token", nonce: nonce)
+        }
+        return Keepalive(peer: peer, token: token, nonce: nonce)
+    }
+
+    /// The request as a datagram. A query with a nonce is padded to `WireLimits.paddedQuery` bytes, so that the answer
+    /// may carry a record without being larger than what was asked.
+    public func encoded() -> [UInt8] {
+        switch self {
+        case .registration(let registration):
+            var object: JSONObject = ["req_type": "registration", "addr": .string("\(registration.address)")]
+            if let signed = registration.signed {
+                object["uuid"] = .string("\(signed.peer)")
+                object["record"] = .string(Base64URL.encode(signed.record))
+                object["cookie"] = signed.cookie.map { .string(Base64URL.encode($0)) }
+            }
+            object["nonce"] = registration.nonce.map { .string($0) }
+            return object.encoded()
+        case .query(let query):
+            var object: JSONObject = ["req_type": "query", "queried_uuid": .string(query.text)]
+            guard let nonce = query.nonce else { return object.encoded() }
+            object["nonce"] = .string(nonce)
+            object["pad"] = ""
+            let missing = WireLimits.paddedQuery - object.encoded().count
+            object["pad"] = .string(String(repeating: "0", count: max(0, missing)))
+            return object.encoded()
+        case .keepalive(let keepalive):
+            var object: JSONObject = [
+                "req_type": "keepalive", "uuid": .string("\(keepalive.peer)"),
+                "token": .string(Base64URL.encode(keepalive.token)),
+            ]
+            object["nonce"] = keepalive.nonce.map { .string($0) }
+            return object.encoded()
+        }
+    }
+}

@@ -11,7 +11,10 @@ public struct IndexCounters: Equatable, Sendable {
     public var seedRegistrations: UInt64 = 0
     /// Signed registrations that were asked for a cookie first.
     public var challenges: UInt64 = 0
+    /// Keepalives that renewed a lease.
     public var keepalives: UInt64 = 0
+    /// Keepalives of a known lease from another address.
+    public var roams: UInt64 = 0
     /// Known requests that made no sense.
     public var malformed: UInt64 = 0
     /// Datagrams without a known request type.
@@ -52,6 +55,7 @@ public struct IndexCounters: Equatable, Sendable {
         case .challenged: challenges &+= 1
         case .denied(let denial): self[denial] &+= 1
         case .alive: keepalives &+= 1
+        case .roamed: roams &+= 1
         case .malformed: malformed &+= 1
         case .ignored: ignored &+= 1
         }
@@ -69,8 +73,9 @@ extension Denial {
         case .staleSequence: 4
         case .futureSequence: 5
         case .expiredRecord: 6
-        case .full: 7
-        case .unknownLease: 8
+        case .foreignAddress: 7
+        case .full: 8
+        case .unknownLease: 9
         }
     }
 }

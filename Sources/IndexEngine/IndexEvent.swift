@@ -32,6 +32,8 @@ public enum IndexResult: Hashable, Sendable {
     case denied(Denial)
     /// A keepalive of a known lease.
     case alive
+    /// A keepalive of a known lease from another address, which takes a new registration.
+    case roamed
     /// A known request that made no sense.
     case malformed
     /// No request at all; never answered.
@@ -54,6 +56,8 @@ public enum Denial: String, Sendable, CaseIterable {
     case futureSequence = "future_sequence"
     /// The record's validity is over.
     case expiredRecord = "expired_record"
+    /// The record lists addresses, but not the one that it came from.
+    case foreignAddress = "foreign_address"
     /// The table of keyed peers is full.
     case full
     /// No lease has this token.
@@ -74,6 +78,7 @@ extension IndexResult {
         case .challenged: "proof"
         case .denied(let denial): denial.rawValue
         case .alive: "alive"
+        case .roamed: "roamed"
         case .malformed: "malformed"
         case .ignored: "ignored"
         }
@@ -92,7 +97,8 @@ extension IndexResult {
     }
 
     private static let plain: [IndexResult] = [
-        .hit, .miss, .invalid, .new, .renewed, .moved, .seed, .challenged, .alive, .malformed, .ignored,
+        .hit, .miss, .invalid, .new, .renewed, .moved, .seed, .challenged, .alive, .roamed, .malformed,
+        .ignored,
     ]
 
     /// Whether an operator should look: somebody erred, or tried something.

@@ -9,9 +9,9 @@ public struct ServerInfo: Equatable, Sendable {
     /// The path of its control socket; `nil` without one.
     public var control: String?
     /// Made up at each start: peers notice a restart by it.
-    public var boot: UInt32
+    public var boot: String
 
-    public init(version: String, listen: String, control: String? = nil, boot: UInt32) {
+    public init(version: String, listen: String, control: String? = nil, boot: String) {
         self.version = version
         self.listen = listen
         self.control = control

@@ -9,7 +9,7 @@ public enum RateKind: Int, Sendable, CaseIterable {
         switch result {
         case .hit, .miss, .invalid: self = .queries
         case .new, .renewed, .moved, .seed: self = .registrations
-        case .alive: self = .keepalives
+        case .alive, .roamed: self = .keepalives
         case .denied, .malformed, .ignored: self = .errors
         case .challenged: return nil
         }

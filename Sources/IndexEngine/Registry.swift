@@ -23,8 +23,6 @@ public struct Registry: Sendable {
         var sequence: UInt64
         /// The source that proved itself.
         var address: Endpoint
-        /// Renews the lease without a signature.
-        var token: LeaseToken
     }
 
     private var keyed: LeaseTable<Keyed>
@@ -81,8 +79,10 @@ public struct Registry: Sendable {
         removeExpired(now: now, limit: 2)
         let old = keyed.live(peer, now: now)?.row
         if let old {
-            guard row.sequence > old.sequence || row.record == old.record else { return .denied(.staleSequence) }
-        } else if keyed.isFull {
+            // Records are public: who repeats one from elsewhere may have read it in an answer.
+            let repeats = row.record == old.record && row.address == old.address
+            guard row.sequence > old.sequence || repeats else { return .denied(.staleSequence) }
+        } else if keyed.isFull, keyed.peek(peer) == nil {
             return .denied(.full)
         }
         recordBytes += row.record.count - (keyed.peek(peer)?.record.count ?? 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import Model
+public import Model
 public import Wire
 
 /// The snapshot as JSON: what the control socket carries and `top --once --json` prints.
@@ -102,23 +102,27 @@ extension IndexEvent {
 // MARK: Counters
 
 extension IndexCounters {
-    fileprivate static let queryResults: [(String, WritableKeyPath<IndexCounters, UInt64> & Sendable)] = [
-        ("hit", \.hits), ("miss", \.misses), ("invalid", \.invalidQueries),
-    ]
-    fileprivate static let registrationResults: [(String, WritableKeyPath<IndexCounters, UInt64> & Sendable)] = [
-        ("new", \.newRegistrations), ("renew", \.renewals), ("moved", \.moves), ("seed", \.seedRegistrations),
-    ]
-    fileprivate static let plain: [(String, WritableKeyPath<IndexCounters, UInt64> & Sendable)] = [
-        ("challenges_total", \.challenges), ("keepalives_total", \.keepalives), ("roams_total", \.roams),
-        ("malformed_total", \.malformed), ("ignored_total", \.ignored), ("receive_drops_total", \.receiveDrops),
-        ("send_errors_total", \.sendErrors),
-    ]
+    fileprivate typealias Field = (name: String, path: WritableKeyPath<IndexCounters, UInt64>)
+
+    fileprivate static var queryResults: [Field] {
+        [("hit", \.hits), ("miss", \.misses), ("invalid", \.invalidQueries)]
+    }
+    fileprivate static var registrationResults: [Field] {
+        [("new", \.newRegistrations), ("renew", \.renewals), ("moved", \.moves), ("seed", \.seedRegistrations)]
+    }
+    fileprivate static var plain: [Field] {
+        [
+            ("challenges_total", \.challenges), ("keepalives_total", \.keepalives), ("roams_total", \.roams),
+            ("malformed_total", \.malformed), ("ignored_total", \.ignored), ("receive_drops_total", \.receiveDrops),
+            ("send_errors_total", \.sendErrors),
+        ]
+    }
 }
 
 extension JSONObject {
     fileprivate mutating func add(_ counters: IndexCounters) {
-        func split(_ fields: [(String, WritableKeyPath<IndexCounters, UInt64> & Sendable)]) -> JSONValue {
-            .object(JSONObject(fields.map { ($0.0, .count(counters[keyPath: $0.1])) }))
+        func split(_ fields: [IndexCounters.Field]) -> JSONValue {
+            .object(JSONObject(fields.map { ($0.name, .count(counters[keyPath: $0.path])) }))
         }
         self["queries_total"] = .count(counters.queries)
         self["queries_by_result"] = split(IndexCounters.queryResults)

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Model
+
+/// What does not change while a server runs.
+public struct ServerInfo: Equatable, Sendable {
+    public var version: String
+    /// Where it listens, as told to its users: `[::]:50000`.
+    public var listen: String
+    /// The path of its control socket; `nil` without one.
+    public var control: String?
+    /// Made up at each start: peers notice a restart by it.
+    public var boot: String
+
+    public init(version: String, listen: String, control: String? = nil, boot: String) {
+        self.version = version
+        self.listen = listen
+        self.control = control
+        self.boot = boot
+    }
+}
+
+/// What the registry holds.
+public struct RegistryUse: Equatable, Sendable {
+    /// Registrations held by a key.
+    public var keyed: Int
+    /// Registrations of seed peers.
+    public var seeds: Int
+    /// Bytes of all signed records.
+    public var recordBytes: Int
+
+    public init(keyed: Int = 0, seeds: Int = 0, recordBytes: Int = 0) {
+        self.keyed = keyed
+        self.seeds = seeds
+        self.recordBytes = recordBytes
+    }
+
+    /// All registrations.
+    public var total: Int { keyed + seeds }
+}
+
+/// What a display asks of a server.
+public struct SnapshotRequest: Equatable, Sendable {
+    public var rows: RowRequest
+    /// The newest feed entry that the display already has.
+    public var feedAfter: UInt64
+
+    public init(rows: RowRequest = RowRequest(), feedAfter: UInt64 = 0) {
+        self.rows = rows
+        self.feedAfter = feedAfter
+    }
+}
+
+/// The server at one moment. Every display sees this value and nothing else.
+public struct IndexSnapshot: Equatable, Sendable {
+    public var time: WallTime
+    public var uptime: Span
+    public var server: ServerInfo
+    public var counters: IndexCounters
+    public var queries: RateSeries
+    public var registrations: RateSeries
+    public var keepalives: RateSeries
+    public var errors: RateSeries
+    public var latency: LatencySummary
+    public var use: RegistryUse
+    /// Resident memory in bytes; `nil` when the system doesn't tell.
+    public var residentBytes: UInt64?
+    public var page: RowPage
+    /// Feed entries newer than the display's, oldest first.
+    public var feed: [FeedEntry]
+    /// The sequence of the newest entry of all.
+    public var feedLast: UInt64
+
+    public init(
+        time: WallTime, uptime: Span, server: ServerInfo, counters: IndexCounters = IndexCounters(),
+        queries: RateSeries = RateSeries(), registrations: RateSeries = RateSeries(),
+        keepalives: RateSeries = RateSeries(), errors: RateSeries = RateSeries(),
+        latency: LatencySummary = LatencySummary(), use: RegistryUse = RegistryUse(), residentBytes: UInt64? = nil,
+        page: RowPage = RowPage(), feed: [FeedEntry] = [], feedLast: UInt64 = 0
+    ) {
+        self.time = time
+        self.uptime = uptime
+        self.server = server
+        self.counters = counters
+        self.queries = queries
+        self.registrations = registrations
+        self.keepalives = keepalives
+        self.errors = errors
+        self.latency = latency
+        self.use = use
+        self.residentBytes = residentBytes
+        self.page = page
+        self.feed = feed
+        self.feedLast = feedLast
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Identity
+import IndexEngine
+import Model
+import Wire
+
+/// A machine, a clock and a source of chance under the test's control.
+struct IndexHarness {
+    var machine: IndexMachine
+    var now = Instant(nanoseconds: 1_000_000_000_000)
+    var wall = WallTime(milliseconds: 1_795_000_000_000)
+    var generator = Dice(state: 7)
+
+    static let info = ServerInfo(version: "1.0", listen: "[::]:50000", control: nil, boot: "1a2b3c4d")
+    static let secret = [UInt8](repeating: 9, count: 32)
+
+    init(limits: Registry.Limits = Registry.Limits()) {
+        machine = IndexMachine(info: Self.info, secret: Self.secret, limits: limits, now: now)
+    }
+
+    /// Hands in a datagram, counts it, and returns what came of it.
+    mutating func send(_ bytes: [UInt8], from source: Endpoint) -> IndexMachine.Outcome {
+        let outcome = machine.handle(bytes, from: source, now: now, wall: wall, using: &generator)
+        machine.record(outcome.event, took: .microseconds(100), now: now)
+        return outcome
+    }
+
+    mutating func send(_ text: String, from source: Endpoint = .loopback(40_000)) -> IndexMachine.Outcome {
+        send(Array(text.utf8), from: source)
+    }
+
+    /// Sends a request; the reply, read back.
+    mutating func ask(_ request: IndexRequest, from source: Endpoint) throws -> IndexReply? {
+        try send(request.encoded(), from: source).reply.map { try IndexReply.parse($0).reply }
+    }
+
+    mutating func advance(_ span: Span) {
+        now = now + span
+        wall = WallTime(milliseconds: wall.milliseconds + Int64(span.nanoseconds / 1_000_000))
+    }
+
+    /// A record as `identity` would sign it now.
+    func record(
+        _ identity: Identity, at endpoint: Endpoint? = nil, sequence: UInt64? = nil, validity: UInt32 = PeerRecord.day
+    ) throws -> [UInt8] {
+        try PeerRecord(
+            key: identity.key, sequence: sequence ?? UInt64(wall.milliseconds), validity: validity,
+            candidates: endpoint.map { [Candidate(.reflexive, $0)] } ?? []
+        ).signed(by: identity)
+    }
+
+    /// The registration of a record, cookie asked for and brought back.
+    mutating func register(_ peer: PeerID, record: [UInt8], from source: Endpoint) throws -> IndexReply? {
+        var signed = IndexRequest.Signed(peer: peer, record: record)
+        let first = try ask(.registration(.init(address: source, signed: signed)), from: source)
+        guard case .cookie(let cookie, _)? = first else { return first }
+        signed.cookie = cookie
+        return try ask(.registration(.init(address: source, signed: signed)), from: source)
+    }
+
+    mutating func register(_ identity: Identity, from source: Endpoint) throws -> IndexReply? {
+        try register(identity.peer, record: record(identity, at: source), from: source)
+    }
+
+    mutating func snapshot(_ request: SnapshotRequest = SnapshotRequest()) -> IndexSnapshot {
+        machine.snapshot(for: request, now: now, wall: wall)
+    }
+}
+
+/// Chance that repeats itself (splitmix64).
+struct Dice: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+func text(_ bytes: [UInt8]?) -> String? { bytes.map { String(decoding: $0, as: UTF8.self) } }

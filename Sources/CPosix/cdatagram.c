@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,13 @@ int cp_udp_local(int descriptor, cp_endpoint *where) {
     if (getsockname(descriptor, &local.any, &length) != 0) return -1;
     from_address(&local, where);
     return 0;
+}
+
+uint32_t cp_udp_drops(int descriptor) {
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof info;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, info, &length) != 0) return 0;
+    return info[SK_MEMINFO_DROPS];
 }
 
 cp_batch *cp_batch_new(int count, size_t size) {

@@ -6,7 +6,9 @@ public import Reactor
 /// The local door of a running program: a Unix socket that only its own user, or root, may use.
 ///
 /// All of it lives on one loop's thread.
-public final class ControlListener {
+public final class ControlListener: @unchecked Sendable {
+    // Sendable: all of it lives on the loop's thread, which `PollExecutor` checks whenever a watch changes.
+
     /// Connections at most; a further one is closed at once.
     public static let connectionLimit = 32
 

@@ -78,6 +78,9 @@ public final class DatagramPort: DatagramTransport, Sendable {
     /// Stops calling handlers. On the loop's thread.
     public func stop(on loop: PollExecutor) { loop.unwatch(descriptor) }
 
+    /// How many datagrams the kernel dropped because the receive buffer was full.
+    public var receiveDrops: UInt64 { UInt64(cp_udp_drops(descriptor)) }
+
     public func send(_ datagrams: [Datagram]) -> SendResult {
         outgoing.withLock { batch in
             var taken = 0

@@ -5,7 +5,9 @@ internal import Reactor
 /// Lines in both directions over a connected socket, on a loop's thread.
 ///
 /// Bounded: a line longer than `lineLimit` or an unread backlog beyond `backlogLimit` closes the connection.
-public final class LineConnection {
+public final class LineConnection: @unchecked Sendable {
+    // Sendable: all of it lives on the loop's thread; `send`, `finish` and `close` check that they are called there.
+
     /// Bytes of one line.
     public static let lineLimit = 256 * 1024
     /// Bytes that may wait for a reader that is slow.
@@ -32,6 +34,7 @@ public final class LineConnection {
 
     /// Sends a line; the newline is added.
     public func send(_ line: [UInt8]) {
+        loop.checkIsolated()
         guard descriptor >= 0 else { return }
         guard outgoing.count + line.count < LineConnection.backlogLimit else { return closed() }
         outgoing += line
@@ -41,12 +44,14 @@ public final class LineConnection {
 
     /// Closes once everything is sent.
     public func finish() {
+        loop.checkIsolated()
         closesWhenSent = true
         flush()
     }
 
     /// Closes at once, without `onClose`.
     public func close() {
+        loop.checkIsolated()
         guard descriptor >= 0 else { return }
         loop.unwatch(descriptor)
         Glibc.close(descriptor)

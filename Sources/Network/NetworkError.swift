@@ -7,7 +7,8 @@ public struct NetworkError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The system's error number, 0 when there is none.
     public let code: Int32
 
-    init(_ description: String, code: Int32 = 0) {
+    /// A sentence, and the error number behind it.
+    public init(_ description: String, code: Int32 = 0) {
         self.description = description
         self.code = code
     }

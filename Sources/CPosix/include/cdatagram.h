@@ -19,6 +19,8 @@ typedef struct {
 int cp_udp_open(const cp_endpoint *where, int buffer, int errors);
 /// Where a socket is bound. 0, or -1 with errno.
 int cp_udp_local(int descriptor, cp_endpoint *where);
+/// How many datagrams the socket dropped for want of buffer (SO_MEMINFO).
+uint32_t cp_udp_drops(int descriptor);
 
 /// So many datagrams, read or to be written in one call.
 typedef struct cp_batch cp_batch;

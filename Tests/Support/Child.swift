@@ -5,7 +5,7 @@ import Glibc
 public import Model
 
 /// How a program ended.
-public enum ExitStatus: Equatable, Sendable {
+public enum Termination: Equatable, Sendable {
     case exited(Int32)
     case signalled(Int32)
 }
@@ -14,7 +14,7 @@ public enum ExitStatus: Equatable, Sendable {
 public final class Child: Sendable {
     public let pid: Int32
     private let handle: Descriptor
-    private let status = Monitor<ExitStatus?>(nil)
+    private let status = Monitor<Termination?>(nil)
 
     /// The environment of every program under test: nothing of the developer's own leaks in.
     public static let environment = [
@@ -77,7 +77,7 @@ public final class Child: Sendable {
     }
 
     /// Waits for the end; `nil` when it doesn't come in time.
-    public func wait(_ limit: Span = .seconds(10)) -> ExitStatus? {
+    public func wait(_ limit: Span = .seconds(10)) -> Termination? {
         if let known = status.withLock({ $0 }) { return known }
         guard (try? handle.isReady(POLLIN, deadline: .now + limit)) == true else { return nil }
         return status.withLock { status in

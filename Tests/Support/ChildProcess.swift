@@ -14,6 +14,8 @@ public final class ChildProcess: Sendable {
     /// What happened instead of what a test waited for.
     public struct Missing: Error, CustomStringConvertible {
         public let description: String
+
+        public init(description: String) { self.description = description }
     }
 
     private struct Output {
@@ -118,7 +120,7 @@ public final class ChildProcess: Sendable {
     }
 
     /// Waits for the end of the program and of both its streams.
-    public func wait(_ limit: Span = .seconds(10)) -> ExitStatus? {
+    public func wait(_ limit: Span = .seconds(10)) -> Termination? {
         let deadline = Instant.now + limit
         guard let status = child.wait(limit) else { return nil }
         for stream in [output, errors] { _ = stream.wait(until: deadline) { $0.ended ? true : nil } }
@@ -134,7 +136,7 @@ public final class ChildProcess: Sendable {
 
     /// What a program that ran to its end left behind.
     public struct Result: Sendable {
-        public let status: ExitStatus?
+        public let status: Termination?
         public let out: String
         public let err: String
     }

@@ -154,7 +154,7 @@ public final class Terminal: Sendable {
     // MARK: Afterwards
 
     /// Waits for the program's end, and for everything it printed.
-    public func waitForExit(_ limit: Span = .seconds(10)) -> ExitStatus? {
+    public func waitForExit(_ limit: Span = .seconds(10)) -> Termination? {
         guard let status = child.wait(limit) else { return nil }
         _ = state.wait(until: .now + .seconds(2)) { $0.ended ? true : nil }
         return status

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
 import Model
 import Support
 import TerminalKit
+
+/// How many times longer than usual the tests run that grow with time: `PARLEY_SOAK`, else 1.
+let soak = max(1, ProcessInfo.processInfo.environment["PARLEY_SOAK"].flatMap { Int($0) } ?? 1)
 
 /// An index server on loopback: where it is, and how to start and ask it.
 struct IndexSite: Sendable {

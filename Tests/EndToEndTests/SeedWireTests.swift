@@ -76,7 +76,7 @@ extension EndToEnd {
         func `a registration that can't be is refused in few bytes`(request: String) throws {
             let answer = try #require(try DatagramSocket().ask(request, at: site.port))
             #expect(try JSON(answer)["uuid"] == nil && JSON(answer)["status"]?.string != "OK")
-            #expect(answer.utf8.count <= request.utf8.count + 17)
+            #expect(answer.utf8.count <= request.utf8.count, "\(answer)")
         }
 
         @Test(arguments: [
@@ -104,17 +104,16 @@ extension EndToEnd {
             #expect(server.child.isRunning)
         }
 
-        @Test func `ten thousand pieces of junk stop nothing`() throws {
+        @Test func `pieces of junk by the ten thousand stop nothing`() throws {
             let socket = try DatagramSocket()
             var chance = SplitMix64(seed: 2026)
             let valid = Array(try fixture("registration_request.json").utf8)
-            for number in 0..<10_000 {
+            for number in 0..<10_000 * soak {
                 try socket.send(junk(&chance, valid), to: site.port)
                 // Whatever it answers is read, and now and then a question makes sure that it keeps up.
                 if number % 500 == 499 { try expectAnswer(socket, "junk \(number)") }
             }
             #expect(server.child.isRunning, "\(server.transcript)")
-            #expect(server.child.wait(.zero) == nil)
         }
 
         private func junk(_ chance: inout SplitMix64, _ valid: [UInt8]) -> [UInt8] {

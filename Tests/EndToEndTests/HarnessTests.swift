@@ -142,6 +142,15 @@ extension EndToEnd {
             #expect(text.hasSuffix("Diff:\n2 -b\n2 +c\n3 -(no line)\n3 +d"))
         }
 
+        @Test func `a masked screen keeps what a run can't change`() throws {
+            let terminal = try Terminal([
+                "printf", #"14:31:07.112  bob  0.4 ms  127.0.0.1:50001\nSun 22 Nov 2026 ──── 2 new\n"#,
+            ])
+            let screen = try terminal.wait(for: "2 new")
+            #expect(screen.masked(["bob": "<BOB>"]).prefix(2) == ["#time  <BOB>  # ms  127.0.0.1:#", "#date ── 2 new"])
+            #expect(screen.masked(numbers: true)[1] == "#date ── # new")
+        }
+
         @Test func `chance is the same for the same seed`() {
             var generator = SplitMix64(seed: 1_234_567)
             // The reference implementation's first outputs for this seed.

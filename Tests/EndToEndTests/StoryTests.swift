@@ -38,6 +38,11 @@ extension EndToEnd {
             #expect(try site.queries() == 2)
             try exchange(left, right, "talk", rounds: 10)
             #expect(try site.queries() == 2)
+            let ids = [String(aliceID.prefix(8)): "<ALICE>", String(bobID.prefix(8)): "<BOB>"]
+            for (who, terminal) in [("alice", left), ("bob", right)] {
+                let name = "story-\(who)-\(size.columns)x\(size.rows)"
+                #expect(try Golden.mismatch(terminal.screen.masked(ids), name) == nil)
+            }
 
             // Without an index server the chat goes on, and says what is the matter.
             dashboard.child.send(SIGKILL)

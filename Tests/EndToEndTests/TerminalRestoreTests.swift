@@ -49,8 +49,11 @@ extension EndToEnd {
             let chat = try start(.chat)
             try chat.type("some text<c-c>")
             try chat.wait(for: "an empty line") { !$0.contains("some text") }
-            try chat.type("<esc>")
-            try chat.wait(.milliseconds(300), for: "no end") { _ in chat.child.isRunning }
+            try chat.type("<c-c><esc>")
+            try chat.type("still here")
+            try chat.wait(for: "still here")
+            try chat.type("<c-c>")
+            try chat.wait(for: "an empty line") { !$0.contains("still here") }
             try chat.type("<c-c><c-c>")
             expectRestored(chat, .exited(0), "Ctrl+C")
         }

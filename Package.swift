@@ -52,6 +52,8 @@ let package = Package(
         layer("PeerEngine", uses: ["Model", "Wire", "Identity", "Queues", deques]),
         layer("IndexEngine", uses: ["Model", "Wire", "Identity", crypto]),
 
+        layer("Scripting", uses: ["Model", "Wire", "PeerEngine"]),
+
         // MARK: Threads and sockets
         layer("Reactor", uses: ["Queues", "CPosix"]),
         layer("Network", uses: ["Model", "Wire", "Queues", "Reactor", "CPosix"]),
@@ -67,14 +69,14 @@ let package = Package(
         .executableTarget(
             name: "parley",
             dependencies: [
-                "Model", "SafeText", "Wire", "Identity", "PeerEngine", "Reactor", "Network", "TerminalKit", "CursesScreen",
-                "ChatScreen", argumentParser,
+                "Model", "SafeText", "Queues", "Wire", "Identity", "PeerEngine", "Scripting", "Reactor", "Network",
+                "TerminalKit", "CursesScreen", "ChatScreen", argumentParser,
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "parley-index",
             dependencies: [
-                "Model", "SafeText", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network", "TerminalKit",
+                "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network", "TerminalKit",
                 "CursesScreen", "DashboardScreen", argumentParser,
             ],
             swiftSettings: swiftSettings),
@@ -90,6 +92,7 @@ let package = Package(
         tests("IdentityTests", uses: ["Model", "Identity"]),
         tests("QueuesTests", uses: ["Queues"]),
         tests("PeerEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "IndexEngine"]),
+        tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),
         tests("NetworkTests", uses: ["Model", "Reactor", "Network"]),
         tests("IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),

@@ -78,8 +78,6 @@ public final class Client: Sendable {
     public func log(with peer: PeerID? = nil) async -> [Message] { await core.log(with: peer) }
     /// What a user means by a UUID or a name.
     public func resolve(_ text: String) async -> PeerID? { await core.resolve(text) }
-    /// Whether the last lookup of a peer ended with a server that does not know it.
-    public func isUnknown(_ peer: PeerID) async -> Bool { await core.isUnknown(peer) }
 }
 
 /// The client's state, and the hands that do what its machine decides.
@@ -103,7 +101,6 @@ private actor ClientCore {
     var peers: [PeerSummary] { machine.peers }
     func log(with peer: PeerID?) -> [Message] { machine.log.messages(with: peer) }
     func resolve(_ text: String) -> PeerID? { machine.contacts.resolve(text) }
-    func isUnknown(_ peer: PeerID) -> Bool { machine.unknownPeers.contains(peer) }
     func addIndex(_ name: String, at server: Endpoint) { machine.addIndex(name, at: server, now: now) }
 
     func receive(_ batch: [DatagramEvent]) -> [ClientEvent] {

@@ -25,15 +25,39 @@ public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible 
     public init(_ description: String) { self.description = description }
 }
 
+/// Why something failed or waits.
+public struct Reason: Equatable, Sendable {
+    /// For programs: what kind of failure it is.
+    public enum Cause: String, Sendable {
+        /// An index server answered that it does not know the peer.
+        case unknownPeer = "unknown_peer"
+        /// No index server gave a usable answer.
+        case noAnswer = "no_answer"
+        /// This machine's network refused.
+        case network
+        /// The user's own doing.
+        case user
+    }
+
+    public var cause: Cause
+    /// For people: one clause.
+    public var text: String
+
+    public init(_ cause: Cause, _ text: String) {
+        self.cause = cause
+        self.text = text
+    }
+}
+
 /// What happened, for whoever displays it.
 public enum ClientEvent: Equatable, Sendable {
     /// An index server came or went.
     case index(server: String, IndexStatus)
     /// A message was received or, when outgoing, queued.
     case message(Message)
-    case state(MessageID, tag: String?, to: PeerID, DeliveryState, reason: String?)
+    case state(MessageID, tag: String?, to: PeerID, DeliveryState, reason: Reason?)
     /// How a peer is reached changed.
-    case path(PeerID, PathKind, reason: String?)
+    case path(PeerID, PathKind, reason: Reason?)
     case lookup(PeerID, LookupSource, found: Bool, took: Span)
     /// The first message of a stranger. It comes again as a message once the stranger is accepted.
     case request(Message)

@@ -62,9 +62,7 @@ public struct ClientMachine: Sendable {
     private var book = AddressBook()
     private var lookups: [PeerID: Lookup] = [:]
     private var lanes: [PeerID: Lane] = [:]
-    private var paths: [PeerID: PathKind] = [:]
-    /// Lookups that ended without an address, with whether a server said that it does not know the peer.
-    private(set) public var unknownPeers: Set<PeerID> = []
+    private var paths: [PeerID: (kind: PathKind, cause: Reason.Cause?)] = [:]
     /// Contacts and strangers.
     public private(set) var contacts: ContactBook
     /// The messages of this run.
@@ -112,7 +110,11 @@ public struct ClientMachine: Sendable {
         for peer in Array(lookups.keys) {
             guard let (send, outcome) = lookups[peer]?.advance(now: now) else { continue }
             actions += send.map { .send($0) }
-            if let outcome { actions += finishLookup(of: peer, outcome, now: now) }
+            if let outcome {
+                actions += finishLookup(of: peer, outcome, now: now)
+            } else if !send.isEmpty, let lookup = lookups[peer], lookup.isLate {
+                actions += setPath(peer, .none, reason: lookup.reason)
+            }
         }
         for peer in Array(lanes.keys) where lookups[peer] == nil { actions += drain(peer, now: now) }
         return actions
@@ -162,8 +164,8 @@ public struct ClientMachine: Sendable {
         }
         return book.doubt(endpoint).flatMap { peer in
             startLookup(peer, now: now)
-            let reason = "nobody reads at \(endpoint) any more, so the last message may be lost; looking it up again"
-            return setPath(peer, .none, reason: reason)
+            let text = "nobody reads at \(endpoint) any more, so the last message may be lost; looking it up again"
+            return setPath(peer, .none, reason: Reason(.network, text))
         }
     }
 
@@ -254,7 +256,7 @@ public struct ClientMachine: Sendable {
         case .remove(let peer):
             try require(peer)
             contacts.remove(peer)
-            return fail(peer, "the contact was removed") + contactsChanged()
+            return fail(peer, Reason(.user, "the contact was removed")) + contactsChanged()
         case .send(let peer, let text, let tag):
             try admit(peer)
             let accepted = contacts[peer]?.accepted == true ? [] : accept(peer, name: nil)
@@ -268,7 +270,7 @@ public struct ClientMachine: Sendable {
             guard let peer = log[id]?.peer, let item = lanes[peer]?.remove(id) else {
                 throw CommandError("No message \(id) waits to be sent.")
             }
-            return [settle(item, of: peer, .failed, reason: "cancelled")]
+            return [settle(item, of: peer, .failed, reason: Reason(.user, "cancelled"))]
         case .read(let peer, _):
             try require(peer)
             return []
@@ -350,8 +352,8 @@ public struct ClientMachine: Sendable {
         var actions = transmission.items[..<taken].map { settle($0, of: peer, .sent, reason: nil) }
         var rest = transmission.items[taken...]
         if let failure = result.failure, let item = rest.popFirst() {
-            let reason = "this machine could not send to \(transmission.endpoint): \(failure)"
-            actions.append(settle(item, of: peer, .failed, reason: reason))
+            let text = "this machine could not send to \(transmission.endpoint): \(failure)"
+            actions.append(settle(item, of: peer, .failed, reason: Reason(.network, text)))
         }
         lanes[peer]?.restore(rest)
         if taken > 0 { actions += setPath(peer, .plaintext, reason: nil) }
@@ -359,14 +361,14 @@ public struct ClientMachine: Sendable {
     }
 
     private mutating func settle(
-        _ item: Lane.Item, of peer: PeerID, _ state: DeliveryState, reason: String?
+        _ item: Lane.Item, of peer: PeerID, _ state: DeliveryState, reason: Reason?
     ) -> Action {
-        log.update(item.id, state, reason: reason)
+        log.update(item.id, state, reason: reason?.text)
         return .tell(.state(item.id, tag: item.tag, to: peer, state, reason: reason))
     }
 
     /// Gives up what waits for a peer.
-    private mutating func fail(_ peer: PeerID, _ reason: String) -> [Action] {
+    private mutating func fail(_ peer: PeerID, _ reason: Reason) -> [Action] {
         let items = lanes[peer]?.removeAll() ?? []
         lanes[peer] = nil
         return items.map { settle($0, of: peer, .failed, reason: reason) }
@@ -387,18 +389,18 @@ public struct ClientMachine: Sendable {
         switch outcome {
         case .found(let endpoint, let sequence, _):
             book.learn(peer, endpoint, sequence: sequence, now: now)
-            unknownPeers.remove(peer)
             return [.tell(.lookup(peer, .index, found: true, took: took))]
                 + setPath(peer, .plaintext, reason: nil) + drain(peer, now: now)
         case .failed(let reason):
-            if lookup.isUnknownPeer { unknownPeers.insert(peer) }
             return [.tell(.lookup(peer, .index, found: false, took: took))]
                 + setPath(peer, .none, reason: reason) + fail(peer, reason)
         }
     }
 
-    private mutating func setPath(_ peer: PeerID, _ path: PathKind, reason: String?) -> [Action] {
-        guard paths.updateValue(path, forKey: peer) != path else { return [] }
+    /// Tells a path when it is another one, or is missing for another kind of reason.
+    private mutating func setPath(_ peer: PeerID, _ path: PathKind, reason: Reason?) -> [Action] {
+        let known = paths.updateValue((path, reason?.cause), forKey: peer)
+        guard known?.kind != path || known?.cause != reason?.cause else { return [] }
         return [.tell(.path(peer, path, reason: reason))]
     }
 
@@ -408,7 +410,7 @@ public struct ClientMachine: Sendable {
     public var peers: [PeerSummary] {
         contacts.all.map { contact in
             PeerSummary(
-                contact: contact, path: paths[contact.peer] ?? .none, waiting: lanes[contact.peer]?.items.count ?? 0)
+                contact: contact, path: paths[contact.peer]?.kind ?? .none, waiting: lanes[contact.peer]?.items.count ?? 0)
         }
     }
 }

@@ -7,8 +7,8 @@ internal import Wire
 struct Lookup {
     enum Outcome: Equatable {
         case found(Endpoint, sequence: UInt64, by: Endpoint)
-        /// The sentence says who was asked and what came.
-        case failed(String)
+        /// The reason says who was asked and what came.
+        case failed(Reason)
     }
 
     let peer: PeerID
@@ -21,6 +21,7 @@ struct Lookup {
     private var attempts = 0
     private(set) var deadline: Instant
     private var answers: [Endpoint: String] = [:]
+    private var isUnknownPeer = false
 
     /// - Parameters:
     ///   - minimumSequence: records older than this are refused.
@@ -42,7 +43,7 @@ struct Lookup {
     /// Datagrams that are due, or the end.
     mutating func advance(now: Instant) -> (send: [Datagram], outcome: Outcome?) {
         guard now >= deadline else { return ([], nil) }
-        guard now.since(started) < Timing.lookup, !servers.isEmpty else { return ([], .failed(failure)) }
+        guard now.since(started) < Timing.lookup, !servers.isEmpty else { return ([], .failed(reason)) }
         let pause = attempts < Timing.retransmission.count ? Timing.retransmission[attempts] : Timing.lookup
         attempts += 1
         deadline = min(now + pause, started + Timing.lookup)
@@ -62,6 +63,7 @@ struct Lookup {
         }
         guard let address else {
             answers[server] = "does not know \(peer.shortDigits)"
+            isUnknownPeer = true
             return nil
         }
         guard acceptsPlainAddress else {
@@ -95,12 +97,16 @@ struct Lookup {
         return nil
     }
 
-    private var failure: String {
-        guard !servers.isEmpty else { return "there is no index server to ask; name one with --index" }
+    /// Who was asked, how often, and what came.
+    var reason: Reason {
+        guard !servers.isEmpty else {
+            return Reason(.noAnswer, "there is no index server to ask; name one with --index")
+        }
         let parts = servers.map { "\($0) \(answers[$0] ?? "gave no answer")" }
-        return "asked \(attempts) times in \(Timing.lookup.wholeSeconds) s: " + parts.joined(separator: ", ")
+        let asked = "asked \(attempts == 1 ? "once" : "\(attempts) times")"
+        return Reason(isUnknownPeer ? .unknownPeer : .noAnswer, "\(asked): " + parts.joined(separator: ", "))
     }
 
-    /// Whether some server answered that it does not know the peer.
-    var isUnknownPeer: Bool { answers.values.contains { $0.hasPrefix("does not know") } }
+    /// Whether it has been repeated, so that people should hear what it waits for.
+    var isLate: Bool { attempts > 1 }
 }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Model
+public import PeerEngine
+public import Wire
+
+/// The lines that `parley pipe`, `parley log` and the control socket write.
+public enum PipeEvent {
+    /// The first line, once the port is open. A wildcard address reads as the loopback, which is where a script is.
+    public static func ready(_ peer: PeerID, listen: Endpoint) -> JSONObject {
+        let reachable = listen.isUnspecified ? Endpoint.loopback(listen.port) : listen
+        return ["event": "ready", "uuid": .string("\(peer)"), "invite": .null, "listen": .string("\(reachable)")]
+    }
+
+    /// The line for an event; `nil` for one that scripts do not see.
+    /// - Parameter name: the contact's name, if the event has a peer that has one.
+    public static func line(for event: ClientEvent, name: (PeerID) -> String?) -> JSONObject? {
+        switch event {
+        case .index(let server, let status): index(server, status)
+        case .message(let message):
+            message.direction == .incoming ? line(for: message, name: name(message.peer)) : nil
+        case .state(let id, let tag, let peer, let state, let reason):
+            line(for: id, tag: tag, peer, state, reason)
+        case .path(let peer, let kind, let reason):
+            withReason(reason, ["event": "path", "peer": .string("\(peer)"), "path": .string(kind.rawValue)])
+        case .lookup(let peer, let source, let found, let took):
+            [
+                "event": "lookup", "peer": .string("\(peer)"), "source": .string(source.rawValue),
+                "found": .bool(found), "ms": .number(rounded(took)),
+            ]
+        case .request(let message):
+            [
+                "event": "request", "peer": .string("\(message.peer)"), "text": .string(message.text),
+                "invited": false,
+            ]
+        case .notice(let text, _): ["event": "notice", "message": .string(text)]
+        case .contacts: nil
+        }
+    }
+
+    /// The peer list.
+    public static func peers(_ peers: [PeerSummary]) -> JSONObject {
+        [
+            "event": "peers",
+            "peers": .array(
+                peers.map { summary in
+                    .object([
+                        "peer": .string("\(summary.contact.peer)"),
+                        "name": summary.contact.name.map { .string($0) } ?? .null,
+                        "accepted": .bool(summary.contact.accepted), "blocked": .bool(summary.contact.blocked),
+                        "verified": .bool(summary.contact.verified), "path": .string(summary.path.rawValue),
+                        "waiting": .integer(Int64(summary.waiting)),
+                    ])
+                }),
+        ]
+    }
+
+    /// One line of `parley log --json`.
+    public static func logLine(_ message: Message) -> JSONObject {
+        [
+            "id": .string("\(message.id)"), "peer": .string("\(message.peer)"),
+            "direction": .string(message.direction.rawValue), "text": .string(message.text),
+            "created": time(message.created), "received": time(message.received),
+            "state": .string(message.state.rawValue), "secure": .bool(message.secure),
+        ]
+    }
+
+    private static func index(_ server: String, _ status: IndexStatus) -> JSONObject? {
+        var object: JSONObject = ["event": "index", "server": .string(server)]
+        switch status {
+        case .connecting: return nil
+        case .ok(let roundTrip):
+            object["state"] = "ok"
+            object["rtt_ms"] = .number(rounded(roundTrip))
+        case .unreachable(let reason):
+            object["state"] = "unreachable"
+            object["reason"] = .string(reason)
+        case .noIdentities:
+            object["state"] = "ok"
+            object["reason"] = "it knows no identities"
+        }
+        return object
+    }
+
+    private static func line(for message: Message, name: String?) -> JSONObject {
+        var object: JSONObject = [
+            "event": "message", "from": .string("\(message.peer)"), "id": .string("\(message.id)"),
+            "text": .string(message.text), "created": time(message.created), "received": time(message.received),
+            "secure": .bool(message.secure),
+        ]
+        object["name"] = name.map { .string($0) }
+        return object
+    }
+
+    private static func line(
+        for id: MessageID, tag: String?, _ peer: PeerID, _ state: DeliveryState, _ reason: Reason?
+    ) -> JSONObject {
+        var object: JSONObject = ["event": "state", "id": .string("\(id)")]
+        object["tag"] = tag.map { .string($0) }
+        object["to"] = .string("\(peer)")
+        object["state"] = .string(state.rawValue)
+        return withReason(reason, object)
+    }
+
+    private static func withReason(_ reason: Reason?, _ object: JSONObject) -> JSONObject {
+        guard let reason else { return object }
+        var object = object
+        object["reason"] = .string(reason.text)
+        object["cause"] = .string(reason.cause.rawValue)
+        return object
+    }
+
+    private static func time(_ time: WallTime?) -> JSONValue { time.map { .string($0.rfc3339) } ?? .null }
+
+    /// Milliseconds with three decimals.
+    private static func rounded(_ span: Span) -> Double { (span.milliseconds * 1000).rounded() / 1000 }
+}

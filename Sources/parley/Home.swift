@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Glibc
+import Identity
+import Model
+
+/// One user's directory, held by one program at a time.
+final class Home: Sendable {
+    let path: String
+    let identity: Identity
+    /// Whether the identity was made just now.
+    let isNew: Bool
+    private let lock: Int32
+
+    /// Opens the home, makes the identity if there is none, and holds it until the end of the program.
+    /// - Parameter purpose: what the holder is, for the one who comes second.
+    init(_ path: String, purpose: String) throws(ProgramFailure) {
+        self.path = path
+        do throws(IdentityFileError) {
+            (identity, isNew) = try IdentityFile.loadOrCreate(home: path)
+        } catch {
+            throw ProgramFailure(.badIdentity, "\(error)")
+        }
+        lock = try takeLock(path, purpose)
+    }
+
+    deinit { close(lock) }
+
+    var controlPath: String { Home.controlPath(path) }
+    static func controlPath(_ home: String) -> String { home + "/control.sock" }
+    var statePath: String { path + "/state.json" }
+}
+
+/// A lock of the system on `<home>/lock`: it ends with its holder, however that ends.
+private func takeLock(_ home: String, _ purpose: String) throws(ProgramFailure) -> Int32 {
+    let descriptor = open(home + "/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else {
+        let reason = String(cString: strerror(errno))
+        throw ProgramFailure(.failure, "The lock in \(home) can't be opened: \(reason).")
+    }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = read(descriptor, &buffer, buffer.count)
+        close(descriptor)
+        let holder = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        throw ProgramFailure(
+            .failure, "\(holder.isEmpty ? "Another parley" : holder) uses \(home) already; stop it, or use another --home.")
+    }
+    let note = Array("parley \(purpose) (process \(getpid()))".utf8)
+    ftruncate(descriptor, 0)
+    pwrite(descriptor, note, note.count, 0)
+    return descriptor
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Glibc
+import Model
+import Network
+import PeerEngine
+import Queues
+import Reactor
+import Scripting
+import Wire
+
+/// `parley pipe`: the whole client without a screen, JSON lines in and out.
+struct PipeProgram: Sendable {
+    private let host: PeerHost
+    private let input: LineInput
+    /// Rung whenever messages got a new state.
+    private let progress = Alarm()
+
+    init(_ options: Options, loop: PollExecutor) throws(ProgramFailure) {
+        host = try PeerHost(options, purpose: "pipe", loop: loop)
+        input = LineInput(descriptor: STDIN_FILENO, loop: loop)
+    }
+
+    /// Runs until `quit` or the end of input, then lets what is queued leave for a moment.
+    func run() async -> Status {
+        put([PipeEvent.ready(host.client.me, listen: host.port.local)])
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await display() }
+            await host.run {
+                await obey()
+                await drain(for: .milliseconds(1500))
+            }
+            await group.waitForAll()
+        }
+        return .ok
+    }
+
+    /// The third loop: everything that happens, a line each.
+    private func display() async {
+        var names: [PeerID: String] = [:]
+        while let batch = await host.client.events.next() {
+            var lines: [JSONObject] = []
+            for event in batch {
+                if case .contacts(let contacts) = event {
+                    names = Dictionary(contacts.compactMap { contact in contact.name.map { (contact.peer, $0) } }) { $1 }
+                }
+                guard let line = PipeEvent.line(for: event, name: { names[$0] }) else { continue }
+                lines.append(line)
+                if case .state = event { await host.broadcast(line) }
+                if case .path = event { await host.broadcast(line) }
+            }
+            put(lines)
+            progress.ring()
+        }
+    }
+
+    private func obey() async {
+        let session = PipeSession(host.client)
+        while let lines = await input.next() {
+            for line in lines where !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) {
+                let outcome = await session.handle(line)
+                put(outcome.lines)
+                if outcome.quits { return }
+            }
+        }
+    }
+
+    /// Waits until no message is waiting for its turn on the wire, but not for long.
+    private func drain(for limit: Duration) async {
+        let end = ContinuousClock.now + limit
+        while ContinuousClock.now < end, await host.client.peers.contains(where: { $0.waiting > 0 && $0.path != .none }) {
+            await progress.sleep(for: end - .now)
+        }
+    }
+
+    /// Writes lines. A reader that is gone ends the program as a closed input does.
+    private func put(_ lines: [JSONObject]) {
+        guard !lines.isEmpty else { return }
+        var bytes: [UInt8] = []
+        for line in lines {
+            bytes += line.encoded(.invisible)
+            bytes.append(UInt8(ascii: "\n"))
+        }
+        if !writeAll(bytes, to: STDOUT_FILENO) { Glibc.exit(Status.failure.rawValue) }
+    }
+}

@@ -55,9 +55,12 @@ static void on_crash(int number, siginfo_t *info, void *context) {
     (void)context;
     cp_terminal_restore();
     sigaction(number, &previous[number], NULL);
-    // A faulting instruction runs again on return and meets the previous handler; anything else must be sent again. It
-    // waits until this handler returns, so the trace shows the culprit.
-    if (info->si_code <= 0 || number == SIGTRAP) raise(number);
+    // A faulting instruction runs again on return and meets the previous handler. Anything else must be sent again, and
+    // once more should that handler come back, as Swift's backtracer does from a signal that somebody sent.
+    if (info->si_code > 0 && number != SIGTRAP) return;
+    raise(number);
+    signal(number, SIG_DFL);
+    raise(number);
 }
 
 static void on_event(int number) {
@@ -86,7 +89,7 @@ int cp_signals_catch(void) {
         sigaction(events[i], NULL, &previous[events[i]]);
         if (previous[events[i]].sa_handler != SIG_IGN) sigaction(events[i], &action, NULL);
     }
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     action.sa_sigaction = on_crash;
     for (size_t i = 0; i < COUNT(crashes); i++) sigaction(crashes[i], &action, &previous[crashes[i]]);
     return descriptor;

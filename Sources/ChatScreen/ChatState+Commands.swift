@@ -137,8 +137,8 @@ extension ChatState {
     /// A name that can be shown, is short enough, and means nobody else.
     private func checkedName(_ raw: String, for peer: PeerID) -> Result<String, Refusal> {
         let shown = DisplayText(raw, style: .stripped)
-        guard !shown.isEmpty, shown.columns <= 32 else { return .failure(Refusal(sentence: "a name has 1 to 32 columns")) }
         guard PeerID(shown.string) == nil else { return .failure(Refusal(sentence: "a UUID is no name")) }
+        guard !shown.isEmpty, shown.columns <= 32 else { return .failure(Refusal(sentence: "a name has 1 to 32 columns")) }
         let taken = conversations.first {
             $0.peer != peer && $0.contact.label.lowercased() == shown.string.lowercased()
         }

@@ -160,13 +160,13 @@ struct LogView {
 
     private func messageRows(_ message: Message, after previous: LogEntry?) -> [StyledText] {
         let prefix = prefix(message, after: previous)
-        let indent = kind == .wide ? prefix.columns : min(3, prefix.columns)
-        let room = max(2, width - (kind == .bare ? 0 : prefix.columns))
+        let indent = kind == .bare ? 0 : prefix.columns
+        let room = max(2, width - indent)
         var lines: [StyledText] = []
         for line in message.text.split(omittingEmptySubsequences: false, whereSeparator: \.isLineBreak) {
             lines += DisplayText(line.expandingTabs).wrapped(to: room).map { StyledText($0) }
         }
-        var rows = indented(lines, behind: prefix, by: kind == .bare ? 0 : indent)
+        var rows = indented(lines, behind: prefix, by: indent)
         trail(message, after: previous, room: room, indent: indent, onto: &rows)
         return rows
     }
@@ -193,9 +193,8 @@ struct LogView {
             row.append(DisplayText(" \(state) "), stateStyle)
             row.append(name.fitted(to: nameColumns + 2), nameStyle)
         case .narrow:
-            row.append(name, nameStyle)
-            let marks = (mine ? state : "") + (message.secure ? "" : glyphs(.problem))
-            row.append(DisplayText(marks.isEmpty ? " " : " \(marks) "), stateStyle)
+            row.append(name.fitted(to: nameColumns + 1), nameStyle)
+            row.append(DisplayText(state + (message.secure ? " " : glyphs(.problem)) + " "), stateStyle)
         case .bare, .tooSmall:
             row.append(name + ": ", nameStyle)
         }
@@ -220,8 +219,10 @@ struct LogView {
             rows[rows.count - 1].pad(to: width - words.columns)
             rows[rows.count - 1].append(words, style)
         } else if kind == .wide || message.isWaiting || message.state == .failed {
-            for line in words.wrapped(to: room) {
-                var row = StyledText(DisplayText(" ").repeated(max(indent, width - line.columns)))
+            let lines = words.wrapped(to: room)
+            for line in lines {
+                // One line stands at the right like the others' words; several read from the left.
+                var row = StyledText(DisplayText(" ").repeated(lines.count > 1 ? indent : width - line.columns))
                 row.append(line, style)
                 rows.append(row)
             }

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Model
+import TerminalKit
+
+/// Everything the chat screen shows or remembers. Only `update` changes it; `view` reads it.
+public struct ChatState: Sendable {
+    /// The most requests of strangers kept on the screen; a further one takes the place of the oldest untouched.
+    static let requestLimit = 50
+    /// The most index servers shown.
+    static let indexLimit = 8
+
+    /// The user's own peer ID.
+    public let me: PeerID
+    /// The user's own name.
+    public let name: String
+    let options: ChatOptions
+
+    var size = Size(columns: 80, rows: 24)
+    var now: WallTime?
+    /// Seconds east of UTC.
+    var offset = 0
+    var listen: Endpoint?
+    var indexes: [(server: String, status: IndexStatus)] = []
+
+    /// Contacts as added, then strangers as they came.
+    var conversations: [Conversation] = []
+    /// The open conversation.
+    var current: PeerID?
+    /// What is written while no conversation is open.
+    var lobby = Draft()
+    /// Where outgoing messages stand, to find them by ID.
+    var outgoing: [MessageID: (peer: PeerID, sequence: Int)] = [:]
+    /// Opened as soon as the address book names it.
+    var awaited: PeerID?
+    /// Where `goBack` leads.
+    var origin: Origin?
+    /// Where the walk through unread conversations began.
+    var walkStart: PeerID?
+
+    var killRing = KillRing()
+    var overlay: Overlay?
+    var completion: CompletionWalk?
+    var popupDismissed = false
+    var flash: Flash?
+    /// Ctrl+C was pressed on an empty line just now.
+    var quitArmed = false
+    /// How many messages waited when `/quit` last asked.
+    var quitAsked: Int?
+    /// The line that Enter sends although it looks like a command.
+    var doubted: String?
+
+    var bareView = false
+    var panelShown = true
+    var mouse = false
+
+    /// A conversation and where its log stood.
+    struct Origin: Equatable, Sendable {
+        var peer: PeerID
+        var anchor: LogAnchor?
+    }
+
+    /// A sentence in the status line until something else is done, or for two full minutes.
+    struct Flash: Equatable, Sendable {
+        var text: String
+        var isError: Bool
+        var minutes = 0
+    }
+
+    /// Something in front of the log.
+    enum Overlay: Equatable, Sendable {
+        case help(top: Int)
+        case peers(top: Int)
+        case identity
+        case switcher(query: LineEditor, selected: Int)
+    }
+
+    public init(me: PeerID, name: String, options: ChatOptions = ChatOptions()) {
+        self.me = me
+        self.name = name
+        self.options = options
+    }
+
+    var glyphs: Glyphs { Glyphs(ascii: options.ascii) }
+
+    // MARK: Conversations
+
+    func index(of peer: PeerID) -> Int? { conversations.firstIndex { $0.contact.peer == peer } }
+
+    var currentIndex: Int? { current.flatMap(index) }
+    var conversation: Conversation? { currentIndex.map { conversations[$0] } }
+
+    /// What the list shows, in its order.
+    var shown: [Conversation] { conversations.filter(\.isShown) }
+
+    /// What is being written now, in the open conversation or in none.
+    var draft: Draft {
+        get { currentIndex.map { conversations[$0].draft } ?? lobby }
+        _modify {
+            if let index = currentIndex {
+                yield &conversations[index].draft
+            } else {
+                yield &lobby
+            }
+        }
+    }
+
+    /// Outgoing messages that wait, of all conversations.
+    var waiting: Int { conversations.reduce(0) { $0 + $1.waiting } }
+
+    /// The stranger that the banner speaks of: the open one, or the first unread.
+    var request: Conversation? {
+        if let conversation, conversation.isRequest { return conversation }
+        return conversations.first { $0.isRequest && $0.isShown && $0.unread > 0 }
+    }
+
+    /// The peer that a word of a command means: a name, digits of an ID, or a number of the list.
+    func peer(named word: String) -> Int? {
+        if let id = PeerID(word) { return index(of: id) }
+        let lowered = word.lowercased()
+        if let exact = conversations.firstIndex(where: { $0.contact.label.lowercased() == lowered }) { return exact }
+        let byDigits = conversations.indices.filter {
+            word.utf8.count >= 4 && conversations[$0].peer.description.hasPrefix(lowered)
+        }
+        return byDigits.count == 1 ? byDigits.first : nil
+    }
+
+    /// Whether a message names the user with an `@`.
+    func names(_ text: String) -> Bool {
+        guard !name.isEmpty, text.utf8.contains(UInt8(ascii: "@")) else { return false }
+        let wanted = name.lowercased()
+        return text.lowercased().split(separator: "@", omittingEmptySubsequences: false).dropFirst().contains { part in
+            guard part.hasPrefix(wanted) else { return false }
+            return part.dropFirst(wanted.count).first.map { !$0.isLetter && !$0.isNumber } ?? true
+        }
+    }
+}

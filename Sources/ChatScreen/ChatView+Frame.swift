@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Model
+import SafeText
+import TerminalKit
+
+/// What stands around the log: list, title, status line, tabs, footer.
+extension ChatView {
+    // MARK: Peer list
+
+    mutating func drawList() {
+        guard let area = layout.list else { return }
+        let shown = state.shown
+        frame.fill(
+            Rect(column: area.endColumn, row: 0, columns: 1, rows: area.rows),
+            with: glyphs(.vertical).first ?? "|", style: .dim)
+        frame.put(" PEERS", column: 0, row: 0, style: .bold)
+        let count = DisplayText(shown.isEmpty ? "none" : "\(shown.count)")
+        frame.put(count, column: area.columns - count.columns - 1, row: 0, style: .dim)
+        let height = area.rows - 1
+        guard height > 0 else { return }
+        let place = shown.firstIndex { $0.peer == state.current } ?? 0
+        let first = max(0, min(place - height / 2, shown.count - height))
+        for (row, number) in (first..<min(shown.count, first + height)).enumerated() {
+            drawPeer(shown[number], number: number, row: row + 1, columns: area.columns)
+        }
+    }
+
+    private mutating func drawPeer(_ conversation: Conversation, number: Int, row: Int, columns: Int) {
+        let digit = number < 9 ? "\(number + 1)" : number == 9 ? "0" : " "
+        let right = count(conversation) ?? (columns >= 24 ? DisplayText(note(conversation)) : .empty)
+        let (glyph, style) = glyph(conversation)
+        frame.put(DisplayText(" \(digit) "), column: 0, row: row, style: .dim)
+        frame.put(DisplayText(glyph), column: 3, row: row, style: style)
+        let room = columns - 5 - (right.isEmpty ? 0 : right.columns + 2)
+        let nameStyle: Style = conversation.unread > 0 ? .bold : .plain
+        frame.put(cut(label(conversation), room), column: 5, row: row, style: nameStyle)
+        frame.put(
+            right, column: columns - right.columns - 1, row: row, style: conversation.unread > 0 ? .bold : .dim)
+        if conversation.peer == state.current {
+            frame.restyle(Rect(column: 0, row: row, columns: columns, rows: 1)) { $0.adding(.reverse) }
+        }
+    }
+
+    private func count(_ conversation: Conversation) -> DisplayText? {
+        guard conversation.unread > 0 else { return nil }
+        let count = conversation.unread > 999 ? "999+" : "\(conversation.unread)"
+        return DisplayText((conversation.mentions > 0 ? "@" : "") + count)
+    }
+
+    /// A word about a peer: only what is known.
+    private func note(_ conversation: Conversation) -> String {
+        if conversation.isRequest { return "request" }
+        if conversation.waiting > 0 { return "\(conversation.waiting) waiting" }
+        if !conversation.draft.editor.isEmpty, conversation.peer != state.current { return "draft" }
+        return conversation.path.map { $0 == .none ? "no path" : $0.rawValue } ?? ""
+    }
+
+    func glyph(_ conversation: Conversation) -> (String, Style) {
+        if conversation.isRequest { return (glyphs(.request), Style(.yellow, on: .standard, .bold)) }
+        if conversation.path == PathKind.none { return (glyphs(.problem), Style(.red, on: .standard, .bold)) }
+        return isHeard(conversation) ? (glyphs(.heard), Style(.green)) : (glyphs(.unheard), .dim)
+    }
+
+    /// Whether the peer said something within five minutes.
+    private func isHeard(_ conversation: Conversation) -> Bool {
+        guard let heard = conversation.heard, let now = state.now else { return false }
+        return now.milliseconds - heard.milliseconds <= 5 * 60_000
+    }
+
+    // MARK: Title
+
+    mutating func drawTitle() {
+        guard let area = layout.title else { return }
+        let narrow = layout.kind == .narrow
+        let margin = narrow ? 0 : 1
+        var right = StyledText()
+        if let conversation = state.conversation { right = security(conversation) }
+        if narrow {
+            if right.columns > 0 { right.append("  ") }
+            right.append(DisplayText(clock), .dim)
+        }
+        let end = area.endColumn - margin
+        frame.put(right, column: max(area.column, end - right.columns), row: area.row)
+        let room = end - right.columns - 2 - area.column - margin
+        frame.put(titleText(room: room), column: area.column + margin, row: area.row, limit: max(0, room))
+    }
+
+    private func titleText(room: Int) -> StyledText {
+        guard let conversation = state.conversation else {
+            return StyledText(cut("Parley", room), .bold)
+        }
+        var title = StyledText(cut(label(conversation), room), .bold)
+        var parts: [String] = []
+        if conversation.isRequest { parts.append("request") }
+        switch conversation.path {
+        case PathKind.none?: parts.append("no path" + (conversation.pathReason.map { ": " + $0 } ?? ""))
+        case .plaintext?, nil: break
+        case let path?: parts.append(path.rawValue)
+        }
+        if let heard = conversation.heard { parts.append("heard \(heard.civil(offset: state.offset).clock)") }
+        if conversation.contact.name != nil, layout.kind == .wide { parts.append(conversation.peer.shortDigits) }
+        if conversation.contact.verified { parts.append("verified") }
+        let rest = cut(DisplayText("  " + glyphs.joined(parts)), room - title.columns)
+        if !parts.isEmpty { title.append(rest, .dim) }
+        return title
+    }
+
+    private func security(_ conversation: Conversation) -> StyledText {
+        if conversation.isPlain {
+            return StyledText(DisplayText("\(glyphs(.problem)) plaintext"), Style(.yellow, on: .standard, .bold))
+        }
+        switch conversation.path {
+        case .lan?, .direct?, .punched?, .relayed?: return StyledText("e2e", Style(.green))
+        case .plaintext?, PathKind.none?, nil: return StyledText()
+        }
+    }
+
+    var clock: String { state.now?.civil(offset: state.offset).clock ?? "" }
+
+    // MARK: Status
+
+    mutating func drawStatus() {
+        guard let area = layout.status else { return }
+        let right = DisplayText(clock.isEmpty ? "" : " \(clock) ")
+        let room = area.columns - right.columns - 1
+        frame.fill(area, style: .reverse)
+        if let flash = state.flash {
+            let mark = flash.isError ? " \(glyphs(.problem)) " : " "
+            frame.put(
+                cut(text(mark + flash.text), room), column: 0, row: area.row,
+                style: Style(flash.isError ? .red : .standard, on: .standard, [.bold, .reverse]))
+        } else {
+            var line = statusParts.joined(separator: " \(glyphs(.dot)) ")
+            var parts = statusParts
+            while DisplayText(line).columns > room - 1, parts.count > 1 {
+                parts.removeLast()
+                line = glyphs.joined(parts)
+            }
+            frame.put(cut(DisplayText(" " + line), room), column: 0, row: area.row, style: .reverse)
+        }
+        frame.put(right, column: area.columns - right.columns, row: area.row, style: .reverse)
+    }
+
+    /// What the status line says, the most important first.
+    private var statusParts: [String] {
+        var parts: [String] = []
+        if !state.indexes.isEmpty { parts.append(indexWords) }
+        if state.waiting > 0 { parts.append("\(state.waiting) waiting") }
+        let lines = state.draft.editor.lineCount
+        if lines > 1 { parts.append("[\(lines) lines]") }
+        let drafts = draftNames
+        if !drafts.isEmpty { parts.append("draft\(drafts.count == 1 ? "" : "s"): " + drafts.joined(separator: ", ")) }
+        if let listen = state.listen { parts.append("listening \(listen)") }
+        parts.append("\(DisplayText(state.name, style: .stripped)) \(state.me.shortDigits)")
+        return parts
+    }
+
+    private var draftNames: [String] {
+        state.conversations
+            .filter { $0.isShown && $0.peer != state.current && !$0.draft.editor.isEmpty }
+            .map { label($0).string }
+    }
+
+    /// One index server in full; of several, how many answer.
+    private var indexWords: String {
+        guard state.indexes.count == 1, let only = state.indexes.first else {
+            let working = state.indexes.filter { if case .ok = $0.status { true } else { false } }.count
+            return "index \(working) of \(state.indexes.count) ok"
+        }
+        switch only.status {
+        case .connecting: return "index \(only.server) asked"
+        case .ok(let milliseconds): return "index ok \(shown(milliseconds: milliseconds)) ms"
+        case .unreachable(let reason): return "index unreachable: \(reason)"
+        case .noIdentities: return "index ok, takes no identities"
+        }
+    }
+
+    // MARK: Tabs
+
+    mutating func drawTabs() {
+        guard let area = layout.status else { return }
+        if let flash = state.flash {
+            let mark = flash.isError ? "\(glyphs(.problem)) " : ""
+            let style: Style = flash.isError ? Style(.red, on: .standard, .bold) : .bold
+            frame.put(cut(text(mark + flash.text), area.columns), column: 0, row: area.row, style: style)
+            return
+        }
+        let right = DisplayText(" " + shortStatus)
+        let room = max(0, area.columns - right.columns)
+        let shown = state.shown
+        var first = 0
+        if let place = shown.firstIndex(where: { $0.peer == state.current }) {
+            while first < place, tabs(shown[first...place], from: first).columns > room { first += 1 }
+        }
+        frame.put(tabs(shown[first...], from: first), column: 0, row: area.row, limit: room)
+        frame.put(right, column: max(0, area.columns - right.columns), row: area.row, style: .dim)
+    }
+
+    private func tabs(_ shown: ArraySlice<Conversation>, from first: Int) -> StyledText {
+        var row = StyledText()
+        for (offset, conversation) in shown.enumerated() {
+            if offset > 0 { row.append(" ") }
+            let marks = (conversation.isRequest ? "?" : "") + unreadMark(conversation)
+            row.append(
+                DisplayText("\(first + offset + 1):") + cut(label(conversation), 12) + DisplayText(marks),
+                conversation.peer == state.current ? .reverse : conversation.unread > 0 ? .bold : .plain)
+        }
+        return row
+    }
+
+    private func unreadMark(_ conversation: Conversation) -> String {
+        guard conversation.unread > 0 else { return "" }
+        return (conversation.mentions > 0 ? "@" : "*") + "\(min(999, conversation.unread))"
+    }
+
+    private var shortStatus: String {
+        var parts: [String] = []
+        if !state.indexes.isEmpty {
+            let works = state.indexes.contains { if case .unreachable = $0.status { false } else { true } }
+            parts.append(works ? "ok" : "no index")
+        }
+        if state.waiting > 0 { parts.append("\(state.waiting) waiting") }
+        return parts.joined(separator: " ")
+    }
+
+    // MARK: Footer
+
+    mutating func drawFooter() {
+        guard let area = layout.footer else { return }
+        let size = DisplayText("\(layout.size.columns)x\(layout.size.rows) ")
+        var words = " "
+        var room = area.columns - (layout.kind == .wide ? size.columns + 1 : 0)
+        let separator = layout.size.columns >= 100 ? " \(glyphs(.dot)) " : "  "
+        for (number, part) in footerParts.enumerated() {
+            let piece = (number == 0 ? "" : separator) + part
+            guard DisplayText(words + piece).columns <= room else { break }
+            words += piece
+        }
+        room = DisplayText(words).columns
+        frame.put(text(words), column: 0, row: area.row, style: .dim)
+        if layout.kind == .wide {
+            frame.put(size, column: area.columns - size.columns, row: area.row, style: .dim)
+        }
+    }
+
+    /// The keys worth knowing right now.
+    private var footerParts: [String] {
+        switch state.overlay {
+        case .switcher: return ["Enter open", "↑ ↓ choose", "Esc close"].map(glyphs.spelled)
+        case .help, .peers: return ["PgUp PgDn scroll", "any other key closes"]
+        case .identity: return ["y copy the UUID", "any other key closes"]
+        case nil: break
+        }
+        var parts = ["F1 help"]
+        let elsewhere = state.shown.filter { $0.unread > 0 && $0.peer != state.current }.count
+        if elsewhere > 0 { parts.append("Alt+A next unread (\(elsewhere))") }
+        if state.conversation?.anchor != nil { parts.append("End bottom") }
+        parts.append("Ctrl+K go to")
+        if let conversation = state.conversation, !conversation.log.isEmpty { parts.append("PgUp scroll") }
+        return parts + ["/ commands", "Alt+Enter new line", "Ctrl+C twice quits"]
+    }
+}
+
+/// Milliseconds to three figures at most.
+private func shown(milliseconds: Double) -> String {
+    guard milliseconds.isFinite, milliseconds >= 0 else { return "?" }
+    guard milliseconds < 10 else { return String(Int(min(milliseconds, 999_999).rounded())) }
+    let tenths = Int((milliseconds * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)"
+}

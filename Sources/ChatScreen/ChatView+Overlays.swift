@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Model
+import SafeText
+import TerminalKit
+
+/// What appears in front of the log.
+extension ChatView {
+    // MARK: Popup of commands
+
+    mutating func drawPopup() {
+        guard state.overlay == nil, !state.popupDismissed else { return }
+        let candidates = state.completion?.candidates ?? state.candidates()
+        guard !candidates.isEmpty else { return }
+        let bottom = layout.input.row
+        let height = min(candidates.count, max(0, bottom - 1), 10)
+        let selected = state.completion?.index ?? 0
+        let first = max(0, min(selected - height / 2, candidates.count - height))
+        let labels = min(24, candidates.map { DisplayText($0.label).columns }.max() ?? 0)
+        let width = min(layout.size.columns, max(40, candidates.map { DisplayText($0.summary).columns }.max() ?? 0) + labels + 5)
+        for row in 0..<height {
+            let candidate = candidates[first + row]
+            let chosen = state.completion != nil && first + row == selected
+            var line = StyledText(" ", .reverse)
+            line.append(cut(DisplayText(candidate.label), labels).fitted(to: labels + 2), .reverse)
+            line.append(cut(text(candidate.summary), width - line.columns), .reverse)
+            line.append(DisplayText(" ").repeated(width - line.columns), .reverse)
+            let place = Rect(column: 0, row: bottom - height + row, columns: width, rows: 1)
+            frame.fill(place, style: .reverse)
+            frame.put(line, column: 0, row: place.row, limit: width)
+            if chosen { frame.restyle(place) { _ in .bold } }
+        }
+    }
+
+    // MARK: Boxes
+
+    mutating func drawOverlay() {
+        switch state.overlay {
+        case nil: return
+        case .switcher(let query, let selected): drawSwitcher(query, selected)
+        case .help(let top): drawLines("Keys and commands", top: top)
+        case .peers(let top): drawLines("Peers", top: top)
+        case .identity: drawLines("You", top: 0)
+        }
+    }
+
+    private mutating func drawLines(_ title: DisplayText, top: Int) {
+        let lines = state.overlayLines()
+        let height = state.overlayHeight(layout)
+        let widest = lines.map(\.columns).max() ?? 0
+        let box = boxed(title, columns: max(widest, title.columns) + 4, rows: min(lines.count, height) + 2)
+        let top = max(0, min(top, lines.count - height))
+        for (number, line) in lines.dropFirst(top).prefix(max(0, box.rows - 2)).enumerated() {
+            frame.put(line, column: box.column + 2, row: box.row + 1 + number, limit: max(0, box.columns - 4))
+        }
+        guard lines.count > height else { return }
+        let more = text(" \(min(lines.count, top + height)) of \(lines.count) ")
+        frame.put(more, column: max(box.column, box.endColumn - more.columns - 1), row: box.endRow - 1, style: .dim)
+        frame.cursor = nil
+    }
+
+    private mutating func drawSwitcher(_ query: LineEditor, _ selected: Int) {
+        let found = state.matches(query.text)
+        let box = boxed("Go to", columns: min(50, layout.size.columns), rows: min(layout.input.row, max(4, found.count + 3)))
+        let inner = max(1, box.columns - 4)
+        let entry = query.layout(columns: inner - 2, limit: 1)
+        frame.put(DisplayText(glyphs(.prompt) + " "), column: box.column + 2, row: box.row + 1, style: .bold)
+        frame.put(entry.rows.first ?? .empty, column: box.column + 4, row: box.row + 1, limit: max(0, inner - 2))
+        frame.cursor = Point(
+            column: min(layout.size.columns - 1, box.column + 4 + entry.cursor.column),
+            row: min(layout.size.rows - 1, box.row + 1))
+        let height = max(0, box.rows - 3)
+        let selected = min(selected, max(0, found.count - 1))
+        let first = max(0, min(selected - height / 2, found.count - height))
+        if found.isEmpty, height > 0 {
+            frame.put(
+                state.conversations.isEmpty ? "nobody yet: /add UUID NAME" : "no match", column: box.column + 2,
+                row: box.row + 2, style: .dim, limit: inner)
+        }
+        for (row, number) in (first..<min(found.count, first + height)).enumerated() {
+            let conversation = found[number]
+            let place = Rect(column: box.column + 1, row: box.row + 2 + row, columns: max(0, box.columns - 2), rows: 1)
+            let (glyph, style) = glyph(conversation)
+            frame.put(DisplayText(glyph), column: box.column + 2, row: place.row, style: style)
+            frame.put(cut(label(conversation), inner - 2), column: box.column + 4, row: place.row, limit: inner - 2)
+            let right = DisplayText(conversation.unread > 0 ? "\(conversation.unread) new" : conversation.peer.shortDigits)
+            if label(conversation).columns + right.columns + 4 < inner {
+                frame.put(right, column: box.endColumn - 2 - right.columns, row: place.row, style: .dim)
+            }
+            if number == selected { frame.restyle(place) { $0.adding(.reverse) } }
+        }
+    }
+
+    /// Clears a box in the middle of what stands above the input, and frames it.
+    private mutating func boxed(_ title: DisplayText, columns: Int, rows: Int) -> Rect {
+        let columns = min(columns, layout.size.columns)
+        let space = max(0, layout.input.row)
+        let rows = min(rows, space)
+        let box = Rect(
+            column: (layout.size.columns - columns) / 2, row: (space - rows) / 2, columns: columns, rows: rows)
+        guard rows >= 3, columns >= 4 else { return Rect(column: box.column, row: box.row, columns: 0, rows: 0) }
+        frame.fill(box)
+        let line = DisplayText(glyphs(.horizontal))
+        let inside = columns - 2
+        let heading = cut(" " + title + " ", inside)
+        frame.put(
+            DisplayText(glyphs(.topLeft)) + heading + line.repeated(inside - heading.columns)
+                + DisplayText(glyphs(.topRight)),
+            column: box.column, row: box.row)
+        for row in (box.row + 1)..<(box.endRow - 1) {
+            frame.put(DisplayText(glyphs(.vertical)), column: box.column, row: row)
+            frame.put(DisplayText(glyphs(.vertical)), column: box.endColumn - 1, row: row)
+        }
+        frame.put(
+            DisplayText(glyphs(.bottomLeft)) + line.repeated(inside) + DisplayText(glyphs(.bottomRight)),
+            column: box.column, row: box.endRow - 1)
+        return box
+    }
+
+    // MARK: First steps
+
+    /// What somebody sees who has nobody to talk to, or nobody open.
+    mutating func drawWelcome() {
+        let area = layout.log
+        var lines: [StyledText] = []
+        func say(_ words: String, _ style: Style = .plain) {
+            let room = max(2, area.columns - 2)
+            lines += words.isEmpty ? [StyledText()] : text(words).wrapped(to: room).map { StyledText($0, style) }
+        }
+        let spacious = area.rows >= 14
+        func gap() { if spacious { say("") } }
+        if area.rows >= 5 {
+            say("You are \(DisplayText(state.name, style: .stripped)). Give your UUID to whoever should write to you:")
+            gap()
+        }
+        say(state.me.description, .bold)
+        gap()
+        if let listen = state.listen, area.rows >= 7 {
+            say("You listen on \(listen).")
+            gap()
+        }
+        if state.shown.isEmpty {
+            if area.rows >= 5 { say("To write to somebody, add them by theirs:") }
+            gap()
+            say("/add UUID NAME", .bold)
+        } else {
+            say("Ctrl+N or Alt+1 opens a conversation.")
+        }
+        gap()
+        if area.rows >= 9 { say("/id shows your UUID again · F1 lists keys and commands", .dim) }
+        let top = area.row + max(0, (area.rows - lines.count) / 3)
+        for (number, line) in lines.prefix(area.rows).enumerated() {
+            frame.put(line, column: area.column + 1, row: top + number, limit: max(0, area.columns - 1))
+        }
+    }
+}
+
+extension ChatState {
+    /// Lines that a box has room for at the size last told.
+    var overlayHeight: Int { overlayHeight(Layout(self, size: size)) }
+
+    func overlayHeight(_ layout: Layout) -> Int { max(1, layout.input.row - 2) }
+
+    /// What the open box lists.
+    func overlayLines() -> [StyledText] {
+        switch overlay {
+        case .help: helpLines
+        case .peers: peerLines
+        case .identity: identityLines
+        case .switcher, nil: []
+        }
+    }
+
+    private func entry(_ left: String, _ right: String) -> StyledText {
+        var row = StyledText(DisplayText(glyphs.spelled(left)).fitted(to: 24), .bold)
+        row.append(DisplayText(glyphs.spelled(right)))
+        return row
+    }
+
+    private var helpLines: [StyledText] {
+        let signs: [(Glyph, String)] = [
+            (.queued, "waits here"), (.sent, "left this machine"), (.delivered, "on their disk"),
+            (.read, "seen by them"), (.failed, "not sent"), (.heard, "heard from within 5 minutes"),
+            (.unheard, "not heard from lately"), (.request, "a stranger who wants to talk"),
+            (.problem, "in the open (plaintext), or no path"),
+        ]
+        return [StyledText("Commands", .underline)]
+            + Command.allCases.map { entry($0.usage, $0.summary) }
+            + [entry("//text", "send a text that starts with a slash")]
+            + [StyledText(), StyledText("Keys", .underline)]
+            + KeyBinding.all.map { entry($0.shown, $0.help) }
+            + [StyledText(), StyledText("Writing", .underline)]
+            + KeyBinding.editing.map { entry($0.shown, $0.help) }
+            + [StyledText(), StyledText("Signs", .underline)]
+            + signs.map { entry(glyphs($0.0), $0.1) }
+            + [StyledText(), StyledText("You", .underline)]
+            + identityLines
+    }
+
+    private var identityLines: [StyledText] {
+        var lines = [entry("name", "\(DisplayText(name, style: .stripped))"), StyledText(DisplayText(me.description), .bold)]
+        if let listen { lines.append(entry("listening on", "\(listen)")) }
+        for index in indexes { lines.append(entry("index server", index.server)) }
+        return lines
+    }
+
+    private var peerLines: [StyledText] {
+        guard !conversations.isEmpty else { return [StyledText("nobody yet: /add UUID NAME", .dim)] }
+        return conversations.map { conversation in
+            var row = StyledText(DisplayText(conversation.peer.description))
+            row.append("  ")
+            row.append(DisplayText(conversation.contact.name ?? "", style: .stripped), .bold)
+            let word = conversation.contact.blocked ? "blocked" : conversation.isRequest ? "request"
+                : conversation.hidden ? "closed" : conversation.path?.rawValue ?? ""
+            if !word.isEmpty { row.append(DisplayText("  " + word), .dim) }
+            return row
+        }
+    }
+}

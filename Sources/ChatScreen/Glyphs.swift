@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Model
+import SafeText
+
+/// Every sign that the screen draws, each with its ASCII twin.
+enum Glyph {
+    case queued, sent, delivered, read, failed
+    case heard, unheard, request, problem
+    case horizontal, vertical, topLeft, topRight, bottomLeft, bottomRight
+    case prompt, newer, dot, dash, cursor, up, down
+
+    fileprivate var twins: (String, String) {
+        switch self {
+        case .queued: ("…", "~")
+        case .sent: ("→", ">")
+        case .delivered: ("✓", "+")
+        case .read: ("✔", "*")
+        case .failed: ("✗", "x")
+        case .heard: ("●", "*")
+        case .unheard: ("○", "o")
+        case .request: ("?", "?")
+        case .problem: ("!", "!")
+        case .horizontal: ("─", "-")
+        case .vertical: ("│", "|")
+        case .topLeft: ("┌", "+")
+        case .topRight: ("┐", "+")
+        case .bottomLeft: ("└", "+")
+        case .bottomRight: ("┘", "+")
+        case .prompt: ("›", ">")
+        case .newer: ("▼", "v")
+        case .dot: ("·", "-")
+        case .dash: ("–", "-")
+        case .cursor: ("›", ">")
+        case .up: ("↑", "Up")
+        case .down: ("↓", "Down")
+        }
+    }
+}
+
+/// The one table of glyphs, read for a terminal that shows them or for one that does not.
+struct Glyphs: Sendable {
+    let ascii: Bool
+
+    func callAsFunction(_ glyph: Glyph) -> String { ascii ? glyph.twins.1 : glyph.twins.0 }
+
+    func state(_ state: DeliveryState) -> String {
+        switch state {
+        case .queued: self(.queued)
+        case .sent: self(.sent)
+        case .delivered: self(.delivered)
+        case .read: self(.read)
+        case .failed: self(.failed)
+        }
+    }
+
+    /// Parts of a line, joined by a dot.
+    func joined(_ parts: [String]) -> String { parts.joined(separator: " \(self(.dot)) ") }
+
+    /// Our own words with the signs of this table in them.
+    func spelled(_ text: String) -> String {
+        guard ascii else { return text }
+        var out = ""
+        for character in text {
+            switch character {
+            case "·", "–": out += "-"
+            case "↑": out += "Up"
+            case "↓": out += "Down"
+            case "›": out += ">"
+            default: out.append(character)
+            }
+        }
+        return out
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Model
+import TerminalKit
+import Testing
+
+@testable import ChatScreen
+
+@Suite struct WritingTests {
+    @Test func `enter sends the draft to the open peer and clears it`() {
+        var session = Session()
+        session.type("hello<enter>")
+        #expect(session.takeEffects() == [.send(to: Session.bob, text: "hello")])
+        #expect(session.draft == "")
+    }
+
+    @Test func `a blank line is not sent`() {
+        var session = Session()
+        session.type("  <enter><enter>")
+        #expect(session.takeEffects() == [])
+    }
+
+    @Test func `alt enter and ctrl j write a new line`() {
+        var session = Session()
+        session.type("a<a-enter>b<c-j>c<enter>")
+        #expect(session.takeEffects() == [.send(to: Session.bob, text: "a\nb\nc")])
+    }
+
+    @Test func `a paste never sends, however many lines it has`() {
+        var session = Session()
+        session.paste("one\r\ntwo\nthree\n")
+        #expect(session.takeEffects() == [])
+        #expect(session.draft == "one\ntwo\nthree\n")
+        #expect(session.screen.contains("[4 lines]"))
+        session.type("<enter>")
+        #expect(session.takeEffects() == [.send(to: Session.bob, text: "one\ntwo\nthree\n")])
+    }
+
+    @Test func `drafts stay with their peer`() {
+        var session = Session()
+        session.type("for bob<c-n>for carol")
+        #expect(session.state.current == Session.carol)
+        #expect(session.screen.contains("draft: bob"))
+        session.type("<c-p>")
+        #expect(session.draft == "for bob")
+        session.type("<c-n><enter>")
+        #expect(session.takeEffects() == [.send(to: Session.carol, text: "for carol")])
+    }
+
+    @Test func `arrows bring back lines written to this peer`() {
+        var session = Session()
+        session.type("one<enter>two<enter><c-n><up>")
+        #expect(session.draft == "")
+        session.type("<c-p>unfinished<up><up>")
+        #expect(session.draft == "one")
+        session.type("<down><down>")
+        #expect(session.draft == "unfinished")
+    }
+
+    @Test func `ctrl c clears the line and up brings it back`() {
+        var session = Session()
+        session.type("a thought<c-c>")
+        #expect(session.draft == "")
+        session.type("<up>")
+        #expect(session.draft == "a thought")
+        #expect(session.takeEffects() == [])
+    }
+
+    @Test func `ctrl c twice on an empty line quits, with anything between it does not`() {
+        var session = Session()
+        session.type("<c-c>")
+        #expect(session.flash == "Ctrl+C again to quit")
+        session.type("x<bs><c-c>")
+        #expect(session.takeEffects() == [])
+        session.type("<c-c>")
+        #expect(session.takeEffects() == [.quit])
+    }
+
+    @Test func `quitting says what still waits`() {
+        var session = Session()
+        session.say("one", state: .queued)
+        session.say("two", state: .queued)
+        session.type("<c-c>")
+        #expect(session.flash == "2 messages waiting for bob: Ctrl+C again to quit")
+        session.type("/quit<enter>")
+        #expect(session.takeEffects() == [])
+        #expect(session.flash == "2 messages waiting for bob: Enter again quits anyway")
+        session.type("<enter>")
+        #expect(session.takeEffects() == [.quit])
+    }
+
+    @Test func `escape never quits and never clears text`() {
+        var session = Session()
+        session.type("text<esc><esc><esc><esc>")
+        #expect(session.draft == "text")
+        #expect(session.takeEffects() == [])
+    }
+
+    @Test func `a refused text is given back where it was written`() {
+        var session = Session()
+        session.type("//too long<enter><c-n>")
+        let sent = session.takeEffects()
+        #expect(sent == [.send(to: Session.bob, text: "/too long")])
+        session.tell(.failed("a datagram holds 1,024 bytes", sent.first))
+        #expect(session.flash == "a datagram holds 1,024 bytes")
+        #expect(session.draft == "")
+        session.type("<c-p>")
+        #expect(session.draft == "//too long")
+    }
+
+    @Test func `a refused text does not disturb what is being written`() {
+        var session = Session()
+        session.type("first<enter>second")
+        session.tell(.failed("no", .send(to: Session.bob, text: "first")))
+        #expect(session.draft == "second")
+        session.type("<up>")
+        #expect(session.draft == "first")
+    }
+
+    @Test func `without an open conversation nothing is sent and the text stays`() {
+        var session = Session(contacts: false)
+        session.type("hello?<enter>")
+        #expect(session.takeEffects() == [])
+        #expect(session.draft == "hello?")
+        #expect(session.flash == "nobody to write to yet: /add UUID NAME")
+    }
+
+    @Test func `a full draft says so`() {
+        var session = Session()
+        session.paste(String(repeating: "x", count: 70_000))
+        #expect(session.draft.utf8.count == LineEditor.byteLimit)
+        #expect(session.flash == "a draft holds 64 KiB: the rest was left out")
+    }
+
+    @Test func `cut text can be put back in another conversation`() {
+        var session = Session()
+        session.type("moved<c-u><c-n><c-y>")
+        #expect(session.draft == "moved")
+    }
+
+    @Test func `the input grows and the cursor follows`() {
+        var session = Session()
+        session.paste("one\ntwo\nthree")
+        #expect(session.frame.cursor == Point(column: 12, row: 22))
+        #expect(session.row(with: "one") == " bob › one")
+    }
+
+    @Test func `terminal keys are effects`() {
+        var session = Session()
+        session.type("<c-l><c-z><a-m><a-m>")
+        session.tell(.terminal(.hangup))
+        #expect(session.takeEffects() == [.redraw, .suspend, .setMouse(true), .setMouse(false), .quit])
+    }
+}

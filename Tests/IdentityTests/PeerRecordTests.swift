@@ -127,7 +127,7 @@ import Testing
     @Test func `survives any mutation without a trap`() throws {
         let valid = try [signed(two: true), assembled(extensions: 40)]
         var random = SplitMix(state: 1)
-        for _ in 0..<20_000 {
+        for _ in 0..<100_000 {
             var octets = valid[Int.random(in: 0..<valid.count, using: &random)]
             for _ in 0..<Int.random(in: 1...4, using: &random) where !octets.isEmpty {
                 let index = Int.random(in: 0..<octets.count, using: &random)

@@ -139,6 +139,19 @@ import Wire
         #expect(answer.count <= request.count + 17)
     }
 
+    /// What the document promises about the only answers that may be larger than what was asked.
+    @Test func `of the seed is a little shorter than its answer at most`() {
+        let registration = IndexRequest.registration(.init(address: Endpoint(address: .v6(0, 0), port: 1))).encoded()
+        #expect(IndexReply.registered(uuid: Samples.bob, lease: nil).encoded().count - registration.count == 18)
+        #expect(IndexReply.invalidID.encoded().count - #"{"req_type":"query"}"#.utf8.count == 17)
+        let query = IndexRequest.query(.init(text: "\(Samples.bob)")).encoded()
+        let v4 = Endpoint(address: .v4(.max), port: .max)
+        for (address, growth) in [(v4, 7), (Samples.longest, 33)] {
+            let answer = IndexReply.answer(address: address, text: "\(Samples.bob)", record: nil).encoded()
+            #expect(answer.count - query.count == growth)
+        }
+    }
+
     @Test func `finds an ID in either case`() {
         #expect(IndexRequest.Query(text: "7C9E6679-7425-40DE-944B-E07FC1F90AE7").peer == Samples.bob)
         #expect(IndexRequest.Query(text: "{7c9e6679-7425-40de-944b-e07fc1f90ae7}").peer == nil)

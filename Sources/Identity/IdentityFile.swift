@@ -37,7 +37,8 @@ public enum IdentityFile {
     private static func load(_ directory: borrowing Descriptor, _ home: String) throws(IdentityFileError) -> Identity {
         let path = "\(home)/\(name)"
         // O_NONBLOCK: a pipe with this name must not hold the start.
-        guard let file = Descriptor(openat(directory.number, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) else {
+        let flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
+        guard let file = Descriptor(openat(directory.number, name, flags)) else {
             switch errno {
             case ENOENT: throw .missing(path: path)
             case ELOOP, ENXIO: throw .notAFile(path: path)

@@ -24,15 +24,15 @@ extension IdentityFileError: CustomStringConvertible {
         case .missing(let path):
             "There is no identity at \(path) yet; start the chat once to make one."
         case .damaged(let path):
-            "The identity in \(path) is damaged; put a backup in its place, or move the file away to start under a new ID."
+            "The identity in \(path) is damaged; put a backup in its place, or move it away to start under a new ID."
         case .notAFile(let path):
             "\(path) should hold your identity, but it is no regular file; move it away and start again."
         case .notADirectory(let path):
-            "\(path) should be the directory of your identity, but it is none; move it away or name another with --home."
+            "\(path) should be the directory of your identity, but is none; move it away or name another by --home."
         case .unreadable(let path, let code):
             "\(path) cannot be read (\(reason(code))); give yourself the right to read it, or name another --home."
         case .unwritable(let home, let code):
-            "A new identity cannot be kept in \(home) (\(reason(code))); mend that, or name another directory with --home."
+            "A new identity cannot be kept in \(home) (\(reason(code))); mend that, or name another --home."
         }
     }
 }

@@ -7,16 +7,16 @@ public struct PeerKey: Hashable, Sendable {
     /// The 32 octets of an Ed25519 public key (RFC 8032).
     public let octets: [UInt8]
 
-    /// Takes 32 octets; `nil` for another count, a non-canonical encoding or a point of small order. Two encodings of one
-    /// key would be two peer IDs.
+    /// Takes 32 octets; `nil` for another count, a non-canonical encoding or a point of small order. Two encodings of
+    /// one key would be two peer IDs.
     public init?(octets: some Collection<UInt8>) {
         let octets = Array(octets)
         guard octets.count == 32, isCanonicalPoint(octets), !hasSmallOrder(octets) else { return nil }
         self.octets = octets
     }
 
-    /// The peer ID of this key: the first 128 bits of SHA-256 over a domain, the algorithm and the key, with the version
-    /// and variant of a UUIDv8 (RFC 9562, §5.8) written over them. 122 bits are the hash's.
+    /// The peer ID of this key: the first 128 bits of SHA-256 over a domain, the algorithm and the key, with the
+    /// version and variant of a UUIDv8 (RFC 9562, §5.8) written over them. 122 bits are the hash's.
     public var peer: PeerID {
         var hash = SHA256()
         hash.update(data: Array("parley/peer-id/1".utf8))
@@ -27,8 +27,8 @@ public struct PeerKey: Hashable, Sendable {
         return PeerID(high: high, low: low).stamped(version: 8)
     }
 
-    /// Thirty decimal digits for two people to compare, six groups of five: each group is five octets of a SHA-256 over a
-    /// domain and the key, modulo 100,000.
+    /// Thirty decimal digits for two people to compare, six groups of five: each group is five octets of a SHA-256 over
+    /// a domain and the key, modulo 100,000.
     public var digits: String {
         var hash = SHA256()
         hash.update(data: Array("parley/digits/1".utf8))
@@ -68,8 +68,8 @@ private func isCanonicalPoint(_ octets: [UInt8]) -> Bool {
     return !(isAboveMiddle && first >= 0xED)
 }
 
-/// The y coordinates of the eight points whose order divides the cofactor (Bernstein's list of "low order points"): keys
-/// that verify signatures over anything.
+/// The y coordinates of the eight points whose order divides the cofactor (Bernstein's list of "low order points"):
+/// keys that verify signatures over anything.
 private let smallOrderCoordinates: [[UInt8]] = {
     let zero = [UInt8](repeating: 0, count: 32)
     var one = zero

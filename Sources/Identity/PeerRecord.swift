@@ -80,8 +80,8 @@ public struct PeerRecord: Equatable, Sendable {
         case tooLong, truncated, unknownFormat, badKey, badCandidate, trailingOctets, badSignature
     }
 
-    /// Reads a record and checks its signature. What it says is then what its key said; whether that is the right key, new
-    /// and still valid is the caller's question.
+    /// Reads a record and checks its signature. What it says is then what its key said; whether that is the right key,
+    /// new and still valid is the caller's question.
     public init(verifying octets: [UInt8]) throws(Fault) {
         guard octets.count <= PeerRecord.sizeLimit else { throw .tooLong }
         var reader = OctetReader(octets)

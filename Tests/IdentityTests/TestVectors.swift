@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
 import Identity
 import Model
 import Testing
@@ -80,6 +81,15 @@ struct TestVector: Sendable, CustomTestStringConvertible {
             ])
         #expect(hex(try record.signed(by: identity)) == vector.record)
         #expect(try PeerRecord(verifying: octets(vector.record)) == record)
+    }
+
+    @Test(arguments: TestVector.all)
+    func `are those that the document prints`(vector: TestVector) throws {
+        let file = URL(fileURLWithPath: #filePath).appending(path: "../../../docs/PROTOCOL.md").standardized
+        let printed = try String(contentsOf: file, encoding: .utf8).filter { !$0.isWhitespace }
+        let lines = ["seed" + vector.seed, "key" + vector.key, "peerID" + vector.peer, "digits" + vector.digits]
+        #expect(printed.contains((lines.joined() + "record" + vector.record).filter { !$0.isWhitespace }))
+        #expect(printed.contains(TestVector.recordOfTheFuture))
     }
 
     @Test func `hold for a record with a kind and extensions of the future`() throws {

@@ -17,7 +17,7 @@ public enum IndexReply: Equatable, Sendable {
     case unknown(boot: String, spreadSeconds: Int)
     /// `{"status":"moved","boot":…,"seen":…}`: your address changed, which takes a new record.
     case moved(boot: String, seen: Endpoint)
-    /// `{"status":"error","reason":…}`.
+    /// `{"status":"error","reason":…}`; the reason is empty when there was no room for it.
     case failed(reason: String)
 
     /// What a server promises to a keyed peer.
@@ -115,7 +115,7 @@ extension IndexReply {
         case "unknown":
             return .unknown(boot: try text(object, "boot"), spreadSeconds: try seconds(object, "spread_s"))
         case "moved": return .moved(boot: try text(object, "boot"), seen: try endpoint(object, "seen"))
-        case "error": return .failed(reason: try text(object, "reason"))
+        case "error": return .failed(reason: object["reason"] == nil ? "" : try text(object, "reason"))
         default: throw .badMember("status")
         }
     }

@@ -6,8 +6,8 @@ public enum CreationTime {
     /// From this number on an epoch counts milliseconds, below it seconds.
     private static let millisecondThreshold = 1e11
 
-    /// Reads the seed's printer (`2024-02-26 10:30:33.169463804 +01:00`), RFC 3339, and seconds or milliseconds since the
-    /// epoch as a number or a text.
+    /// Reads the seed's printer (`2024-02-26 10:30:33.169463804 +01:00`), RFC 3339, and seconds or milliseconds since
+    /// the epoch as a number or a text.
     /// - Returns: `nil`, "time unknown", for `0` and whatever else: never the present.
     public static func read(_ value: JSONValue?) -> WallTime? {
         switch value {

@@ -46,6 +46,6 @@ public struct PeerMessage: Equatable, Sendable {
 
     /// A line feed, or the carriage return and line feed of a program that ends its lines so.
     private static func withoutFinalNewline(_ data: String) -> String {
-        data.last?.isNewline == true && (data.hasSuffix("\n") || data.hasSuffix("\r\n")) ? String(data.dropLast()) : data
+        data.last == "\n" || data.last == "\r\n" ? String(data.dropLast()) : data
     }
 }

@@ -30,8 +30,9 @@ extension Canvas {
         for (text, style) in notes {
             let room = rect.endColumn - column - 1
             guard room > 2 else { return }
+            column = frame.put(" ", column: column, row: rect.row)
             column = frame.put(
-                " " + text.truncated(to: room - 2, ascii: state.ascii), column: column, row: rect.row, style: style)
+                text.truncated(to: room - 2, ascii: state.ascii), column: column, row: rect.row, style: style)
         }
         frame.put(" ", column: column, row: rect.row, limit: max(0, rect.endColumn - column))
     }

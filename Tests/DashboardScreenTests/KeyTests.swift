@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
-@testable import DashboardScreen
 import IndexEngine
 import Model
 import TerminalKit
 import Testing
+
+// SPDX-License-Identifier: GPL-3.0-or-later
+@testable import DashboardScreen
 
 struct KeyTests {
     private func filled(_ role: DashboardState.Role = .visitor, peers: Int = 100) -> Fixture {
@@ -20,7 +21,9 @@ struct KeyTests {
         for key in [Key.char("q"), .control("c")] {
             var fixture = filled(.server)
             #expect(fixture.press(key) == [])
-            #expect(fixture.screen.contains("Stop the index server?") && fixture.screen.contains("100 peers are registered"))
+            #expect(
+                fixture.screen.contains("Stop the index server?") && fixture.screen.contains("100 peers are registered")
+            )
             #expect(fixture.press(Key(.escape)) == [])
             #expect(!fixture.screen.contains("Stop the index server?"))
             #expect(fixture.press(key, .char("n"), key, .char("y")) == [.quit])
@@ -124,7 +127,9 @@ struct KeyTests {
             return
         }
         #expect(request.sort == .age && !request.descending)
-        #expect(fixture.press(.char("r")) == [.requestRows({ var new = request; new.descending = true; return new }())])
+        var turned = request
+        turned.descending = true
+        #expect(fixture.press(.char("r")) == [.requestRows(turned)])
         #expect(fixture.press(.char("p")) == [])
         #expect(fixture.state.request.feedAfter == 40)
     }
@@ -138,7 +143,7 @@ struct KeyTests {
         fixture.press(Key(.backspace), Key(.enter))
         fixture.refresh()
         #expect(fixture.screen.contains("filter: !10. (100)"))
-        fixture.press(.char("q").code == .character("q") ? Key(.escape) : .char("x"))
+        fixture.press(Key(.escape))
         #expect(fixture.state.request.rows.filter == "")
         fixture.press(.char("/"))
         fixture.send(.terminal(.paste(String(repeating: "é", count: 100) + "\nmore")))

@@ -20,6 +20,7 @@ func tests(_ name: String, uses: [Target.Dependency]) -> Target {
 }
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let deques: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -30,6 +31,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
@@ -40,18 +42,19 @@ let package = Package(
         // MARK: Values
         layer("Model"),
         layer("SafeText", uses: ["CPosix"]),
+        layer("Queues"),
 
         // MARK: Bytes and keys
         layer("Wire", uses: ["Model"]),
         layer("Identity", uses: ["Model", crypto]),
 
         // MARK: Engines: pure machines
-        layer("PeerEngine", uses: ["Model", "Wire", "Identity"]),
+        layer("PeerEngine", uses: ["Model", "Wire", "Identity", "Queues", deques]),
         layer("IndexEngine", uses: ["Model", "Wire", "Identity", crypto]),
 
         // MARK: Threads and sockets
-        layer("Reactor", uses: ["CPosix"]),
-        layer("Network", uses: ["Model", "Wire", "Reactor", "CPosix"]),
+        layer("Reactor", uses: ["Queues", "CPosix"]),
+        layer("Network", uses: ["Model", "Wire", "Queues", "Reactor", "CPosix"]),
         layer("IndexServer", uses: ["Model", "Wire", "SafeText", "IndexEngine", "Reactor", "Network"]),
 
         // MARK: Screens
@@ -85,7 +88,8 @@ let package = Package(
         tests("SafeTextTests", uses: ["SafeText"]),
         tests("WireTests", uses: ["Model", "Wire"]),
         tests("IdentityTests", uses: ["Model", "Identity"]),
-        tests("PeerEngineTests", uses: ["Model", "Wire", "Identity", "PeerEngine", "IndexEngine"]),
+        tests("QueuesTests", uses: ["Queues"]),
+        tests("PeerEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "IndexEngine"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),
         tests("NetworkTests", uses: ["Model", "Reactor", "Network"]),
         tests("IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),

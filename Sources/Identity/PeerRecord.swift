@@ -156,7 +156,7 @@ private struct OctetReader {
     mutating func octet() -> UInt8? { take(1)?.first }
     mutating func number(_ count: Int) -> UInt64? { take(count).map { bigEndian($0) } }
 
-    /// `nil` for a kind that is not known here, whose address is read all the same.
+    /// `nil` for a kind that is not known here, and for an address that nothing may be sent to.
     mutating func candidate() throws(PeerRecord.Fault) -> Candidate? {
         guard let kind = octet(), let family = octet() else { throw .truncated }
         let address: Endpoint.Address
@@ -170,8 +170,8 @@ private struct OctetReader {
         default: throw .badCandidate
         }
         guard let port = number(2) else { throw .truncated }
-        return Candidate.Kind(rawValue: kind).map {
-            Candidate($0, Endpoint(address: address, port: UInt16(truncatingIfNeeded: port)))
-        }
+        let endpoint = Endpoint(address: address, port: UInt16(truncatingIfNeeded: port))
+        guard endpoint.isUnicast else { return nil }
+        return Candidate.Kind(rawValue: kind).map { Candidate($0, endpoint) }
     }
 }

@@ -20,10 +20,21 @@ public enum DatagramEvent: Equatable, Sendable {
     case unreachable(Endpoint)
 }
 
+/// What became of datagrams that were handed to the network.
+public struct SendResult: Equatable, Sendable {
+    /// How many the system took, from the front. The next one it will take later, unless `failure` says otherwise.
+    public var taken: Int
+    /// Why the datagram after those can't be sent at all, as one clause.
+    public var failure: String?
+
+    public init(taken: Int, failure: String? = nil) {
+        self.taken = taken
+        self.failure = failure
+    }
+}
+
 /// The datagram seam: the one UDP port of a program, or a simulated network in a test.
 public protocol DatagramTransport: Sendable {
     /// Hands datagrams to the network, without waiting.
-    /// - Returns: how many the system took, from the front; the rest was refused.
-    @discardableResult
-    func send(_ datagrams: [Datagram]) -> Int
+    func send(_ datagrams: [Datagram]) -> SendResult
 }

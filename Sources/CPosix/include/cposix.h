@@ -6,9 +6,11 @@
 
 #include <stdint.h>
 #include <stddef.h>
+#include <poll.h>
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
+#include "cdatagram.h"
 
 /// Columns of a code point in the current LC_CTYPE locale: 0, 1 or 2; -1 when it has none (wcwidth(3)).
 int cp_wcwidth(uint32_t scalar);
@@ -17,5 +19,16 @@ int cp_set_utf8_locale(void);
 
 /// eventfd(2), non-blocking, close-on-exec; -1 with errno.
 int cp_eventfd(void);
+
+/// ppoll(2) without a signal mask: nanosecond timeout, negative for none.
+int cp_poll(struct pollfd *_Nonnull descriptors, size_t count, int64_t timeout_ns);
+
+/// Names the calling thread for debuggers and top(1); cut to 15 bytes.
+void cp_name_thread(const char *_Nonnull name);
+
+/// User ID of the other side of a connected Unix socket; -1 when the system does not tell.
+int64_t cp_peer_user(int descriptor);
+/// A directory as a mere place in the tree (O_PATH), close-on-exec; -1 with errno.
+int cp_open_place(const char *_Nonnull path);
 
 #endif

@@ -96,7 +96,7 @@ extension IndexReply {
                 return .invalidID
             }
             let endpoint = Endpoint(address)
-            guard endpoint != nil || address == "nil" else { throw .badMember("address") }
+            guard endpoint.map({ $0.port != 0 }) ?? (address == "nil") else { throw .badMember("address") }
             let record = object.string("record").flatMap { Base64URL.decode($0) }
             return .answer(address: endpoint, text: text, record: record)
         }
@@ -132,7 +132,7 @@ extension IndexReply {
     }
 
     private static func endpoint(_ object: JSONObject, _ name: String) throws(WireError) -> Endpoint {
-        guard let endpoint = Endpoint(try text(object, name)) else { throw .badMember(name) }
+        guard let endpoint = Endpoint(try text(object, name)), endpoint.port != 0 else { throw .badMember(name) }
         return endpoint
     }
 

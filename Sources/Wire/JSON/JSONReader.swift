@@ -52,7 +52,6 @@ private struct JSONReader {
     }
 
     mutating func value(depth: Int) throws(WireError) -> JSONValue {
-        guard depth <= JSONValue.depthLimit else { throw .tooDeep(limit: JSONValue.depthLimit) }
         switch peek() {
         case UInt8(ascii: "{"): return .object(try object(depth: depth))
         case UInt8(ascii: "["): return .array(try array(depth: depth))
@@ -69,7 +68,12 @@ private struct JSONReader {
         return value
     }
 
+    private func checkDepth(_ depth: Int) throws(WireError) {
+        guard depth < JSONValue.depthLimit else { throw .tooDeep(limit: JSONValue.depthLimit) }
+    }
+
     private mutating func object(depth: Int) throws(WireError) -> JSONObject {
+        try checkDepth(depth)
         var members: [(name: String, value: JSONValue)] = []
         position += 1
         skipSpace()
@@ -89,6 +93,7 @@ private struct JSONReader {
     }
 
     private mutating func array(depth: Int) throws(WireError) -> [JSONValue] {
+        try checkDepth(depth)
         var elements: [JSONValue] = []
         position += 1
         skipSpace()

@@ -87,7 +87,11 @@ private struct TimeScanner {
 
     private mutating func zone() -> Int? {
         _ = take(" ")
-        if take("Z") || take("z") || (take("U") && take("T") && take("C")) { return 0 }
+        if rest.elementsEqual("UTC".utf8) {
+            rest = rest.dropFirst(3)
+            return 0
+        }
+        if take("Z") || take("z") { return 0 }
         let isWest = take("-")
         guard isWest || take("+"), let hours = number(2), take(":"), let minutes = number(2), hours < 24, minutes < 60
         else { return nil }

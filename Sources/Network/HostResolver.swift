@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import CPosix
+internal import Glibc
+public import Model
+
+/// Turns `HOST:PORT` into an endpoint.
+public enum HostResolver {
+    /// Literal addresses at once, names by getaddrinfo(3), which blocks: on a thread of its own.
+    /// - Throws: `NetworkError` with a sentence.
+    public static func resolve(_ text: String, defaultPort: UInt16) async throws(NetworkError) -> Endpoint {
+        if let endpoint = Endpoint(text) { return endpoint }
+        if let address = Endpoint.address(text) { return Endpoint(address: address, port: defaultPort) }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard let host = parts.first, !host.isEmpty, parts.count <= 2, let port = parts.count == 2 ? UInt16(parts[1]) : defaultPort,
+            port != 0
+        else { throw NetworkError("'\(text)' is no HOST:PORT.") }
+        let name = String(host)
+        let address = await withCheckedContinuation { continuation in
+            // A pool thread must not block for as long as a name server likes.
+            let lookup = LookupThread(name) { continuation.resume(returning: $0) }
+            lookup.start()
+        }
+        guard let address else { throw NetworkError("The name '\(name)' leads to no address.") }
+        return Endpoint(address: address, port: port)
+    }
+}
+
+/// One blocking call on one detached thread.
+private final class LookupThread: Sendable {
+    private let name: String
+    private let done: @Sendable (Endpoint.Address?) -> Void
+
+    init(_ name: String, _ done: @escaping @Sendable (Endpoint.Address?) -> Void) {
+        self.name = name
+        self.done = done
+    }
+
+    func start() {
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                let lookup = Unmanaged<LookupThread>.fromOpaque(context).takeRetainedValue()
+                lookup.done(lookup.address())
+                return nil
+            }, Unmanaged.passRetained(self).toOpaque())
+        if code == 0 { pthread_detach(thread) } else { done(nil) }
+    }
+
+    private func address() -> Endpoint.Address? {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        // No AI_ADDRCONFIG: it hides 127.0.0.1 on a machine with nothing but a loopback.
+        guard getaddrinfo(name, nil, &hints, &list) == 0 else { return nil }
+        defer { freeaddrinfo(list) }
+        var next = list
+        while let entry = next?.pointee {
+            if let address = entry.ai_addr.flatMap({ Endpoint.Address($0, family: entry.ai_family) }) { return address }
+            next = entry.ai_next
+        }
+        return nil
+    }
+}
+
+extension Endpoint.Address {
+    fileprivate init?(_ raw: UnsafeMutablePointer<sockaddr>, family: Int32) {
+        switch family {
+        case AF_INET:
+            self = raw.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                .v4(UInt32(bigEndian: $0.pointee.sin_addr.s_addr))
+            }
+        case AF_INET6:
+            let octets = raw.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
+                withUnsafeBytes(of: address.pointee.sin6_addr) { Array($0) }
+            }
+            let words = [octets[0..<8], octets[8..<16]].map { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }
+            self = .v6(words[0], words[1])
+        default: return nil
+        }
+    }
+}

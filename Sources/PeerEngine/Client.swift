@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Identity
+public import Model
+public import Queues
+public import Wire
+
+/// Keeps what must outlive the program.
+public protocol ClientStore: Sendable {
+    func save(contacts: [Contact])
+    func save(sequence: UInt64)
+}
+
+/// The seed's `Client`: one port, an address book, a receive queue and three concurrent loops.
+///
+/// `run` holds two of them, receiving and sending; the third, displaying, is whoever reads `events`. Between them stand
+/// bounded queues: what arrives faster than it can be taken is dropped and counted (UDP promises no more), what is told
+/// makes the teller wait. All state is in one actor, which never waits for anything, so no loop can stall another.
+public final class Client: Sendable {
+    /// Datagrams that wait to be taken: 2 KiB each at most, so 32 MiB.
+    public let received = BoundedQueue<DatagramEvent>(capacity: 16_384)
+    /// What happened, for one display.
+    public let events = BoundedQueue<ClientEvent>(capacity: 16_384)
+
+    private let core: ClientCore
+    private let alarm = Alarm()
+
+    public init(
+        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any ClientStore, clocks: Clocks
+    ) {
+        core = ClientCore(configuration, transport: transport, store: store, clocks: clocks)
+    }
+
+    /// Receives and sends until the task is cancelled.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.receiveLoop() }
+            group.addTask { await self.sendLoop() }
+        }
+        events.finish()
+    }
+
+    private func receiveLoop() async {
+        while let batch = await received.next() {
+            await events.send(core.receive(batch))
+            alarm.ring()
+        }
+    }
+
+    private func sendLoop() async {
+        while !Task.isCancelled {
+            let (told, pause) = await core.transmit()
+            await events.send(told)
+            await alarm.sleep(for: pause)
+        }
+    }
+
+    /// Registers at an index server from now on.
+    public func addIndex(_ name: String, at server: Endpoint) async {
+        await core.addIndex(name, at: server)
+        alarm.ring()
+    }
+
+    /// Does what a command says; its effects are told as events.
+    public func perform(_ command: ClientCommand) async throws(CommandError) {
+        let told = try await core.perform(command)
+        alarm.ring()
+        await events.send(told)
+    }
+
+    /// Tells the display something that happened outside the client.
+    public func tell(_ event: ClientEvent) async { await events.send([event]) }
+
+    /// Own peer ID.
+    public var me: PeerID { core.me }
+    /// Every contact with its path and what waits for it.
+    public var peers: [PeerSummary] { get async { await core.peers } }
+    /// Messages of this run, oldest first.
+    public func log(with peer: PeerID? = nil) async -> [Message] { await core.log(with: peer) }
+    /// What a user means by a UUID or a name.
+    public func resolve(_ text: String) async -> PeerID? { await core.resolve(text) }
+    /// Whether the last lookup of a peer ended with a server that does not know it.
+    public func isUnknown(_ peer: PeerID) async -> Bool { await core.isUnknown(peer) }
+}
+
+/// The client's state, and the hands that do what its machine decides.
+private actor ClientCore {
+    nonisolated let me: PeerID
+    private var machine: ClientMachine
+    private let transport: any DatagramTransport
+    private let store: any ClientStore
+    private let clocks: Clocks
+
+    init(
+        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any ClientStore, clocks: Clocks
+    ) {
+        me = configuration.identity.peer
+        machine = ClientMachine(configuration)
+        self.transport = transport
+        self.store = store
+        self.clocks = clocks
+    }
+
+    var peers: [PeerSummary] { machine.peers }
+    func log(with peer: PeerID?) -> [Message] { machine.log.messages(with: peer) }
+    func resolve(_ text: String) -> PeerID? { machine.contacts.resolve(text) }
+    func isUnknown(_ peer: PeerID) -> Bool { machine.unknownPeers.contains(peer) }
+    func addIndex(_ name: String, at server: Endpoint) { machine.addIndex(name, at: server, now: now) }
+
+    func receive(_ batch: [DatagramEvent]) -> [ClientEvent] {
+        let (now, wall) = (now, clocks.wall())
+        var told: [ClientEvent] = []
+        for event in batch { execute(machine.receive(event, now: now, wall: wall), into: &told) }
+        return told
+    }
+
+    func perform(_ command: ClientCommand) throws(CommandError) -> [ClientEvent] {
+        var told: [ClientEvent] = []
+        execute(try machine.perform(command, now: now, wall: clocks.wall()), into: &told)
+        return told
+    }
+
+    /// Sends what is due, and says how long there is nothing more to send.
+    func transmit() -> (told: [ClientEvent], pause: Duration?) {
+        var told: [ClientEvent] = []
+        execute(machine.advance(now: now, wall: clocks.wall()), into: &told)
+        let moment = now
+        return (told, machine.deadline(now: moment).map { .nanoseconds(Int64(clamping: $0.since(moment).nanoseconds)) })
+    }
+
+    private func execute(_ actions: [ClientMachine.Action], into told: inout [ClientEvent]) {
+        for action in actions {
+            switch action {
+            case .send(let datagram): _ = transport.send([datagram])
+            case .transmit(let transmission):
+                let result = transport.send(transmission.datagrams)
+                execute(machine.transmitted(transmission, result, now: now), into: &told)
+            case .tell(let event): told.append(event)
+            case .saveContacts(let contacts): store.save(contacts: contacts)
+            case .saveSequence(let sequence): store.save(sequence: sequence)
+            }
+        }
+    }
+
+    private var now: Instant { clocks.monotonic() }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import DequeModule
+internal import Model
+
+/// What waits for one peer, and how fast it may go.
+struct Lane {
+    /// One message on its way out, already encoded.
+    struct Item: Equatable {
+        var id: MessageID
+        var tag: String?
+        var bytes: [UInt8]
+    }
+
+    /// Messages that wait for one peer at most; past it a new one is refused.
+    static let limit = 20_000
+
+    private(set) var items: Deque<Item> = []
+    private var pacer = Pacer()
+    /// When something was last sent, for telling when a lookup of the cache is news.
+    private(set) var lastUse: Instant?
+
+    var isFull: Bool { items.count >= Lane.limit }
+
+    mutating func append(_ item: Item) { items.append(item) }
+
+    mutating func remove(_ id: MessageID) -> Item? {
+        guard let index = items.firstIndex(where: { $0.id == id }) else { return nil }
+        return items.remove(at: index)
+    }
+
+    mutating func removeAll() -> [Item] {
+        defer { items = [] }
+        return Array(items)
+    }
+
+    /// Takes what may go now.
+    mutating func take(now: Instant) -> [Item] {
+        let count = pacer.take(items.count, now: now)
+        let taken = Array(items.prefix(count))
+        items.removeFirst(count)
+        if count > 0 { lastUse = now }
+        return taken
+    }
+
+    /// Puts back, in order, what the system did not take.
+    mutating func restore(_ refused: some Collection<Item>) { items.prepend(contentsOf: refused) }
+
+    /// When more may go; `nil` when nothing waits.
+    func next(now: Instant) -> Instant? { items.isEmpty ? nil : pacer.next(now: now) }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
+import Model
+import Support
+import TerminalKit
+import Testing
+
+extension EndToEnd {
+    /// A message is on the screen at once, however many come and whatever the user does.
+    @Suite(.timeLimit(.minutes(4))) struct StallTests {
+        /// A chat at a terminal and a sender on a pipe that know each other.
+        private struct Stage {
+            let server: ChildProcess
+            let chat: Terminal
+            let sender: Pipe
+
+            init(_ size: Size) throws {
+                let site = try IndexSite()
+                server = try site.startHeadless()
+                let (alice, bob) = (try User("alice", index: site.address), try User("bob", index: site.address))
+                chat = try alice.chat(size)
+                try chat.wait(for: "index ok")
+                sender = try Pipe(bob)
+                try sender.waitForIndex()
+                try sender.command("add", ["peer": try alice.uuid(), "name": "alice"])
+                try chat.type("/add \(sender.uuid) bob<enter>")
+                try sender.command("send", ["to": "alice", "text": "first of all"])
+                try chat.wait(for: "first of all")
+            }
+
+            /// Sends numbered messages at a steady rate; each carries the moment at which it was handed over.
+            func send(_ count: Int, perSecond rate: Int) throws {
+                let start = Instant.now
+                for number in 0..<count {
+                    // In steps of ten milliseconds, or the sender's own waking would be the load.
+                    if number % max(1, rate / 100) == 0 {
+                        pause(until: start + .microseconds(number * 1_000_000 / rate))
+                    }
+                    try sender.command("send", ["to": "alice", "text": Sightings.stamp(number)])
+                }
+            }
+        }
+
+        @Test func `from sending to the drawn frame: below 20 ms at 200 messages a second`() throws {
+            let stage = try Stage(Size(columns: 120, rows: 36))
+            let sightings = Sightings()
+            stage.chat.observe { screen, moment in sightings.look(screen, moment) }
+            try stage.send(2000, perSecond: 200)
+            try stage.chat.wait(for: "#001999@")
+            stage.chat.observe(nil)
+            let spans = sightings.latencies
+            #expect(spans.count == 2000, "\(spans.count) of 2000 were seen")
+            report("send to drawn frame", spans)
+            #expect(percentile(spans, 99) < .milliseconds(20))
+        }
+
+        @Test func `a burst of 10,000 at 5,000 a second is shown whole and in order while the user types`() throws {
+            let stage = try Stage(Size(columns: 120, rows: 36))
+            let sightings = Sightings()
+            stage.chat.observe { screen, moment in sightings.look(screen, moment) }
+            let burst = Thread { try? stage.send(10_000, perSecond: 5000) }
+            burst.start()
+
+            // While it runs the user types three lines, each in an alphabet that nothing else on the screen uses.
+            for alphabet in [0x3B1, 0x430, 0x561] as [UInt32] {
+                var typed = ""
+                for letter in (alphabet..<alphabet + 20).compactMap(Unicode.Scalar.init) {
+                    typed.unicodeScalars.append(letter)
+                    let start = Instant.now
+                    sightings.expect(typed, after: start)
+                    try stage.chat.type(KeyScript(String(letter)))
+                    pause(until: start + .milliseconds(30))
+                }
+                try stage.chat.type("<enter>")
+            }
+            try stage.chat.wait(for: "#009999@", .seconds(10))
+            stage.chat.observe(nil)
+
+            let last = try #require(sightings.latency(of: 9999))
+            #expect(last < .seconds(1), "the last message took \(last.milliseconds) ms")
+            #expect(sightings.disorder == [], "numbers on one screen that do not follow each other")
+            let echoes = sightings.echoes
+            report("key to echo during the burst", echoes)
+            #expect(echoes.count >= 57, "\(echoes.count) of 60 echoes were seen")
+            #expect(percentile(echoes, 99) < .milliseconds(20))
+            try expectWholeLog(stage.chat)
+        }
+
+        /// Pages through the whole log: every number is there, each once, in order.
+        private func expectWholeLog(_ chat: Terminal) throws {
+            var seen = IndexSet()
+            var screen = chat.screen
+            for _ in 0..<2000 {
+                let numbers = Sightings.numbers(Array(screen.lines.joined(separator: "\n").utf8)).map(\.number)
+                #expect(numbers == numbers.sorted())
+                numbers.forEach { seen.insert($0) }
+                if numbers.contains(0) { break }
+                let before = screen
+                try chat.type("<pgup>")
+                screen = try chat.wait(for: "an earlier page") {
+                    Sightings.numbers(Array($0.lines.joined(separator: "\n").utf8)).first?.number
+                        != Sightings.numbers(Array(before.lines.joined(separator: "\n").utf8)).first?.number
+                }
+            }
+            #expect(seen.count == 10_000, "\(seen.count) of 10,000 are in the log")
+        }
+
+        private func percentile(_ spans: [Span], _ percent: Int) -> Span {
+            let sorted = spans.sorted()
+            return sorted.isEmpty ? .zero : sorted[min(sorted.count - 1, sorted.count * percent / 100)]
+        }
+
+        private func report(_ what: String, _ spans: [Span]) {
+            let figures = [50, 99, 100].map {
+                "p\($0) \((percentile(spans, $0).milliseconds * 100).rounded() / 100) ms"
+            }
+            print("\(what): \(figures.joined(separator: ", ")) of \(spans.count)")
+        }
+    }
+}
+
+/// When each numbered message, and each text typed, was first on the screen. Used from the terminal's reading thread.
+private final class Sightings: @unchecked Sendable {
+    private let lock = NSLock()
+    private var first: [Int: Span] = [:]
+    private var awaited: (text: [UInt8], since: Instant)?
+    private var echoSpans: [Span] = []
+    private var unordered: [[Int]] = []
+
+    /// `#000123@81234567890123`: the number and the moment of sending.
+    static func stamp(_ number: Int) -> String {
+        "#\(fixed(number, 6))@\(fixed(Int(Instant.now.nanoseconds), 16))"
+    }
+
+    private static func fixed(_ number: Int, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+
+    /// The stamps on a screen, from top to bottom.
+    static func numbers(_ screen: [UInt8]) -> [(number: Int, sent: Instant)] {
+        var found: [(Int, Instant)] = []
+        var rest = screen[...]
+        while let hash = rest.firstIndex(of: UInt8(ascii: "#")) {
+            rest = rest[(hash + 1)...]
+            let stamp = rest.prefix(23)
+            guard stamp.count == 23, stamp[stamp.startIndex + 6] == UInt8(ascii: "@") else { continue }
+            guard let number = Int(String(decoding: stamp.prefix(6), as: UTF8.self)),
+                let sent = UInt64(String(decoding: stamp.dropFirst(7), as: UTF8.self))
+            else { continue }
+            found.append((number, Instant(nanoseconds: sent)))
+        }
+        return found
+    }
+
+    func look(_ screen: [UInt8], _ moment: Instant) {
+        let stamps = Sightings.numbers(screen)
+        lock.withLock {
+            for stamp in stamps where first[stamp.number] == nil { first[stamp.number] = moment.since(stamp.sent) }
+            let numbers = stamps.map(\.number)
+            if zip(numbers, numbers.dropFirst()).contains(where: { $1 != $0 + 1 }) { unordered.append(numbers) }
+            if let (text, since) = awaited, contains(screen, text) {
+                echoSpans.append(moment.since(since))
+                awaited = nil
+            }
+        }
+    }
+
+    /// From now on looks out for a text that was typed at a moment.
+    func expect(_ text: String, after moment: Instant) {
+        lock.withLock { awaited = (Array(text.utf8), moment) }
+    }
+
+    var latencies: [Span] { lock.withLock { Array(first.values) } }
+    func latency(of number: Int) -> Span? { lock.withLock { first[number] } }
+    var echoes: [Span] { lock.withLock { echoSpans } }
+    /// Screens, at most three, whose numbers did not follow each other.
+    var disorder: [[Int]] { lock.withLock { Array(unordered.prefix(3)) } }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Glibc
+import Model
+import Support
+import TerminalKit
+import Testing
+
+extension EndToEnd {
+    /// Two people chat and an operator watches, each at a terminal.
+    @Suite(.timeLimit(.minutes(5))) struct StoryTests {
+        @Test(arguments: [
+            Size(columns: 120, rows: 36), Size(columns: 80, rows: 24), Size(columns: 40, rows: 12),
+        ])
+        func `two people chat, an operator watches, the index dies and comes back`(size: Size) throws {
+            let site = try IndexSite()
+            let dashboard = try Terminal(try site.arguments(), size: size)
+            try site.waitUntilItAnswers()
+            let (alice, bob) = (try User("alice", index: site.address), try User("bob", index: site.address))
+            let (left, right) = (try alice.chat(size), try bob.chat(size))
+            let (aliceID, bobID) = (try waitForID(alice, left), try waitForID(bob, right))
+            try waitForRegistrations([aliceID, bobID], site, within: .seconds(10))
+
+            // The operator sees both, by the first digits of their UUIDs, and no name.
+            let watched = try dashboard.wait(for: "both registrations") {
+                $0.contains(aliceID.prefix(6)) && $0.contains(bobID.prefix(6))
+            }
+            #expect(!watched.contains("alice") && !watched.contains("bob"))
+            #expect(try site.queries() == 0)
+
+            // Alice adds Bob and writes: one query. Bob answers: one more. Then none.
+            try left.type("/add \(bobID) bob<enter>")
+            try left.type("hello Bob<enter>")
+            try left.wait(for: "hello Bob")
+            try right.type("/add \(aliceID) alice<enter>")
+            try right.wait(for: "hello Bob")
+            try right.type("hello yourself, Alice<enter>")
+            try left.wait(for: "hello yourself")
+            #expect(try site.queries() == 2)
+            try exchange(left, right, "talk", rounds: 10)
+            #expect(try site.queries() == 2)
+            let ids = [String(aliceID.prefix(8)): "<ALICE>", String(bobID.prefix(8)): "<BOB>"]
+            for (who, terminal) in [("alice", left), ("bob", right)] {
+                let name = "story-\(who)-\(size.columns)x\(size.rows)"
+                #expect(try Golden.mismatch(terminal.screen.masked(ids), name) == nil)
+            }
+
+            // Without an index server the chat goes on, and says what is the matter.
+            dashboard.child.send(SIGKILL)
+            #expect(dashboard.waitForExit() == .signalled(SIGKILL))
+            try exchange(left, right, "alone", rounds: 5)
+            for chat in [left, right] {
+                try chat.wait(.seconds(60), for: "a status without “index ok”") { screen in
+                    screen.line(containing: "index").map { !$0.contains("index ok") } ?? false
+                }
+            }
+            try exchange(left, right, "still", rounds: 3)
+
+            // Back under the same UUIDs, within 25 s, without anybody's doing.
+            let second = try Terminal(try site.arguments(), size: size)
+            try waitForRegistrations([aliceID, bobID], site, within: .seconds(25))
+            try second.wait(for: "both registrations") {
+                $0.contains(aliceID.prefix(6)) && $0.contains(bobID.prefix(6))
+            }
+            for chat in [left, right] { try chat.wait(for: "index ok", .seconds(10)) }
+
+            for chat in [left, right] {
+                try chat.type("/quit<enter>")
+                #expect(chat.waitForExit(.seconds(3)) == .exited(0))
+                #expect(chat.leftovers == [])
+            }
+        }
+
+        private func waitForID(_ user: User, _ chat: Terminal) throws -> String {
+            try chat.wait(for: "index ok")
+            return try user.uuid()
+        }
+
+        private func waitForRegistrations(_ uuids: Set<String>, _ site: IndexSite, within limit: Span) throws {
+            let deadline = Instant.now + limit
+            var seen: Set<String> = []
+            repeat {
+                seen = (try? site.registered()) ?? []
+                if seen == uuids { return }
+                pause(until: .now + .milliseconds(200))
+            } while .now < deadline
+            Issue.record("after \(limit.seconds) s registered: \(seen), not \(uuids)")
+        }
+
+        /// Both write by turns, and each line is seen on the other's screen.
+        private func exchange(_ left: Terminal, _ right: Terminal, _ word: String, rounds: Int) throws {
+            for round in 1...rounds {
+                try left.type("\(word) \(round) ping<enter>")
+                try right.wait(for: "\(word) \(round) ping")
+                try right.type("\(word) \(round) pong<enter>")
+                try left.wait(for: "\(word) \(round) pong")
+            }
+        }
+    }
+}
+
+extension ScreenText {
+    fileprivate func contains(_ text: Substring) -> Bool { contains(String(text)) }
+}

@@ -42,6 +42,9 @@ extension IndexSnapshot {
         return object
     }
 
+    /// `json` as one line of text, safe to print.
+    public var jsonText: String { String(decoding: json.encoded(.invisible), as: UTF8.self) }
+
     /// Reads what `json` wrote.
     /// - Throws: `badMember` with the first member that is missing or unusable.
     public init(json object: JSONObject) throws(WireError) {
@@ -140,7 +143,9 @@ extension JSONObject {
         let queries = try object("queries_by_result")
         for (name, path) in IndexCounters.queryResults { counters[keyPath: path] = try queries.count(name) }
         let registrations = try object("registrations_by_result")
-        for (name, path) in IndexCounters.registrationResults { counters[keyPath: path] = try registrations.count(name) }
+        for (name, path) in IndexCounters.registrationResults {
+            counters[keyPath: path] = try registrations.count(name)
+        }
         let rejected = try object("rejected_by_reason")
         for denial in Denial.allCases { counters[denial] = try rejected.count(denial.rawValue) }
         for (name, path) in IndexCounters.plain { counters[keyPath: path] = try count(name) }
@@ -184,7 +189,7 @@ extension RowPage {
 
 extension RowRequest {
     /// Bytes of a filter that a display may ask for.
-    static let filterLimit = 64
+    public static let filterLimit = 64
 
     fileprivate var json: JSONObject {
         var object: JSONObject = [

@@ -68,7 +68,8 @@ struct RecentLatency {
         var both = current
         both.merge(previous)
         return LatencySummary(
-            count: both.count, median: both.quantile(perMille: 500) ?? .zero, p99: both.quantile(perMille: 990) ?? .zero)
+            count: both.count, median: both.quantile(perMille: 500) ?? .zero, p99: both.quantile(perMille: 990) ?? .zero
+        )
     }
 
     private mutating func rotate(_ now: Instant) {

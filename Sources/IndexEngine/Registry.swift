@@ -100,7 +100,9 @@ public struct Registry: Sendable {
     mutating func page(_ request: RowRequest, now: Instant) -> RowPage {
         if order.isStale(for: request, rows: keyed.count + seeds.count, now: now) {
             var builder = RowOrder.Builder(request)
-            keyed.forEachLive(now: now) { builder.add($0, address: $1.row.address, since: $1.registered, until: $1.expires) }
+            keyed.forEachLive(now: now) {
+                builder.add($0, address: $1.row.address, since: $1.registered, until: $1.expires)
+            }
             seeds.forEachLive(now: now) { builder.add($0, address: $1.row, since: $1.registered, until: $1.expires) }
             order = builder.finish(now: now)
         }

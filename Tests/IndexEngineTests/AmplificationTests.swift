@@ -18,8 +18,10 @@ struct AmplificationTests {
                 let record = try index.record(identity, at: source)
                 #expect(try index.register(identity.peer, record: record, from: source) != nil)
                 let requests: [IndexRequest] = [
-                    .registration(.init(address: source, signed: .init(peer: identity.peer, record: record), nonce: nonce)),
-                    .registration(.init(address: source, signed: .init(peer: identity.peer, record: [1]), nonce: nonce)),
+                    .registration(
+                        .init(address: source, signed: .init(peer: identity.peer, record: record), nonce: nonce)),
+                    .registration(
+                        .init(address: source, signed: .init(peer: identity.peer, record: [1]), nonce: nonce)),
                     .keepalive(.init(peer: identity.peer, token: [UInt8](repeating: 1, count: 16), nonce: nonce)),
                     .keepalive(.init(peer: identity.peer, token: [], nonce: nonce)),
                     .query(.init(text: "\(identity.peer)", nonce: Self.nonce)),
@@ -56,7 +58,9 @@ struct AmplificationTests {
 
     @Test func `a registered IPv6 address of full length is still told to the seed's programs`() throws {
         var index = IndexHarness()
-        guard case .registered(let uuid, _)? = try index.ask(.registration(.init(address: Self.longest)), from: .loopback(9))
+        guard
+            case .registered(let uuid, _)? = try index.ask(
+                .registration(.init(address: Self.longest)), from: .loopback(9))
         else {
             Issue.record("refused")
             return

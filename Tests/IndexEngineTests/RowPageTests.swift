@@ -11,7 +11,9 @@ struct RowPageTests {
         var peers: [PeerID] = []
         for number in 0..<count {
             let address = Endpoint(address: .v4(0x0A00_0000 + UInt32(number)), port: 7000)
-            guard case .registered(let uuid, _)? = try index.ask(.registration(.init(address: address)), from: .loopback(9))
+            guard
+                case .registered(let uuid, _)? = try index.ask(
+                    .registration(.init(address: address)), from: .loopback(9))
             else { continue }
             peers.append(uuid)
             index.advance(.seconds(1))
@@ -26,7 +28,8 @@ struct RowPageTests {
     @Test func `columns sort both ways`() throws {
         var (index, peers) = try registry(9)
         let orders: [(RowSort, [PeerID])] = [
-            (.address, peers), (.expires, peers), (.age, peers.reversed()), (.peer, peers.sorted()), (.kind, peers.sorted()),
+            (.address, peers), (.expires, peers), (.age, peers.reversed()), (.peer, peers.sorted()),
+            (.kind, peers.sorted()),
         ]
         for (sort, expected) in orders {
             #expect(page(&index, RowRequest(sort: sort)).rows.map(\.peer) == expected)

@@ -23,17 +23,26 @@ struct SeedWireTests {
     }
 
     @Test(arguments: [
-        (#"{"req_type":"query","queried_uuid":"00000000-0000-4000-8000-000000000000"}"#,
-         #"{"address":"nil","uuid":"00000000-0000-4000-8000-000000000000"}"#, "miss"),
-        (#"{"req_type":"query","queried_uuid":"no\u001bsuch"}"#, #"{"address":"nil","uuid":"no\u001bsuch"}"#, "invalid"),
+        (
+            #"{"req_type":"query","queried_uuid":"00000000-0000-4000-8000-000000000000"}"#,
+            #"{"address":"nil","uuid":"00000000-0000-4000-8000-000000000000"}"#, "miss"
+        ),
+        (
+            #"{"req_type":"query","queried_uuid":"no\u001bsuch"}"#, #"{"address":"nil","uuid":"no\u001bsuch"}"#,
+            "invalid"
+        ),
         (#"{"req_type":"query","queried_uuid":""}"#, #"{"address":"nil","uuid":""}"#, "invalid"),
         (#"{"req_type":"query"}"#, #"{"address":"nil","id":"invalid_uuid"}"#, "invalid"),
         (#"{"req_type":"query","queried_uuid":7}"#, #"{"address":"nil","id":"invalid_uuid"}"#, "invalid"),
         (#"{"req_type":"query","queried_uuid":null}"#, #"{"address":"nil","id":"invalid_uuid"}"#, "invalid"),
-        (#"{"req_type":"registration","addr":"nowhere at all, really"}"#,
-         #"{"status":"error","reason":"malformed addr"}"#, "malformed"),
-        (#"{"req_type":"registration","addr":"224.0.0.1:500"}"#,
-         #"{"status":"error","reason":"bad_address"}"#, "bad_address"),
+        (
+            #"{"req_type":"registration","addr":"nowhere at all, really"}"#,
+            #"{"status":"error","reason":"malformed addr"}"#, "malformed"
+        ),
+        (
+            #"{"req_type":"registration","addr":"224.0.0.1:500"}"#,
+            #"{"status":"error","reason":"bad_address"}"#, "bad_address"
+        ),
         (#"{"req_type":"registration"}"#, #"{"status":"error"}"#, "malformed"),
         (#"{"req_type":"keepalive"}"#, #"{"status":"error"}"#, "malformed"),
     ])
@@ -64,7 +73,8 @@ struct SeedWireTests {
         let replies: [IndexReply] = [
             .registered(uuid: peer, lease: nil), .registered(uuid: peer, lease: lease),
             .cookie([1, 2], seen: .loopback(1)), .answer(address: nil, text: "x", record: nil), .invalidID,
-            .alive(boot: "b", leaseSeconds: 1), .unknown(boot: "b", spreadSeconds: 1), .moved(boot: "b", seen: .loopback(1)),
+            .alive(boot: "b", leaseSeconds: 1), .unknown(boot: "b", spreadSeconds: 1),
+            .moved(boot: "b", seen: .loopback(1)),
             .failed(reason: "x"),
         ]
         for reply in replies { #expect(index.send(reply.encoded(), from: .loopback(9)).reply == nil) }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Identity
-@testable import IndexEngine
 import Model
 import Testing
 import Wire
+
+@testable import IndexEngine
 
 struct StatisticsTests {
     private let query = #"{"req_type":"query","queried_uuid":"00000000-0000-4000-8000-000000000000"}"#

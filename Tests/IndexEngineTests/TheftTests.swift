@@ -101,7 +101,9 @@ struct TheftTests {
         }
         let reply = try index.register(uuid, record: index.record(thief, at: den), from: den)
         #expect(isDenied(reply, .wrongKey))
-        #expect(try index.ask(.query(.init(text: "\(uuid)")), from: den) == .answer(address: home, text: "\(uuid)", record: nil))
+        #expect(
+            try index.ask(.query(.init(text: "\(uuid)")), from: den)
+                == .answer(address: home, text: "\(uuid)", record: nil))
     }
 
     @Test func `a cookie is good for its source and its time alone`() throws {
@@ -142,7 +144,8 @@ struct TheftTests {
     func `a sequence may be ten minutes ahead, no more`(ahead: Int, accepted: Bool) throws {
         var index = IndexHarness()
         let sequence = UInt64(index.wall.milliseconds) + UInt64(ahead)
-        let reply = try index.register(owner.peer, record: index.record(owner, at: home, sequence: sequence), from: home)
+        let reply = try index.register(
+            owner.peer, record: index.record(owner, at: home, sequence: sequence), from: home)
         #expect(isDenied(reply, .futureSequence) == !accepted)
     }
 

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import IndexEngine
+import Model
+import TerminalKit
+
+/// The dashboard's reducer and its view.
+public enum Dashboard {
+    /// Changes the state by an event.
+    /// - Returns: what is to be done, in order.
+    public static func update(_ state: inout DashboardState, _ event: DashboardEvent) -> [DashboardEffect] {
+        var effects: [DashboardEffect] = []
+        switch event {
+        case .terminal(let event): effects = state.handle(event)
+        case .snapshot(let snapshot): state.take(snapshot)
+        case .disconnected(let seconds): state.silence = max(0, seconds)
+        case .clock(let now, let offset):
+            state.now = now
+            state.utcOffset = offset
+        case .notice(let text): state.show(text)
+        }
+        if let notice = state.notice, notice.until <= state.now { state.notice = nil }
+        let request = state.rowRequest
+        if request != state.requested {
+            state.requested = request
+            effects.append(.requestRows(request))
+        }
+        return effects
+    }
+}
+
+// MARK: Snapshots
+
+extension DashboardState {
+    fileprivate mutating func take(_ new: IndexSnapshot) {
+        if let old = snapshot, old.server.boot != new.server.boot { restarted() }
+        snapshot = new
+        silence = nil
+        now = new.time
+        feed.append(new.feed, last: new.feedLast)
+        if let chosen = feedSelection, feedIndex(of: chosen.sequence) == nil { feedSelection = nil }
+        // A paused list changes only by the user's own doing.
+        if pause == nil || (new.page.request == requested && new.page.request != page.request) { take(new.page) }
+    }
+
+    /// Sequences start over with the server.
+    private mutating func restarted() {
+        feed = Feed()
+        feedSelection = nil
+        pause = nil
+        show("the server was restarted")
+    }
+
+    private mutating func take(_ new: RowPage) {
+        let place = firstVisible + (selection?.line ?? 0)
+        page = new
+        if let jump, new.request == requested {
+            self.jump = nil
+            let line = jump == .first ? 0 : min(listHeight, new.rows.count) - 1
+            selection = (jump == .first ? new.rows.first : new.rows.last).map {
+                Selection(peer: $0.peer, line: max(0, line))
+            }
+            return
+        }
+        guard let chosen = selection, !new.rows.contains(where: { $0.peer == chosen.peer }) else { return settle() }
+        // The row is gone, or out of the filter: its neighbour takes over. An answer to an older request says nothing.
+        guard new.request == requested else { return }
+        let neighbour = new.rows.isEmpty ? nil : new.rows[min(max(0, place), new.rows.count - 1)]
+        selection = neighbour.map { Selection(peer: $0.peer, line: chosen.line) }
+        settle()
+    }
+
+    /// Brings the selection's line to what the rows allow.
+    private mutating func settle() {
+        guard let chosen = selection, let index = page.rows.firstIndex(where: { $0.peer == chosen.peer }) else {
+            return
+        }
+        let line = min(max(0, index - firstVisible), max(0, listHeight - 1))
+        selection = Selection(peer: chosen.peer, line: line)
+    }
+
+    fileprivate mutating func show(_ text: String) {
+        notice = Notice(text: text, until: WallTime(milliseconds: now.milliseconds + 4000))
+    }
+}
+
+// MARK: Keys
+
+extension DashboardState {
+    fileprivate mutating func handle(_ event: TerminalEvent) -> [DashboardEffect] {
+        switch event {
+        case .resize(let size):
+            self.size = size
+            settle()
+            if var chosen = feedSelection {
+                chosen.line = min(chosen.line, max(0, feedHeight - 1))
+                feedSelection = chosen
+            }
+            return []
+        case .hangup: return [role == .server ? .quit : .detach]
+        case .wheel(let lines):
+            if overlay == nil { move(by: max(-1000, min(1000, lines))) }
+            return []
+        case .paste(let text):
+            if isFiltering { text.prefix { $0 != "\n" }.forEach { type($0) } }
+            return []
+        case .key(let key): return handle(key)
+        }
+    }
+
+    private mutating func handle(_ key: Key) -> [DashboardEffect] {
+        switch key {
+        case .control("l"): return [.redraw]
+        case .control("z"): return [.suspend]
+        case .control("c"): return leave()
+        default: break
+        }
+        if overlay != nil { return handleOverlay(key) }
+        if isFiltering {
+            edit(key)
+            return []
+        }
+        return handleMovement(key) ? [] : handleCommand(key)
+    }
+
+    private mutating func leave() -> [DashboardEffect] {
+        guard role == .server else { return [.detach] }
+        if overlay == .confirmQuit { return [.quit] }
+        overlay = .confirmQuit
+        return []
+    }
+
+    private mutating func handleOverlay(_ key: Key) -> [DashboardEffect] {
+        switch (overlay, key.code) {
+        case (.confirmQuit, .character("y")), (.confirmQuit, .character("Y")): return [.quit]
+        case (.sortMenu(let index), .up), (.sortMenu(let index), .character("k")):
+            overlay = .sortMenu(max(0, index - 1))
+        case (.sortMenu(let index), .down), (.sortMenu(let index), .character("j")):
+            overlay = .sortMenu(min(RowSort.allCases.count - 1, index + 1))
+        case (.sortMenu(let index), .enter):
+            overlay = nil
+            sort(by: index)
+        case (.registration(let row), .character("y")): return [.copy(row.peer.description)]
+        case (.query(let entry), .character("y")): return copy(entry)
+        case (.registration, .character("x")), (.query, .character("x")): unmasked.toggle()
+        case (.sortMenu, .escape), (.sortMenu, .character("s")), (.sortMenu, .character("q")): overlay = nil
+        case (.sortMenu, _): break
+        default: overlay = nil
+        }
+        return []
+    }
+
+    private mutating func edit(_ key: Key) {
+        switch key.code {
+        case .enter: isFiltering = false
+        case .escape:
+            isFiltering = false
+            filter = ""
+        case .backspace: filter = String(filter.dropLast())
+        case .character("u") where key.modifiers == .control: filter = ""
+        case .character(let character) where key.modifiers.isSubset(of: .shift): type(character)
+        default: break
+        }
+    }
+
+    private mutating func type(_ character: Character) {
+        guard filter.utf8.count + character.utf8.count <= RowRequest.filterLimit else { return }
+        filter.append(character)
+    }
+
+    private mutating func handleMovement(_ key: Key) -> Bool {
+        let height = max(1, focus == .queries ? feedHeight : listHeight)
+        switch (key.code, key.modifiers) {
+        case (.up, _), (.character("k"), []): move(by: -1)
+        case (.down, _), (.character("j"), []): move(by: 1)
+        case (.pageUp, _): move(by: -height)
+        case (.pageDown, _): move(by: height)
+        case (.character("u"), .control): move(by: -(height + 1) / 2)
+        case (.character("d"), .control): move(by: (height + 1) / 2)
+        case (.home, _), (.character("g"), []): go(to: .first)
+        case (.end, _), (.character("G"), _): go(to: .last)
+        default: return false
+        }
+        return true
+    }
+
+    private mutating func handleCommand(_ key: Key) -> [DashboardEffect] {
+        switch key.code {
+        case .character("q"): return leave()
+        case .character("?"), .function(1): overlay = .help
+        case .tab: nextPanel()
+        case .character(let digit) where ("1"..."4").contains(digit): toggle(digit)
+        case .character("/"):
+            hidden.remove(.registrations)
+            focus = .registrations
+            isFiltering = true
+        case .character("s"): overlay = .sortMenu(RowSort.allCases.firstIndex(of: sort) ?? 0)
+        case .character("<"): sort(by: (RowSort.allCases.firstIndex(of: sort) ?? 0) - 1)
+        case .character(">"): sort(by: (RowSort.allCases.firstIndex(of: sort) ?? 0) + 1)
+        case .character("r"): descending.toggle()
+        case .character("p"), .character(" "): togglePause()
+        case .character("+"), .character("="): return setInterval(interval - 1)
+        case .character("-"): return setInterval(interval + 1)
+        case .enter: openDetails()
+        case .escape: back()
+        case .character("y"): return copySelected()
+        case .character("w"): return save()
+        case .character("x"): unmasked.toggle()
+        case .character("m"):
+            mouse.toggle()
+            show(mouse ? "mouse on; hold Shift to select text" : "mouse off")
+            return [.setMouse(mouse)]
+        default: break
+        }
+        return []
+    }
+
+    private mutating func nextPanel() {
+        focus = focus == .registrations ? .queries : .registrations
+        hidden.remove(focus)
+    }
+
+    private mutating func toggle(_ digit: Character) {
+        guard let panel = digit.wholeNumberValue.flatMap(DashboardPanel.init(rawValue:)) else { return }
+        if hidden.remove(panel) == nil { hidden.insert(panel) }
+        if hidden.contains(focus) { focus = focus == .registrations ? .queries : .registrations }
+        settle()
+    }
+
+    private mutating func sort(by index: Int) {
+        let all = RowSort.allCases
+        sort = all[(index + all.count) % all.count]
+    }
+
+    private mutating func togglePause() {
+        pause = pause == nil ? Pause(since: now, feed: feed) : nil
+        if let chosen = feedSelection, feedIndex(of: chosen.sequence) == nil { feedSelection = nil }
+    }
+
+    private mutating func setInterval(_ index: Int) -> [DashboardEffect] {
+        guard Self.intervals.indices.contains(index) else { return [] }
+        interval = index
+        return [.setInterval(refreshInterval)]
+    }
+
+    /// The ladder of Esc: filter, selection, pause.
+    private mutating func back() {
+        if !filter.isEmpty {
+            filter = ""
+        } else if focus == .queries ? feedSelection != nil : selection != nil {
+            if focus == .queries { feedSelection = nil } else { selection = nil }
+        } else {
+            pause = nil
+        }
+    }
+
+    private mutating func openDetails() {
+        if focus == .queries {
+            overlay = feedSelection.flatMap { feedIndex(of: $0.sequence) }.flatMap { query(at: $0) }.map { .query($0) }
+        } else {
+            overlay = selectedRow.map { .registration($0) }
+        }
+        if overlay == nil { show("select a row with the arrow keys first") }
+    }
+
+    var selectedRow: RegistrationRow? { page.rows.first { $0.peer == selection?.peer } }
+
+    private mutating func copySelected() -> [DashboardEffect] {
+        if focus == .queries,
+            let entry = feedSelection.flatMap({ feedIndex(of: $0.sequence) }).flatMap({ query(at: $0) })
+        {
+            return copy(entry)
+        }
+        guard focus == .registrations, let selection else {
+            show("select a row with the arrow keys first")
+            return []
+        }
+        show("copied")
+        return [.copy(selection.peer.description)]
+    }
+
+    private mutating func copy(_ entry: FeedEntry) -> [DashboardEffect] {
+        switch entry.event.target {
+        case .peer(let peer):
+            show("copied")
+            return [.copy(peer.description)]
+        case .text, .none:
+            show("no UUID to copy here")
+            return []
+        }
+    }
+
+    private mutating func save() -> [DashboardEffect] {
+        guard let snapshot else {
+            show("nothing to save yet")
+            return []
+        }
+        let stamp = snapshot.time.rfc3339.prefix(19).filter { $0 != "-" && $0 != ":" }
+        return [.save(name: "parley-index-\(stamp)Z.json", text: snapshot.jsonText)]
+    }
+
+    // MARK: Movement
+
+    private mutating func move(by lines: Int) {
+        if focus == .queries { moveInFeed(by: lines) } else { moveInRows(by: lines) }
+    }
+
+    private mutating func moveInRows(by lines: Int) {
+        guard !page.rows.isEmpty else { return }
+        let index: Int
+        if let old = page.rows.firstIndex(where: { $0.peer == selection?.peer }) {
+            index = min(max(0, old + lines), page.rows.count - 1)
+        } else {
+            index = min(lines < 0 ? max(0, listHeight - 1) : 0, page.rows.count - 1)
+        }
+        let line = min(max(0, index - firstVisible), max(0, listHeight - 1))
+        selection = Selection(peer: page.rows[index].peer, line: line)
+        jump = nil
+    }
+
+    private mutating func moveInFeed(by lines: Int) {
+        let count = shownFeed.count
+        guard count > 0 else { return }
+        let old = feedSelection.flatMap { feedIndex(of: $0.sequence) }
+        let first = firstVisibleQuery
+        let index = min(max(0, old.map { $0 + lines } ?? 0), count - 1)
+        guard let entry = query(at: index) else { return }
+        feedSelection = FeedSelection(
+            sequence: entry.sequence, line: min(max(0, index - first), max(0, feedHeight - 1)))
+    }
+
+    private mutating func go(to end: Jump) {
+        if focus == .queries {
+            moveInFeed(by: end == .first ? -Feed.capacity : Feed.capacity)
+        } else {
+            jump = end
+        }
+    }
+}

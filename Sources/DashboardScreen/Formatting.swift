@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import IndexEngine
+import Model
+import SafeText
+
+/// `9 s`, `58 m`, `3 h`, `4 d`: the largest unit, without the space where room is dear.
+func brief(_ span: Span, spaced: Bool = false) -> DisplayText {
+    let seconds = span.wholeSeconds
+    let gap = spaced ? " " : ""
+    return switch seconds {
+    case ..<60: "\(seconds)\(gap)s"
+    case ..<3600: "\(seconds / 60)\(gap)m"
+    case ..<86_400: "\(seconds / 3600)\(gap)h"
+    default: "\(seconds / 86_400)\(gap)d"
+    }
+}
+
+/// `04:11:09`, and the days before it.
+func uptime(_ span: Span) -> DisplayText {
+    let seconds = span.wholeSeconds
+    let days = seconds / 86_400
+    let clock = [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60].map(twoDigits).joined(separator: ":")
+    return days > 0 ? "\(days) d \(clock)" : DisplayText(clock)
+}
+
+/// `14:31:07`.
+func clock(_ time: WallTime, offset: Int) -> DisplayText {
+    let civil = time.civil(offset: offset)
+    return DisplayText([civil.hour, civil.minute, civil.second].map(twoDigits).joined(separator: ":"))
+}
+
+/// `14:31:07.112`.
+func preciseClock(_ time: WallTime, offset: Int) -> DisplayText {
+    let milliseconds = String(time.civil(offset: offset).millisecond)
+    return clock(time, offset: offset)
+        + DisplayText("." + String(repeating: "0", count: 3 - milliseconds.count) + milliseconds)
+}
+
+/// `Sun 22 Nov`.
+func date(_ time: WallTime, offset: Int) -> DisplayText {
+    let civil = time.civil(offset: offset)
+    let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    return "\(days[civil.weekday % 7]) \(civil.day) \(months[(civil.month - 1) % 12])"
+}
+
+/// `180 us`, `1.9 ms`.
+func latency(_ span: Span, _ glyphs: Glyphs) -> DisplayText {
+    if span.nanoseconds < 1_000_000 { return "\(span.nanoseconds / 1000) " + glyphs.micro }
+    let tenths = span.nanoseconds / 100_000
+    return "\(tenths / 10).\(tenths % 10) ms"
+}
+
+/// `21 MB`, as disk makers count.
+func megabytes(_ bytes: UInt64) -> DisplayText { "\(bytes / 1_000_000) MB" }
+
+/// `1.0 s`.
+func interval(_ span: Span) -> DisplayText {
+    let tenths = span.nanoseconds / 100_000_000
+    return "\(tenths / 10).\(tenths % 10) s"
+}
+
+private func twoDigits(_ number: Int) -> String { (number < 10 ? "0" : "") + String(number) }
+
+extension Endpoint {
+    func shown(unmasked: Bool) -> DisplayText { DisplayText(unmasked ? description : masked) }
+
+    /// Without the port.
+    func shownAddress(unmasked: Bool) -> DisplayText {
+        let text = unmasked ? description : masked
+        let host = text[..<(text.lastIndex(of: ":") ?? text.endIndex)]
+        return DisplayText(host.filter { $0 != "[" && $0 != "]" }, style: .stripped)
+    }
+}
+
+extension IndexOperation {
+    /// Four letters.
+    var letters: DisplayText {
+        switch self {
+        case .query: "LOOK"
+        case .registration: "REG"
+        case .keepalive: "KEEP"
+        case .unknown: "?"
+        }
+    }
+}
+
+extension IndexResult {
+    /// Words; a refusal says so first.
+    var words: DisplayText {
+        let plain = DisplayText(String(word.map { $0 == "_" ? " " : $0 }))
+        if case .denied = self { return "DENY " + plain }
+        return plain
+    }
+}
+
+extension IndexTarget {
+    /// The first digits of a UUID, or what stood in its place.
+    func brief(ascii: Bool) -> DisplayText {
+        switch self {
+        case .peer(let peer): DisplayText(peer.shortDigits)
+        case .text(let text): foreign(text, ascii: ascii)
+        case .none: "-"
+        }
+    }
+}
+
+/// Text from outside; on a terminal that draws only ASCII the rest becomes `?`, and the brackets of controls `<` and `>`.
+func foreign(_ text: String, ascii: Bool) -> DisplayText {
+    let shown = DisplayText(text)
+    guard ascii else { return shown }
+    let plain = shown.string.map { (cluster: Character) -> Character in
+        switch cluster {
+        case "‹": "<"
+        case "›": ">"
+        default: cluster.isASCII ? cluster : "?"
+        }
+    }
+    return DisplayText(String(plain))
+}
+
+extension RowSort {
+    var title: DisplayText { DisplayText(rawValue) }
+}

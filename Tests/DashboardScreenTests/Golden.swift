@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What the fixture's four registrations and five queries look like, a screen each.
+enum Golden {
+    static let screen120x36 = """
+         parley-index 0.4.1  RUNNING 3 d 04:11:00   udp [::]:50000 · ctl /run/parley-index/ctl Sun 22 Nov 14:31:07  every 1.0 s
+         ¹rates  queries 412/s ▆▇▇▂▂▃▃▄▅▅▆█  reg 9/s   ▁▂▁█  err 0/s   ▁▁█▁  keep 6/s                          peak 733/s 14:31
+         ²health p50 200 µs p99 1.9 ms · drops 0 · denied 12 · malformed 3 · key 3 seed 1 · hit 410 miss 2                21 MB
+        ─³registrations 4 ──────────────── sort: expires ↑ ─│─⁴queries ──────────────────────────────────── live, newest first ─
+         PEER     KIND ADDRESS                  AGE EXPIRES │ TIME         SOURCE        OP   TARGET   RESULT                 µs
+        ›4f2a91c0 key  203.0.113.x:40112        12s ▌     9s│ 14:31:07.112 192.0.2.x     LOOK 4f2a91c9 miss                   99
+         4f2a91c1 key  [2001:db8::x]:7001       11m ▌    18m│ 14:31:07.112 192.0.2.x     REG  4f2a91c3 DENY bad signature     98
+         4f2a91c2 seed 203.0.113.x:40112        23m █    36m│ 14:31:07.112 192.0.2.x     LOOK no‹ESC›… invalid                97
+         4f2a91c3 key  203.0.113.x:40112        35m █▌   55m│ 14:31:07.112 192.0.2.x     REG  4f2a91c1 renew                  96
+                                                            │ 14:31:07.112 192.0.2.x     LOOK 4f2a91c0 hit                    95
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+         ? help · Tab panel · 1-4 show/hide · / filter · s sort · p pause · Enter details · y copy · x unmask · q detach
+        """
+
+    static let screen80x24 = """
+         parley-index RUN 3d   udp [::]:50000                           14:31:07  1.0 s
+         ¹queries 412/s ▆▇▇▂▂▃▃▄▅▅▆█  reg 9/s  err 0/s  keep 6/s       peak 733/s 14:31
+         ²p50 200 µs p99 1.9 ms · drops 0 · denied 12 · malformed 3               21 MB
+        ─³registrations 4 ──────────────────────────────────────────── sort: expires ↑ ─
+         PEER     KIND ADDRESS                               AGE EXPIRES        SEQUENCE
+        ›4f2a91c0 key  203.0.113.x:40112                     12s ▌     9s  1795357000000
+         4f2a91c1 key  [2001:db8::x]:7001                    11m ▌    18m  1795357000001
+         4f2a91c2 seed 203.0.113.x:40112                     23m █    36m              -
+         4f2a91c3 key  203.0.113.x:40112                     35m █▌   55m  1795357000003
+
+
+
+
+        ─⁴queries ───────────────────────────────────────────────── live, newest first ─
+         14:31:07.112 192.0.2.x                LOOK 4f2a91c9 miss                     99
+         14:31:07.112 192.0.2.x                REG  4f2a91c3 DENY bad signature       98
+         14:31:07.112 192.0.2.x                LOOK no‹ESC›… invalid                  97
+         14:31:07.112 192.0.2.x                REG  4f2a91c1 renew                    96
+         14:31:07.112 192.0.2.x                LOOK 4f2a91c0 hit                      95
+
+
+
+
+         ? help  Tab panel  / filter  s sort  p pause  Enter details  y copy  q detach
+        """
+
+    static let screen40x12 = """
+         index RUN 3d                  14:31:07
+         peers 4  key 3 seed 1          reg 9/s
+         qps 412 ▆▇▇▂▂▃▃▄▅▅▆█        p99 1.9 ms
+         err 0/s · drop 0 · denied 12
+        ─³registrations 4 ──── sort: expires ↑ ─
+        ›4f2a91c0 key  203.0.113.x:40…  12s   9s
+         4f2a91c1 key  [2001:db8::x]:…  11m  18m
+         4f2a91c2 seed 203.0.113.x:40…  23m  36m
+         4f2a91c3 key  203.0.113.x:40…  35m  55m
+
+
+         q quit ? help p pause / filter Tab view
+        """
+
+    static let screen100x12ASCII = """
+         parley-index 0.4.1  RUNNING 3 d 04:11:00   udp [::]:50000 - ctl ~ Sun 22 Nov 14:31:07  every 1.0 s
+         1 rates  queries 412/s .::-==+#  reg 9/s _._#  err 0/s __#_  keep 6/s             peak 733/s 14:31
+         2 health p50 200 us p99 1.9 ms - drops 0 - denied 12 - malformed 3 - key 3 seed 1 - hit 410~ 21 MB
+        -3 registrations 4 ------- sort: expires ^ -|-4 queries ----------------------- live, newest first -
+         PEER     KIND ADDRESS          AGE EXPIRES | TIME         SOURCE        OP   TARGET   RESULT     us
+        >4f2a91c0 key  203.0.113.x:40~  12s -     9s| 14:31:07.112 192.0.2.x     LOOK 4f2a91c9 miss       99
+         4f2a91c1 key  [2001:db8::x]:~  11m -    18m| 14:31:07.112 192.0.2.x     REG  4f2a91c3 DENY ~     98
+         4f2a91c2 seed 203.0.113.x:40~  23m =    36m| 14:31:07.112 192.0.2.x     LOOK no<ESC>~ inval~     97
+         4f2a91c3 key  203.0.113.x:40~  35m =-   55m| 14:31:07.112 192.0.2.x     REG  4f2a91c1 renew      96
+                                                    | 14:31:07.112 192.0.2.x     LOOK 4f2a91c0 hit        95
+                                                    |
+         ? help - Tab panel - 1-4 show/hide - / filter - s sort - p pause - Enter details - q detach
+        """
+
+    static let screen40x12ASCII = """
+         index RUN 3d                  14:31:07
+         peers 4  key 3 seed 1          reg 9/s
+         qps 412 +**..::-==+#        p99 1.9 ms
+         err 0/s - drop 0 - denied 12
+        -3 registrations 4 --- sort: expires ^ -
+        >4f2a91c0 key  203.0.113.x:40~  12s   9s
+         4f2a91c1 key  [2001:db8::x]:~  11m  18m
+         4f2a91c2 seed 203.0.113.x:40~  23m  36m
+         4f2a91c3 key  203.0.113.x:40~  35m  55m
+
+
+         q quit ? help p pause / filter Tab view
+        """
+}

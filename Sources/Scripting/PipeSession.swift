@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-public import Model
+internal import Model
 public import PeerEngine
 public import Wire
 

@@ -4,6 +4,7 @@ import Identity
 import Model
 import Network
 import PeerEngine
+import Queues
 import Reactor
 import Scripting
 import Wire
@@ -59,6 +60,9 @@ struct PeerHost: Sendable {
         if let failure = state.flush() { complain(failure) }
         return result
     }
+
+    /// The contacts of the last run.
+    var contacts: [Contact] { state.state.contacts }
 
     /// Tells those who wait at the control socket.
     func broadcast(_ line: JSONObject) async { await door.broadcast(line) }

@@ -3,6 +3,7 @@ import Glibc
 import Model
 import Network
 import PeerEngine
+import Queues
 import Reactor
 import Scripting
 import Wire

@@ -12,9 +12,10 @@ import Wire
 /// `parley id`: who this home is. Only reads, but for a first start.
 enum IDProgram {
     static func run(_ options: Options, json: Bool) throws(ProgramFailure) {
+        let home = try options.homePath
         let identity: Identity
         do throws(IdentityFileError) {
-            identity = try IdentityFile.loadOrCreate(home: options.homePath).identity
+            identity = try IdentityFile.loadOrCreate(home: home).identity
         } catch { throw ProgramFailure(.badIdentity, "\(error)") }
         let lines: String
         if json {

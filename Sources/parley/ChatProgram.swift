@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ChatScreen
+import CursesScreen
+import Glibc
+import Model
+import Network
+import PeerEngine
+import Queues
+import Reactor
+import SafeText
+import Scripting
+import TerminalKit
+import Wire
+
+/// The chat: the client's events and the terminal's go into the screen's state, its effects come out.
+@ScreenActor final class ChatProgram {
+    private let screen: CursesScreen
+    private let host: PeerHost
+    private var state: ChatState
+    private var isDirty = true
+    private var lastDraw: UInt64 = 0
+    /// Effects that the client carries out, in the order in which the user wanted them.
+    private let wishes = BoundedQueue<ChatEffect>(capacity: 1024)
+    /// First messages of strangers: bounded as strangers are.
+    private var requests: Set<MessageID> = []
+    private let ending = Alarm()
+    private var exitCode: Int32 = 0
+
+    /// Pause between frames that nobody typed for: what arrives meanwhile is drawn together.
+    private static let frameInterval: UInt64 = 8_000_000
+
+    init(_ options: Options, host: PeerHost) throws(ProgramFailure) {
+        do throws(ScreenError) {
+            screen = try CursesScreen(ScreenOptions(noColor: options.noColor, ascii: options.ascii))
+        } catch {
+            throw ProgramFailure(.usage, "\(error) Without one, use 'parley pipe' or 'parley send'.")
+        }
+        self.host = host
+        state = ChatState(me: host.client.me, name: options.ownName, options: ChatOptions(ascii: options.ascii))
+    }
+
+    /// Shows the chat until the user or a signal ends it.
+    /// - Returns: the exit status.
+    func run() async -> Int32 {
+        start()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.display() }
+            await host.run { [self] in
+                await withTaskGroup(of: Void.self) { tasks in
+                    tasks.addTask { await self.fulfil() }
+                    tasks.addTask { await self.tick() }
+                    await ending.sleep(for: nil)
+                    tasks.cancelAll()
+                }
+            }
+            await group.waitForAll()
+        }
+        screen.close()
+        return exitCode
+    }
+
+    private func start() {
+        screen.onEvent = { [unowned self] event in
+            guard event != .hangup else { return end(128 + SIGHUP) }
+            apply(.terminal(event))
+        }
+        screen.onSignal = { [unowned self] number in end(128 + number) }
+        ScreenActor.executor.onTurn { [unowned self] in ScreenActor.assumeIsolated { self.draw() } }
+        for notice in screen.notices { apply(.notice(notice.string, about: nil)) }
+        tellTime()
+        apply(.listening(host.port.local))
+        // The list as saved is on the screen before the network has said anything.
+        apply(.contacts(host.contacts))
+    }
+
+    private func end(_ code: Int32) {
+        exitCode = code
+        ending.ring()
+    }
+
+    // MARK: Drawing
+
+    /// Once a turn: at once after a key, else at most every `frameInterval`.
+    private func draw() {
+        guard isDirty else { return }
+        let now = PollExecutor.now()
+        guard now >= lastDraw + ChatProgram.frameInterval else {
+            ScreenActor.executor.setDeadline(lastDraw + ChatProgram.frameInterval) {}
+            return
+        }
+        isDirty = false
+        lastDraw = now
+        screen.draw(view(state, size: screen.size))
+    }
+
+    private func apply(_ event: ChatEvent) {
+        if case .terminal = event { lastDraw = 0 }
+        isDirty = true
+        for effect in update(&state, event) { carryOut(effect) }
+    }
+
+    private func carryOut(_ effect: ChatEffect) {
+        switch effect {
+        case .quit: end(0)
+        case .bell: screen.bell()
+        case .suspend: screen.suspend()
+        case .redraw: screen.redraw()
+        case .copy(let text): _ = screen.copyToClipboard(text)
+        case .setMouse(let on): screen.setMouse(on)
+        case .send, .add, .rename, .remove, .accept, .block:
+            if wishes.offer([effect]) == 0 {
+                apply(.failed("Too much waits to be done; try again in a moment.", effect))
+            }
+        }
+    }
+
+    // MARK: The client
+
+    /// The third loop: everything that happens, on the screen.
+    private func display() async {
+        while let batch = await host.client.events.next() {
+            for event in batch { show(event) }
+            for event in batch { await report(event) }
+        }
+    }
+
+    private func show(_ event: ClientEvent) {
+        switch event {
+        case .index(let server, let status): apply(.index(server: server, status.shown))
+        case .message(let message):
+            // A stranger's first message was shown with its request.
+            if requests.remove(message.id) == nil { apply(.message(message)) }
+        case .request(let message):
+            requests.insert(message.id)
+            apply(.message(message))
+        case .state(let id, _, _, let state, let reason): apply(.messageState(id, state, reason: reason?.text))
+        case .path(let peer, let kind, let reason): apply(.path(peer, kind, reason: reason?.text))
+        case .contacts(let contacts): apply(.contacts(contacts))
+        case .notice(let text, let peer): apply(.notice(text, about: peer))
+        case .lookup: break
+        }
+    }
+
+    /// Those at the control socket hear of states and paths.
+    private func report(_ event: ClientEvent) async {
+        switch event {
+        case .state, .path:
+            if let line = PipeEvent.line(for: event, name: { _ in nil }) { await host.broadcast(line) }
+        default: break
+        }
+    }
+
+    private func fulfil() async {
+        while let batch = await wishes.next() {
+            for effect in batch {
+                guard let command = ClientCommand(effect) else { continue }
+                do throws(CommandError) { try await host.client.perform(command) } catch {
+                    apply(.failed("\(error)", effect))
+                }
+            }
+        }
+    }
+
+    // MARK: The clock
+
+    private func tick() async {
+        while !Task.isCancelled {
+            let now = tellTime()
+            try? await Task.sleep(for: .milliseconds(60_000 - now.milliseconds % 60_000))
+        }
+    }
+
+    @discardableResult
+    private func tellTime() -> WallTime {
+        let now = Clocks.system.wall()
+        apply(.clock(now, offset: now.localOffset))
+        return now
+    }
+}
+
+extension PeerEngine.IndexStatus {
+    /// The same as the screen knows it.
+    fileprivate var shown: ChatScreen.IndexStatus {
+        switch self {
+        case .connecting: .connecting
+        case .ok(let roundTrip): .ok(milliseconds: roundTrip.milliseconds)
+        case .unreachable(let reason): .unreachable(reason: reason)
+        case .noIdentities: .noIdentities
+        }
+    }
+}
+
+extension ClientCommand {
+    fileprivate init?(_ effect: ChatEffect) {
+        switch effect {
+        case .send(let peer, let text): self = .send(to: peer, text: text, tag: nil)
+        case .add(let peer, let name): self = .add(peer, name: name)
+        case .rename(let peer, let name): self = .rename(peer, name)
+        case .remove(let peer): self = .remove(peer)
+        case .accept(let peer): self = .accept(peer)
+        case .block(let peer): self = .block(peer)
+        case .quit, .bell, .suspend, .redraw, .copy, .setMouse: return nil
+        }
+    }
+}

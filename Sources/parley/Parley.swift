@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ArgumentParser
+import CursesScreen
+import Glibc
+import Model
+import Network
+import Reactor
+import Wire
+
+/// The command line of `parley`.
+struct Parley: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "parley",
+        abstract: "Chat from terminal to terminal, by key instead of by address.",
+        discussion: """
+            EXAMPLES
+              parley                                   the chat, as yourself
+              parley --home a --name alice             the chat, as someone else
+              parley id                                your ID, to give to a friend
+              parley send 4f2a… "on my way"            one message, then exit
+              parley pipe                              JSON lines, for scripts
+
+            Exit status: 0 ok, 1 failure, 2 wrong usage or no terminal, 3 no such peer, 4 index unreachable, 5 not \
+            delivered in time, 6 refused, 7 unusable identity, 128 and a signal's number when one ended it.
+            """,
+        version: parleyVersion,
+        subcommands: [Send.self, Pipe.self, ID.self, Log.self])
+
+    @OptionGroup var options: Options
+
+    func run() throws {
+        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
+            throw ProgramFailure(
+                .usage, "The chat needs a terminal on standard input and output. Without one, use 'parley pipe' or 'parley send'.")
+        }
+        let loop = try makeLoop("network")
+        let host = try PeerHost(options, purpose: "chat", loop: loop)
+        loop.start()
+        let options = options
+        runUntilDone(ScreenActor.executor) { () async throws(ProgramFailure) -> Int32 in
+            try await ChatProgram(options, host: host).run()
+        }
+    }
+
+    struct Send: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Send one message, then exit.")
+        @OptionGroup var options: Options
+        @Argument(help: "A UUID or a contact's name.") var peer: String
+        @Argument(help: "The message; '-' reads it from standard input.") var text: [String]
+        @Option(help: ArgumentHelp("How long to wait until it has left.", valueName: "10s")) var wait = "20s"
+        @Flag(help: "Print what became of it as JSON.") var json = false
+
+        func run() throws {
+            guard let wait = parseDuration(wait) else {
+                throw ValidationError("'\(wait)' is no duration for --wait, as 10s, 500ms or 2m.")
+            }
+            var message = text.joined(separator: " ")
+            if text == ["-"] { message = try readStandardInput() }
+            let loop = try makeLoop("network")
+            let program = SendProgram(
+                options: options, home: try options.homePath, peer: peer, text: message, wait: wait, json: json,
+                loop: loop, link: ControlLink(loop: loop))
+            runUntilDone(loop) { () async throws(ProgramFailure) in try await program.run().rawValue }
+        }
+    }
+
+    struct Pipe: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The whole client without a screen: JSON lines in and out.")
+        @OptionGroup var options: Options
+
+        func run() throws {
+            let loop = try makeLoop("network")
+            let program = try PipeProgram(options, loop: loop)
+            runUntilDone(loop) { () async throws(ProgramFailure) in await program.run().rawValue }
+        }
+    }
+
+    struct ID: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "id", abstract: "Show your own ID, key and digits.")
+        @OptionGroup var options: Options
+        @Flag(help: "As JSON: {uuid,invite,key,digits}.") var json = false
+
+        func run() throws { try IDProgram.run(options, json: json) }
+    }
+
+    struct Log: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the messages of the run that is under way, oldest first.")
+        @OptionGroup var options: Options
+        @Argument(help: "A UUID or a contact's name; everyone by default.") var peer: String?
+        @Flag(help: "As JSON lines.") var json = false
+
+        func run() throws {
+            let loop = try makeLoop("network")
+            let program = LogProgram(
+                home: try options.homePath, peer: peer, json: json, link: ControlLink(loop: loop))
+            runUntilDone(loop) { () async throws(ProgramFailure) in try await program.run().rawValue }
+        }
+    }
+}
+
+/// The version of both programs.
+let parleyVersion = "0.1.0"
+
+private func makeLoop(_ name: String) throws(ProgramFailure) -> PollExecutor {
+    do { return try PollExecutor(name: name) } catch { throw ProgramFailure(.failure, "\(error)") }
+}
+
+/// Runs a loop on the main thread until the work is done, then exits with its status.
+private func runUntilDone(
+    _ loop: PollExecutor, _ work: @escaping @Sendable () async throws(ProgramFailure) -> Int32
+) -> Never {
+    let result = Outcome()
+    Task {
+        do throws(ProgramFailure) { result.set(try await work()) } catch { result.set(report(error)) }
+        loop.stop()
+    }
+    loop.run()
+    exit(result.code)
+}
+
+/// `10s`, `500ms`, `2m`, or a bare number of seconds.
+private func parseDuration(_ text: String) -> Duration? {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    guard let number = Int64(digits), number <= 86_400_000 else { return nil }
+    return switch text.dropFirst(digits.count) {
+    case "", "s": .seconds(number)
+    case "ms": .milliseconds(number)
+    case "m": .seconds(number * 60)
+    default: nil
+    }
+}
+
+private func readStandardInput() throws(ProgramFailure) -> String {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+    while bytes.count <= WireLimits.pipeLine {
+        let count = read(STDIN_FILENO, &buffer, buffer.count)
+        guard count > 0 else { break }
+        bytes += buffer[..<count]
+    }
+    while bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw ProgramFailure(.usage, "What came on standard input is no UTF-8 text.")
+    }
+    return text
+}

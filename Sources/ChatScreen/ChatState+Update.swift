@@ -27,10 +27,15 @@ extension ChatState {
         case .key(let key): return press(key)
         case .paste(let text): paste(text)
         case .resize(let size): self.size = size
-        case .wheel(let lines): scroll(by: max(-1000, min(1000, lines)))
+        case .wheel(let lines): turnWheel(max(-100, min(100, lines)))
         case .hangup: return [.quit]
         }
         return []
+    }
+
+    private mutating func turnWheel(_ lines: Int) {
+        guard overlay != nil else { return scroll(by: lines) }
+        for _ in 0..<abs(lines) where overlay != nil { _ = press(Key(lines < 0 ? .up : .down)) }
     }
 
     // MARK: The engine's events

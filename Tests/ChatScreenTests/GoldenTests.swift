@@ -44,10 +44,21 @@ import Testing
         try check(frame, "ascii-80x24")
     }
 
-    @Test func `help lies over the log`() throws {
-        var session = GoldenTests.story(80, 24)
+    @Test(arguments: [(80, 24), (40, 12)])
+    func `help lies over the log`(columns: Int, rows: Int) throws {
+        var session = GoldenTests.story(columns, rows)
         session.type("<f1>")
-        try check(session.frame, "help-80x24")
+        try check(session.frame, "help-\(columns)x\(rows)")
+    }
+
+    @Test func `unread messages stand under a rule`() throws {
+        var session = Session(size: Size(columns: 120, rows: 36))
+        session.say("pushed the fix, can you look?", minute: 2)
+        session.type("<c-n>")
+        session.hear("works here: 日本語 ok 👍", minute: 10)
+        session.hear("shall we ship it?", minute: 11)
+        session.type("<c-p>")
+        try check(session.frame, "unread-120x36")
     }
 
     @Test func `the switcher lists who matches`() throws {

@@ -85,6 +85,15 @@ import Testing
         #expect(session.state.index(of: Session.bob) == nil)
     }
 
+    @Test func `what was begun before anybody was open goes along`() {
+        var session = Session(contacts: false)
+        session.type("hello?<enter>")
+        session.tell(.contacts(Session.book))
+        #expect(session.draft == "hello?")
+        session.type("<enter>")
+        #expect(session.takeEffects() == [.send(to: Session.bob, text: "hello?")])
+    }
+
     @Test func `renaming shows at once`() {
         var session = Session()
         session.hear("it is me")

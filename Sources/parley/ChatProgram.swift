@@ -55,6 +55,9 @@ import Wire
             }
             await group.waitForAll()
         }
+        // The loop outlives this object.
+        ScreenActor.executor.onTurn {}
+        ScreenActor.executor.setDeadline(nil) {}
         screen.close()
         return exitCode
     }

@@ -94,12 +94,13 @@ let package = Package(
         tests("PeerEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "IndexEngine"]),
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),
-        tests("NetworkTests", uses: ["Model", "Reactor", "Network"]),
+        tests("NetworkTests", uses: ["Model", "Wire", "Queues", "Reactor", "Network", "CPosix"]),
         tests("IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),
         tests("TerminalKitTests", uses: ["SafeText", "TerminalKit"]),
-        tests("CursesScreenTests", uses: ["SafeText", "TerminalKit", "CursesScreen", "Reactor"]),
+        tests("CursesScreenTests", uses: ["SafeText", "TerminalKit", "CursesScreen", "Queues", "Reactor", "CPosix"]),
         tests("ChatScreenTests", uses: ["Model", "SafeText", "TerminalKit", "ChatScreen"]),
         tests("DashboardScreenTests", uses: ["Model", "SafeText", "TerminalKit", "IndexEngine", "DashboardScreen"]),
-        tests("EndToEndTests", uses: ["Model", "Wire", "Identity"]),
+        .testTarget(name: "ArchitectureTests", swiftSettings: swiftSettings),
+        tests("EndToEndTests", uses: ["Model", "TerminalKit"]),
     ]
 )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import CursesScreen
 import Glibc
+import Queues
 import Reactor
 import TerminalKit
 import Testing

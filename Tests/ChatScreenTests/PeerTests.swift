@@ -94,6 +94,18 @@ import Testing
         #expect(session.takeEffects() == [.send(to: Session.bob, text: "hello?")])
     }
 
+    @Test func `a thousand contacts fit every layout, the open one in sight`() {
+        var session = Session(size: Size(columns: 40, rows: 12))
+        let many = (0..<1000).map {
+            Contact(peer: PeerID(high: 0x8000, low: UInt64($0)), name: "peer\($0)", accepted: true)
+        }
+        session.tell(.contacts(many))
+        session.type("/go 777<enter>")
+        #expect(session.row(with: "777:peer776") != nil)
+        session.resize(120, 36)
+        #expect(session.row(with: "○ peer776") != nil)
+    }
+
     @Test func `renaming shows at once`() {
         var session = Session()
         session.hear("it is me")

@@ -19,11 +19,13 @@ private struct Chance: RandomNumberGenerator {
 
 @Suite struct StressTests {
     private static let scripts = [
-        "x", "y", "q", " ", "日本", "👨‍👩‍👧‍👦", "e\u{301}", "\u{202E}", "<enter>", "<a-enter>", "<esc>", "<c-c>", "<tab>", "<s-tab>",
+        "x", "y", "q", " ", "日本", "👨‍👩‍👧‍👦", "e\u{301}", "\u{202E}", "<enter>", "<a-enter>", "<esc>", "<c-c>", "<tab>",
+        "<s-tab>",
         "<up>", "<down>", "<pgup>", "<pgdn>", "<a-pgup>", "<a-pgdn>", "<end>", "<home>", "<a-end>", "<a-u>", "<a-a>",
         "<a-/>", "<a-r>", "<a-l>", "<a-p>", "<a-m>", "<c-k>", "<c-n>", "<c-p>", "<a-1>", "<a-4>", "<a-0>", "<f1>",
         "/", "//", " /x<enter>", "/nick ", "/go ", "/close<enter>", "/peers<enter>", "/id<enter>", "/accept<enter>",
-        "<c-w>", "<c-u>", "<c-y>", "<a-y>", "<c-_>", "<c-t>", "<a-d>", "<a-bs>", "<c-left>", "<c-right>", "<del>", "<bs>",
+        "<c-w>", "<c-u>", "<c-y>", "<a-y>", "<c-_>", "<c-t>", "<a-d>", "<a-bs>", "<c-left>", "<c-right>", "<del>",
+        "<bs>",
     ]
     private static let texts = [
         "hi", "", "\n\n\n", "日本語テキスト", "\u{1B}[31m", "@alice", "🇩🇪🇫🇷", "क्ष्म्य", String(repeating: "wide words ", count: 40),

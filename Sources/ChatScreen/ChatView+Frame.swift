@@ -195,10 +195,18 @@ extension ChatView {
         let room = max(0, area.columns - right.columns)
         let shown = state.shown
         var first = 0
+        // No tab is narrower than three columns and a blank.
+        let most = room / 4 + 1
         if let place = shown.firstIndex(where: { $0.peer == state.current }) {
-            while first < place, tabs(shown[first...place], from: first).columns > room { first += 1 }
+            first = max(0, place - most)
+            // The open one is always in sight, and whoever comes before it as far as there is room.
+            while first < place, tabs(shown[first...place], from: first).columns > room - 2 { first += 1 }
         }
-        frame.put(tabs(shown[first...], from: first), column: 0, row: area.row, limit: room)
+        var last = min(shown.count, first + most)
+        while last > first + 1, tabs(shown[first..<last], from: first).columns > room - 2 { last -= 1 }
+        var row = tabs(shown[first..<last], from: first)
+        if last < shown.count { row.append(DisplayText(" " + glyphs(.ellipsis)), .dim) }
+        frame.put(row, column: 0, row: area.row, limit: room)
         frame.put(right, column: max(0, area.columns - right.columns), row: area.row, style: .dim)
     }
 

@@ -17,7 +17,8 @@ extension ChatView {
         let selected = state.completion?.index ?? 0
         let first = max(0, min(selected - height / 2, candidates.count - height))
         let labels = min(24, candidates.map { DisplayText($0.label).columns }.max() ?? 0)
-        let width = min(layout.size.columns, max(40, candidates.map { DisplayText($0.summary).columns }.max() ?? 0) + labels + 5)
+        let width = min(
+            layout.size.columns, max(40, candidates.map { DisplayText($0.summary).columns }.max() ?? 0) + labels + 5)
         for row in 0..<height {
             let candidate = candidates[first + row]
             let chosen = state.completion != nil && first + row == selected
@@ -61,7 +62,8 @@ extension ChatView {
 
     private mutating func drawSwitcher(_ query: LineEditor, _ selected: Int) {
         let found = state.matches(query.text)
-        let box = boxed("Go to", columns: min(50, layout.size.columns), rows: min(layout.input.row, max(4, found.count + 3)))
+        let box = boxed(
+            "Go to", columns: min(50, layout.size.columns), rows: min(layout.input.row, max(4, found.count + 3)))
         let inner = max(1, box.columns - 4)
         let entry = query.layout(columns: inner - 2, limit: 1)
         frame.put(DisplayText(glyphs(.prompt) + " "), column: box.column + 2, row: box.row + 1, style: .bold)
@@ -83,7 +85,8 @@ extension ChatView {
             let (glyph, style) = glyph(conversation)
             frame.put(DisplayText(glyph), column: box.column + 2, row: place.row, style: style)
             frame.put(cut(label(conversation), inner - 2), column: box.column + 4, row: place.row, limit: inner - 2)
-            let right = DisplayText(conversation.unread > 0 ? "\(conversation.unread) new" : conversation.peer.shortDigits)
+            let right = DisplayText(
+                conversation.unread > 0 ? "\(conversation.unread) new" : conversation.peer.shortDigits)
             if label(conversation).columns + right.columns + 4 < inner {
                 frame.put(right, column: box.endColumn - 2 - right.columns, row: place.row, style: .dim)
             }

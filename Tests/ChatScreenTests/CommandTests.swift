@@ -123,6 +123,13 @@ private let newcomer = PeerID(high: 0x0e00_0000_0000_8000, low: 0x8000_0000_0000
         #expect(session.takeEffects() == [.add(newcomer, name: "erin")])
     }
 
+    @Test func `a name with blanks means its peer`() {
+        var session = Session()
+        session.tell(.contacts(Session.book + [Contact(peer: newcomer, name: "Erin the Red", accepted: true)]))
+        session.type("/nick erin the red Erin<enter>/block Erin the Red<enter>")
+        #expect(session.takeEffects() == [.rename(newcomer, "Erin"), .block(newcomer)])
+    }
+
     @Test func `close hides the conversation until somebody writes`() {
         var session = Session()
         session.hear("old words")

@@ -44,8 +44,8 @@ public struct DisplayText: Hashable, Sendable {
     /// What to put into cells, one after the other.
     public var clusters: Clusters { Clusters(string) }
 
-    /// Both, one after the other. The seam may join two clusters into one (half a flag and half a flag), but never brings
-    /// about what the sanitiser would change: columns are counted by scalar, and neither side starts with a mark.
+    /// Both, one after the other. The seam may join two clusters into one (half a flag and half a flag), but never
+    /// brings about what the sanitiser would change: columns go by scalar, and neither side starts with a mark.
     public static func + (left: DisplayText, right: DisplayText) -> DisplayText {
         DisplayText(trusted: left.string + right.string, columns: left.columns + right.columns)
     }
@@ -71,8 +71,8 @@ public struct DisplayText: Hashable, Sendable {
         return DisplayText(trusted: alignRight ? gap + cut.string : cut.string + gap, columns: cut.columns + gap.count)
     }
 
-    /// Breaks the text into lines of at most `width` columns: at spaces and beside wide characters where possible, inside
-    /// a word only when the word alone is wider than the line. Spaces at a break vanish.
+    /// Breaks the text into lines of at most `width` columns: at spaces and beside wide characters where possible,
+    /// inside a word only when the word alone is wider than the line. Spaces at a break vanish.
     ///
     /// - Parameter width: at least 2, or a wide character could never fit; smaller values count as 2.
     public func wrapped(to width: Int) -> [DisplayText] {

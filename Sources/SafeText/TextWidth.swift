@@ -3,8 +3,8 @@ import CPosix
 
 /// Columns of text on a terminal: libc's `wcwidth` per scalar, as ncurses itself counts, over sanitised text.
 ///
-/// Terminals, ncurses and libc disagree about raw text (joined emoji, variation selectors); over what `DisplayText` lets
-/// through they agree.
+/// Terminals, ncurses and libc disagree about raw text (joined emoji, variation selectors); over what `DisplayText`
+/// lets through they agree.
 public enum TextWidth {
     // wcwidth answers -1 for everything beyond ASCII until LC_CTYPE is UTF-8.
     private static let localeReady: Bool = cp_set_utf8_locale() == 1

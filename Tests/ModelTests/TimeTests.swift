@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct `Wall time` {
     @Test(arguments: [
-        (Int64(0), "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+        (Int64(0), "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
+        (951_782_400_000, "2000-02-29T00:00:00.000Z"),
         (1_795_356_127_112, "2026-11-22T14:02:07.112Z"), (-62_135_596_800_000, "0001-01-01T00:00:00.000Z"),
         (253_402_300_799_999, "9999-12-31T23:59:59.999Z"), (-2_203_891_200_001, "1900-02-28T23:59:59.999Z"),
         (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
@@ -51,19 +52,24 @@ import Testing
     }
 
     @Test(arguments: [
-        (0, 1, 1, 0, 0, 0, 0, 0), (10_000, 1, 1, 0, 0, 0, 0, 0), (2026, 0, 1, 0, 0, 0, 0, 0), (2026, 13, 1, 0, 0, 0, 0, 0),
-        (2026, 1, 0, 0, 0, 0, 0, 0), (2026, 2, 29, 0, 0, 0, 0, 0), (1900, 2, 29, 0, 0, 0, 0, 0), (2026, 4, 31, 0, 0, 0, 0, 0),
-        (2026, 1, 1, 24, 0, 0, 0, 0), (2026, 1, 1, 0, 60, 0, 0, 0), (2026, 1, 1, 0, 0, 61, 0, 0), (2026, 1, 1, 0, 0, 0, 1000, 0),
-        (2026, 1, 1, 0, 0, 0, 0, 86_401), (2026, 1, 1, -1, 0, 0, 0, 0), (.max, .max, .max, .max, .max, .max, .max, .max),
+        (0, 1, 1, 0, 0, 0, 0, 0), (10_000, 1, 1, 0, 0, 0, 0, 0), (2026, 0, 1, 0, 0, 0, 0, 0),
+        (2026, 13, 1, 0, 0, 0, 0, 0),
+        (2026, 1, 0, 0, 0, 0, 0, 0), (2026, 2, 29, 0, 0, 0, 0, 0), (1900, 2, 29, 0, 0, 0, 0, 0),
+        (2026, 4, 31, 0, 0, 0, 0, 0),
+        (2026, 1, 1, 24, 0, 0, 0, 0), (2026, 1, 1, 0, 60, 0, 0, 0), (2026, 1, 1, 0, 0, 61, 0, 0),
+        (2026, 1, 1, 0, 0, 0, 1000, 0),
+        (2026, 1, 1, 0, 0, 0, 0, 86_401), (2026, 1, 1, -1, 0, 0, 0, 0),
+        (.max, .max, .max, .max, .max, .max, .max, .max),
         (.min, .min, .min, .min, .min, .min, .min, .min),
     ])
     func `a field out of range makes no time`(
-        _ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int, _ millisecond: Int, _ offset: Int
+        _ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int, _ millisecond: Int,
+        _ offset: Int
     ) {
         #expect(
             WallTime(
-                year: year, month: month, day: day, hour: hour, minute: minute, second: second, millisecond: millisecond,
-                offset: offset) == nil)
+                year: year, month: month, day: day, hour: hour, minute: minute, second: second,
+                millisecond: millisecond, offset: offset) == nil)
     }
 
     @Test func `moments beyond the years 1 to 9999 are clamped`() {

@@ -171,7 +171,9 @@ private func expectSound(_ text: DisplayText, _ comment: Comment? = nil, locatio
         expectSound(cut)
     }
 
-    @Test func `ASCII asks for a tilde`() { #expect(DisplayText("hello").truncated(to: 3, ascii: true).string == "he~") }
+    @Test func `ASCII asks for a tilde`() {
+        #expect(DisplayText("hello").truncated(to: 3, ascii: true).string == "he~")
+    }
 
     @Test(arguments: [0, 1, 2, 3, 4, 5, 9])
     func `fitted is exact`(_ width: Int) {
@@ -225,8 +227,10 @@ private func withoutSpaces(_ text: String) -> [Unicode.Scalar] { text.unicodeSca
     @Test func `a hundred thousand random texts are sound, cut and wrapped right`() {
         var random = Seeded(state: 42)
         let interesting = Array(
-            "a b日か\u{3099}\u{301}\u{20E3}\u{200D}\u{FE0F}👍🏽🇫🇷👩\u{1100}\u{1161}\u{11A8}각क्षिா\u{D4E}\u{600}\u{202E}\u{1B}\r\n\u{85}…\u{3164}"
-                .unicodeScalars)
+            """
+            a b日か\u{3099}\u{301}\u{20E3}\u{200D}\u{FE0F}👍🏽🇫🇷👩\u{1100}\u{1161}\u{11A8}\
+            각क्षिா\u{D4E}\u{600}\u{202E}\u{1B}\r\n\u{85}…\u{3164}
+            """.unicodeScalars)
         for _ in 0..<100_000 {
             var raw = String.UnicodeScalarView()
             for _ in 0..<Int.random(in: 0..<12, using: &random) {

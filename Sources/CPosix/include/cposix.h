@@ -10,7 +10,6 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
-#include "cdatagram.h"
 
 /// Columns of a code point in the current LC_CTYPE locale: 0, 1 or 2; -1 when it has none (wcwidth(3)).
 int cp_wcwidth(uint32_t scalar);

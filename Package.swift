@@ -66,18 +66,19 @@ let package = Package(
         layer("DashboardScreen", uses: ["Model", "SafeText", "TerminalKit", "IndexEngine"]),
 
         // MARK: Programs
+        layer("CommandLineKit", uses: ["SafeText", "Queues", "Reactor", argumentParser]),
         .executableTarget(
             name: "parley",
             dependencies: [
                 "Model", "SafeText", "Queues", "Wire", "Identity", "PeerEngine", "Scripting", "Reactor", "Network",
-                "TerminalKit", "CursesScreen", "ChatScreen", argumentParser,
+                "TerminalKit", "CursesScreen", "ChatScreen", "CommandLineKit", argumentParser,
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "parley-index",
             dependencies: [
-                "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network", "TerminalKit",
-                "CursesScreen", "DashboardScreen", argumentParser,
+                "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network",
+                "TerminalKit", "CursesScreen", "DashboardScreen", "CommandLineKit", argumentParser,
             ],
             swiftSettings: swiftSettings),
 

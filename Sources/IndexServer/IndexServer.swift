@@ -29,7 +29,8 @@ public actor IndexServer {
     private let loop: PollExecutor
     private let port: DatagramPort
     private var control: ControlListener?
-    private let controlPath: String?
+    /// The path of its control socket; `nil` without one.
+    public nonisolated let controlPath: String?
     private var machine: IndexMachine
     private let clocks: Clocks
     private let report: (@Sendable (IndexEvent, Span) -> Void)?

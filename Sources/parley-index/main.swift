@@ -1,1 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import ArgumentParser
+import CommandLineKit
+
+ParleyIndex.runProgram(valued: ["--listen", "--data-dir", "--store", "--log-format", "--control", "--interval", "--color"])

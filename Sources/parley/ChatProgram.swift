@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ChatScreen
+import CommandLineKit
 import CursesScreen
 import Glibc
 import Model
@@ -31,12 +32,12 @@ import Wire
 
     init(_ options: Options, host: PeerHost) throws(ProgramFailure) {
         do throws(ScreenError) {
-            screen = try CursesScreen(ScreenOptions(noColor: options.noColor, ascii: options.ascii))
+            screen = try CursesScreen(ScreenOptions(noColor: options.screen.noColor, ascii: options.screen.ascii))
         } catch {
             throw ProgramFailure(.usage, "\(error) Without one, use 'parley pipe' or 'parley send'.")
         }
         self.host = host
-        state = ChatState(me: host.client.me, name: options.ownName, options: ChatOptions(ascii: options.ascii))
+        state = ChatState(me: host.client.me, name: options.ownName, options: ChatOptions(ascii: options.screen.ascii))
     }
 
     /// Shows the chat until the user or a signal ends it.

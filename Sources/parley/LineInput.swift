@@ -18,18 +18,30 @@ actor LineInput {
         self.loop = loop
     }
 
-    /// The lines that have come by now, at least one; `nil` at the end of input. A line that exceeds
-    /// `WireLimits.pipeLine` comes cut, so that it is refused.
+    /// The lines that have come by now, at least one; `nil` at the end of input or when the task is cancelled. A line
+    /// that exceeds `WireLimits.pipeLine` comes cut, so that it is refused.
     func next() async -> [[UInt8]]? {
         while !isAtEnd {
-            let lines = await withCheckedContinuation { continuation in
-                reader = continuation
-                loop.watch(descriptor) { [unowned self] _ in assumeIsolated { $0.read() } }
+            let lines = await withTaskCancellationHandler {
+                await withCheckedContinuation { wait($0) }
+            } onCancel: {
+                Task { await self.stop() }
             }
             guard let lines else { break }
             if !lines.isEmpty { return lines }
         }
         return nil
+    }
+
+    private func wait(_ continuation: CheckedContinuation<[[UInt8]]?, Never>) {
+        guard !Task.isCancelled else { return continuation.resume(returning: nil) }
+        reader = continuation
+        loop.watch(descriptor) { [unowned self] _ in assumeIsolated { $0.read() } }
+    }
+
+    private func stop() {
+        loop.unwatch(descriptor)
+        resume(nil)
     }
 
     private func read() {

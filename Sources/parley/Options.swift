@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ArgumentParser
-import Glibc
+import CommandLineKit
 import Model
 import Network
 import Wire
@@ -28,13 +28,7 @@ struct Options: ParsableArguments {
     @Flag(help: "Talk to peers that have no key. Anyone on the way can read and forge what is said with them.")
     var plaintextPeers = false
 
-    @Flag(help: "Draw with ASCII alone.")
-    var ascii = false
-
-    @Option(help: ArgumentHelp("When to use colour: auto, always or never.", valueName: "when"))
-    var color = ColorChoice.auto
-
-    enum ColorChoice: String, ExpressibleByArgument, CaseIterable { case auto, always, never }
+    @OptionGroup var screen: ScreenArguments
 
     func validate() throws {
         if let listen, ListenAddress(listen) == nil {
@@ -54,27 +48,10 @@ struct Options: ParsableArguments {
     var homePath: String {
         get throws(ProgramFailure) {
             if let home { return home }
-            // A relative path in the variable counts as none (XDG Base Directory Specification 0.8).
-            if let data = environment("XDG_DATA_HOME"), data.hasPrefix("/") { return data + "/parley" }
-            guard let user = environment("HOME"), !user.isEmpty else {
-                throw ProgramFailure(.failure, "Neither HOME nor XDG_DATA_HOME is set; say where to live with --home.")
-            }
-            return user + "/.local/share/parley"
+            return try defaultDataDirectory("parley", option: "--home")
         }
     }
 
     /// Own name on the screen.
     var ownName: String { name ?? environment("USER") ?? "me" }
-
-    /// NO_COLOR (no-color.org) forbids colour unless the command line asks for it.
-    var noColor: Bool {
-        switch color {
-        case .always: false
-        case .never: true
-        case .auto: environment("NO_COLOR").map { !$0.isEmpty } ?? false
-        }
-    }
 }
-
-/// A variable of the environment.
-func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ArgumentParser
+import CommandLineKit
 import CursesScreen
 import Glibc
 import Model
@@ -37,7 +38,7 @@ struct Parley: ParsableCommand {
         let host = try PeerHost(options, purpose: "chat", loop: loop)
         loop.start()
         let options = options
-        runUntilDone(ScreenActor.executor) { () async throws(ProgramFailure) -> Int32 in
+        runUntilDone(ScreenActor.executor, signals: nil) { () async throws(ProgramFailure) -> Int32 in
             try await ChatProgram(options, host: host).run()
         }
     }
@@ -51,16 +52,17 @@ struct Parley: ParsableCommand {
         @Flag(help: "Print what became of it as JSON.") var json = false
 
         func run() throws {
-            guard let wait = parseDuration(wait) else {
+            guard let wait = Duration(argument: wait) else {
                 throw ValidationError("'\(wait)' is no duration for --wait, as 10s, 500ms or 2m.")
             }
             var message = text.joined(separator: " ")
             if text == ["-"] { message = try readStandardInput() }
+            let signals = SignalWatch()
             let loop = try makeLoop("network")
             let program = SendProgram(
                 options: options, home: try options.homePath, peer: peer, text: message, wait: wait, json: json,
                 loop: loop, link: ControlLink(loop: loop))
-            runUntilDone(loop) { () async throws(ProgramFailure) in try await program.run().rawValue }
+            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
         }
     }
 
@@ -70,9 +72,10 @@ struct Parley: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws {
+            let signals = SignalWatch()
             let loop = try makeLoop("network")
             let program = try PipeProgram(options, loop: loop)
-            runUntilDone(loop) { () async throws(ProgramFailure) in await program.run().rawValue }
+            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in await program.run().rawValue }
         }
     }
 
@@ -93,43 +96,12 @@ struct Parley: ParsableCommand {
         @Flag(help: "As JSON lines.") var json = false
 
         func run() throws {
+            let signals = SignalWatch()
             let loop = try makeLoop("network")
             let program = LogProgram(
                 home: try options.homePath, peer: peer, json: json, link: ControlLink(loop: loop))
-            runUntilDone(loop) { () async throws(ProgramFailure) in try await program.run().rawValue }
+            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
         }
-    }
-}
-
-/// The version of both programs.
-let parleyVersion = "0.1.0"
-
-private func makeLoop(_ name: String) throws(ProgramFailure) -> PollExecutor {
-    do { return try PollExecutor(name: name) } catch { throw ProgramFailure(.failure, "\(error)") }
-}
-
-/// Runs a loop on the main thread until the work is done, then exits with its status.
-private func runUntilDone(
-    _ loop: PollExecutor, _ work: @escaping @Sendable () async throws(ProgramFailure) -> Int32
-) -> Never {
-    let result = Outcome()
-    Task {
-        do throws(ProgramFailure) { result.set(try await work()) } catch { result.set(report(error)) }
-        loop.stop()
-    }
-    loop.run()
-    exit(result.code)
-}
-
-/// `10s`, `500ms`, `2m`, or a bare number of seconds.
-private func parseDuration(_ text: String) -> Duration? {
-    let digits = text.prefix { $0.isASCII && $0.isNumber }
-    guard let number = Int64(digits), number <= 86_400_000 else { return nil }
-    return switch text.dropFirst(digits.count) {
-    case "", "s": .seconds(number)
-    case "ms": .milliseconds(number)
-    case "m": .seconds(number * 60)
-    default: nil
     }
 }
 

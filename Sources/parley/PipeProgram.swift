@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import CommandLineKit
 import Glibc
 import Model
 import Network
@@ -67,7 +68,7 @@ struct PipeProgram: Sendable {
     /// Waits until no message is waiting for its turn on the wire, but not for long.
     private func drain(for limit: Duration) async {
         let end = ContinuousClock.now + limit
-        while ContinuousClock.now < end, await host.client.peers.contains(where: { $0.waiting > 0 && $0.path != .none }) {
+        while !Task.isCancelled, ContinuousClock.now < end, await host.client.peers.contains(where: { $0.waiting > 0 && $0.path != .none }) {
             await progress.sleep(for: end - .now)
         }
     }

@@ -2,9 +2,11 @@
 import ArgumentParser
 
 /// Puts the subcommand's name first, so that the common options may stand before it as well as after it.
-func hoistSubcommand(_ arguments: [String], of root: any ParsableCommand.Type) -> [String] {
+/// - Parameter valued: the common options that take a value, with their dashes.
+func hoistSubcommand(
+    _ arguments: [String], of root: any ParsableCommand.Type, valued: Set<String>
+) -> [String] {
     let names = root.configuration.subcommands.map { $0._commandName }
-    let valued = ["--name", "--home", "--listen", "--index", "--color"]
     var index = arguments.startIndex
     while index < arguments.endIndex {
         let argument = arguments[index]

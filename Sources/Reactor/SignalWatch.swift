@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Glibc
+import Synchronization
+
+/// SIGTERM, SIGINT and SIGHUP as a call instead of a death, for programs without a screen.
+///
+/// A thread of its own waits for them, not a loop: a program whose loops hang still ends, `grace` seconds after the
+/// first signal, whatever else it does. A waiting thread costs no wake-up.
+public final class SignalWatch: Sendable {
+    /// Seconds that a program has for an orderly end.
+    public static let grace: UInt32 = 2
+
+    private let numbers: [Int32]
+    private let handler = Mutex<(@Sendable (Int32) -> Void)?>(nil)
+
+    /// Holds the signals back in this thread and in all that it starts: call it before there are others. What is
+    /// ignored already, as SIGHUP under nohup(1), stays so.
+    public init() {
+        numbers = [SIGTERM, SIGINT, SIGHUP].filter { !isIgnored($0) }
+        var set = Self.set(of: numbers)
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+    }
+
+    /// Calls `handler` with the first signal's number, on the watch's thread. Once.
+    public func start(_ handler: @escaping @Sendable (Int32) -> Void) {
+        self.handler.withLock { $0 = handler }
+        var thread = pthread_t()
+        let context = Unmanaged.passRetained(self)
+        let code = pthread_create(
+            &thread, nil,
+            { context in
+                if let context { Unmanaged<SignalWatch>.fromOpaque(context).takeRetainedValue().wait() }
+                return nil
+            }, context.toOpaque())
+        if code == 0 { pthread_detach(thread) } else { context.release() }
+    }
+
+    private func wait() {
+        var set = Self.set(of: numbers)
+        var number: Int32 = 0
+        guard !numbers.isEmpty, sigwait(&set, &number) == 0 else { return }
+        handler.withLock { $0 }?(number)
+        sleep(Self.grace)
+        _exit(128 + number)
+    }
+
+    private static func set(of numbers: [Int32]) -> sigset_t {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for number in numbers { sigaddset(&set, number) }
+        return set
+    }
+}
+
+private func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+}

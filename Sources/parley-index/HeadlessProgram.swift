@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import CommandLineKit
+import Glibc
+import IndexEngine
+import IndexServer
+import Model
+import Queues
+import Reactor
+
+/// The server without a screen: a log line for each request.
+struct HeadlessProgram: Sendable {
+    private let server: IndexServer
+    private let log: EventLog
+    private let isQuiet: Bool
+    private let ending = Alarm()
+
+    /// - Parameter loop: for the log; whoever reads it may block it, and nothing else.
+    init(_ options: ServeOptions, loop: PollExecutor) throws(ProgramFailure) {
+        let log = EventLog(options.logFormat, to: STDOUT_FILENO, loop: loop)
+        isQuiet = options.quiet
+        let note: @Sendable (IndexEvent, Span) -> Void = { log.note($0, took: $1) }
+        server = try openServer(options, report: options.quiet ? nil : note)
+        self.log = log
+    }
+
+    /// Serves until the task is cancelled.
+    func run() async throws(ProgramFailure) -> Status {
+        try await server.startOrExplain()
+        await log.begin(server)
+        await withTaskGroup(of: Void.self) { group in
+            if !isQuiet { group.addTask { await log.run() } }
+            await ending.sleep(for: nil)
+            // The port and the socket first: they must be gone even if nobody reads the log any more.
+            await server.stop()
+            log.finish()
+        }
+        return .ok
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import CommandLineKit
+import Glibc
+import IndexEngine
+import IndexServer
+import Model
+import Network
+
+/// Makes the data directory and opens the port.
+func openServer(
+    _ options: ServeOptions, report: (@Sendable (IndexEvent, Span) -> Void)?
+) throws(ProgramFailure) -> IndexServer {
+    let directory = try options.place.directory
+    try makeDirectory(directory)
+    let configuration = IndexServerConfiguration(
+        listen: options.listenAddress, control: try options.place.controlPath, version: parleyVersion)
+    do throws(NetworkError) {
+        return try IndexServer(configuration, clocks: .system, report: report)
+    } catch {
+        throw ProgramFailure(.failure, "\(error)")
+    }
+}
+
+extension IndexServer {
+    /// Starts it, or says who is in the way.
+    nonisolated func startOrExplain() async throws(ProgramFailure) {
+        do throws(NetworkError) { try await start() } catch {
+            guard error.code == EADDRINUSE, let path = controlPath else { throw ProgramFailure(.failure, "\(error)") }
+            throw ProgramFailure(
+                .failure, "Another parley-index answers at \(path); stop it or choose another --data-dir.")
+        }
+    }
+}
+
+/// Makes a directory that only its owner may enter, and those above it; one that is there stays as it is.
+private func makeDirectory(_ path: String) throws(ProgramFailure) {
+    var place = path.hasPrefix("/") ? "" : "."
+    for part in path.split(separator: "/") {
+        place += "/" + part
+        if mkdir(place, 0o700) != 0, errno != EEXIST { break }
+    }
+    guard access(path, W_OK | X_OK) == 0 else {
+        let reason = String(cString: strerror(errno)).lowercased()
+        throw ProgramFailure(
+            .failure, "The data directory \(path) can't be used: \(reason); choose another one with --data-dir.")
+    }
+}

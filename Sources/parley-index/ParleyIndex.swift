@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ArgumentParser
+import CommandLineKit
+import CursesScreen
+import Glibc
+import IndexServer
+import Network
+import Reactor
+
+/// The command line of `parley-index`.
+struct ParleyIndex: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "parley-index",
+        abstract: "Tells peers where peers are.",
+        discussion: """
+            EXAMPLES
+              parley-index                             the server and its dashboard
+              parley-index --headless                  the server alone, a log line for each request
+              parley-index top                         the dashboard of a server that runs already
+              parley-index top --once --json           its figures, for scripts
+
+            Exit status: 0 ok, 1 failure, 2 wrong usage or no terminal, 4 no server answers, 128 and a signal's number \
+            when one ended it.
+            """,
+        version: parleyVersion,
+        subcommands: [Serve.self, Top.self],
+        defaultSubcommand: Serve.self)
+
+    struct Serve: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run the server: with a dashboard on a terminal, else with a log. The default.")
+        @OptionGroup var options: ServeOptions
+
+        func run() throws {
+            let hasTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+            if options.headless || !hasTerminal { try runHeadless() } else { try runDashboard() }
+        }
+
+        private func runHeadless() throws {
+            let signals = SignalWatch()
+            let loop = try makeLoop("log")
+            let program = try HeadlessProgram(options, loop: loop)
+            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
+        }
+
+        private func runDashboard() throws {
+            let server = try openServer(options, report: nil)
+            let (screen, directory) = (options.screen, try options.place.directory)
+            runUntilDone(ScreenActor.executor, signals: nil) { () async throws(ProgramFailure) -> Int32 in
+                try await server.startOrExplain()
+                let outcome: Result<Int32, ProgramFailure>
+                do throws(ProgramFailure) {
+                    let program = try await DashboardProgram(screen, .server(server), saves: directory)
+                    outcome = .success(await program.run())
+                } catch {
+                    outcome = .failure(ProgramFailure(error.status, error.message + " Without one, use --headless."))
+                }
+                await server.stop()
+                return try outcome.get()
+            }
+        }
+    }
+
+    struct Top: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the dashboard of a running server; closing it does not stop the server.")
+        @OptionGroup var place: PlaceOptions
+        @OptionGroup var screen: ScreenArguments
+        @Flag(help: "Print the figures once, then exit; needs no terminal.") var once = false
+        @Flag(help: "With --once: as one JSON object.") var json = false
+        @Option(help: ArgumentHelp("How often to ask, as 500ms or 2s.", valueName: "1s")) var interval: String?
+
+        func validate() throws {
+            if json, !once { throw ValidationError("--json goes with --once.") }
+            if let interval, Duration(argument: interval).map({ $0 < .milliseconds(100) }) ?? true {
+                throw ValidationError("'\(interval)' is no duration for --interval from 100ms up, as 500ms or 2s.")
+            }
+        }
+
+        func run() throws {
+            let control = try place.controlPath
+            if once { try runOnce(control) }
+            guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
+                throw ProgramFailure(
+                    .usage, "The dashboard needs a terminal on standard input and output; 'top --once' does not.")
+            }
+            let (screen, directory) = (screen, try place.directory)
+            let interval = interval.flatMap { Duration(argument: $0) }
+            runUntilDone(ScreenActor.executor, signals: nil) { () async throws(ProgramFailure) -> Int32 in
+                let visitor = ControlClient(path: control, loop: ScreenActor.executor)
+                return try await DashboardProgram(screen, .visitor(visitor), interval: interval, saves: directory).run()
+            }
+        }
+
+        private func runOnce(_ control: String) throws -> Never {
+            let signals = SignalWatch()
+            let loop = try makeLoop("control")
+            let json = json
+            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) -> Int32 in
+                let client = ControlClient(path: control, loop: loop)
+                return try await printOnce(client, control: control, json: json).rawValue
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ SHELL := /bin/bash
 RELEASE := swift build -c release --static-swift-stdlib
 BIN := .build/release
 STRICT := --explicit-target-dependency-import-check error
-RACES := 'PeerEngineTests|IndexEngineTests|NetworkTests'
+RACES := 'QueuesTests|PeerEngineTests|IndexEngineTests|NetworkTests'
 
 .PHONY: demo build test lint races soak bench shots clean
 

@@ -15,8 +15,8 @@ func layer(_ name: String, uses: [Target.Dependency] = []) -> Target {
 }
 
 /// Tests of one target; `Support` (clock, virtual network, key scripts) is always at hand.
-func tests(_ name: String, uses: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: uses + ["Support"], swiftSettings: swiftSettings)
+func tests(_ name: String, uses: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: uses + ["Support"], exclude: exclude, swiftSettings: swiftSettings)
 }
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -95,12 +95,13 @@ let package = Package(
         tests("PeerEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "IndexEngine"]),
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),
-        tests("NetworkTests", uses: ["Model", "Reactor", "Network"]),
+        tests("NetworkTests", uses: ["Model", "Wire", "Queues", "Reactor", "Network", "CPosix"]),
         tests("IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),
         tests("TerminalKitTests", uses: ["SafeText", "TerminalKit"]),
-        tests("CursesScreenTests", uses: ["SafeText", "TerminalKit", "CursesScreen", "Reactor"]),
-        tests("ChatScreenTests", uses: ["Model", "SafeText", "TerminalKit", "ChatScreen"]),
+        tests("CursesScreenTests", uses: ["SafeText", "TerminalKit", "CursesScreen", "Queues", "Reactor", "CPosix"]),
+        tests("ChatScreenTests", uses: ["Model", "SafeText", "TerminalKit", "ChatScreen"], exclude: ["Goldens"]),
         tests("DashboardScreenTests", uses: ["Model", "SafeText", "TerminalKit", "IndexEngine", "DashboardScreen"]),
-        tests("EndToEndTests", uses: ["Model", "Wire", "Identity"]),
+        .testTarget(name: "ArchitectureTests", swiftSettings: swiftSettings),
+        tests("EndToEndTests", uses: ["Model", "TerminalKit"]),
     ]
 )

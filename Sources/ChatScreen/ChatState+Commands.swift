@@ -20,7 +20,8 @@ extension ChatState {
         case .unknown(let word):
             let guess = Command.nearest(to: word.lowercased()).map { "Did you mean /\($0.rawValue)? Tab" }
             flash = Flash(
-                text: guess ?? "no command /\(DisplayText(word, style: .stripped)): // sends a slash, F1 lists commands",
+                text: guess
+                    ?? "no command /\(DisplayText(word, style: .stripped)): // sends a slash, F1 lists commands",
                 isError: true)
         }
         return []
@@ -29,7 +30,8 @@ extension ChatState {
     private mutating func send(_ text: String, typed: String) -> [ChatEffect] {
         guard let index = currentIndex else {
             flash = Flash(
-                text: conversations.isEmpty ? "nobody to write to yet: /add UUID NAME" : "no conversation open: Ctrl+K picks one",
+                text: conversations.isEmpty
+                    ? "nobody to write to yet: /add UUID NAME" : "no conversation open: Ctrl+K picks one",
                 isError: true)
             return []
         }
@@ -98,7 +100,8 @@ extension ChatState {
     private mutating func add(_ arguments: [String]) -> Answer {
         guard let word = arguments.first else { return .refused("usage: \(Command.add.usage)") }
         guard let peer = PeerID(word) else {
-            return .refused("\(DisplayText(word, style: .stripped).truncated(to: 20, ascii: true)) is no UUID: 8-4-4-4-12 hex digits")
+            let shown = DisplayText(word, style: .stripped).truncated(to: 20, ascii: true)
+            return .refused("\(shown) is no UUID: 8-4-4-4-12 hex digits")
         }
         guard peer != me else { return .refused("that is your own UUID") }
         var name: String?
@@ -120,9 +123,12 @@ extension ChatState {
         guard !arguments.isEmpty else { return .refused("usage: \(Command.nick.usage)") }
         var words = arguments[...]
         var index = currentIndex
-        if arguments.count > 1, let named = peer(named: arguments[0]) {
+        // A name may hold blanks: the longest run of words that means a peer does.
+        for count in (0..<arguments.count).dropFirst().reversed() {
+            guard let named = peer(named: arguments.prefix(count).joined(separator: " ")) else { continue }
             index = named
-            words = words.dropFirst()
+            words = arguments.dropFirst(count)
+            break
         }
         guard let index else { return .refused("name whom? \(Command.nick.usage)") }
         let peer = conversations[index].peer
@@ -138,7 +144,9 @@ extension ChatState {
     private func checkedName(_ raw: String, for peer: PeerID) -> Result<String, Refusal> {
         let shown = DisplayText(raw, style: .stripped)
         guard PeerID(shown.string) == nil else { return .failure(Refusal(sentence: "a UUID is no name")) }
-        guard !shown.isEmpty, shown.columns <= 32 else { return .failure(Refusal(sentence: "a name has 1 to 32 columns")) }
+        guard !shown.isEmpty, shown.columns <= 32 else {
+            return .failure(Refusal(sentence: "a name has 1 to 32 columns"))
+        }
         let taken = conversations.first {
             $0.peer != peer && $0.contact.label.lowercased() == shown.string.lowercased()
         }
@@ -151,16 +159,18 @@ extension ChatState {
         guard !word.isEmpty else { return .shows(.switcher(query: LineEditor(), selected: 0)) }
         let shown = shown
         if let number = Int(word), number >= 1, number <= shown.count { return .opens(shown[number - 1].peer) }
-        guard let index = peer(named: word) else { return .refused("nobody of that name: /peers lists all") }
+        guard let index = peer(named: word) else { return .refused(nobody) }
         guard !conversations[index].contact.blocked else { return .refused("blocked: /add takes the block away") }
         return .opens(conversations[index].peer)
     }
+
+    private var nobody: String { "nobody of that name: /peers lists all" }
 
     private func onPeer(_ arguments: [String], _ act: (Conversation) -> Answer) -> Answer {
         let word = arguments.joined(separator: " ")
         let index = word.isEmpty ? currentIndex ?? request.flatMap { self.index(of: $0.peer) } : peer(named: word)
         guard let index else {
-            return .refused(word.isEmpty ? "whom? open a conversation or give a name" : "nobody of that name: /peers lists all")
+            return .refused(word.isEmpty ? "whom? open a conversation or give a name" : nobody)
         }
         return act(conversations[index])
     }

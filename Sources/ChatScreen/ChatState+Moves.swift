@@ -11,6 +11,8 @@ extension ChatState {
         guard peer != current, let index = index(of: peer), !conversations[index].contact.blocked else { return }
         leave()
         conversations[index].hidden = false
+        // What was begun before anybody was open goes along.
+        if conversations[index].draft.editor.isEmpty { swap(&conversations[index].draft.editor, &lobby.editor) }
         current = peer
         completion = nil
         doubted = nil

@@ -27,10 +27,15 @@ extension ChatState {
         case .key(let key): return press(key)
         case .paste(let text): paste(text)
         case .resize(let size): self.size = size
-        case .wheel(let lines): scroll(by: max(-1000, min(1000, lines)))
+        case .wheel(let lines): turnWheel(max(-100, min(100, lines)))
         case .hangup: return [.quit]
         }
         return []
+    }
+
+    private mutating func turnWheel(_ lines: Int) {
+        guard overlay != nil else { return scroll(by: lines) }
+        for _ in 0..<abs(lines) where overlay != nil { _ = press(Key(lines < 0 ? .up : .down)) }
     }
 
     // MARK: The engine's events
@@ -98,16 +103,19 @@ extension ChatState {
         guard let index = conversationIndex(for: message.peer) else { return [] }
         let isCurrent = message.peer == current
         let seen = isCurrent && conversations[index].anchor == nil
-        let named = !seen && conversations[index].contact.accepted && message.direction == .incoming && names(message.text)
-        let firstUnread = !isCurrent && conversations[index].unread == 0
+        let named =
+            !seen && conversations[index].contact.accepted && message.direction == .incoming && names(message.text)
+        let isNews =
+            !isCurrent && conversations[index].unread == 0 || named && conversations[index].mentions == 0
         let (sequence, dropped) = conversations[index].append(message, seen: seen, names: named)
         if let dropped { outgoing[dropped.id] = nil }
         if message.direction == .outgoing { outgoing[message.id] = (message.peer, sequence) }
-        let wakes = message.direction == .incoming && conversations[index].contact.accepted && (firstUnread || named)
+        let wakes = message.direction == .incoming && conversations[index].contact.accepted && isNews
         return wakes ? [.bell] : []
     }
 
-    /// The conversation of a peer; a stranger's is made, in the place of the oldest untouched one when there are too many.
+    /// The conversation of a peer. A stranger's is made, in the place of the oldest untouched one when there are too
+    /// many.
     private mutating func conversationIndex(for peer: PeerID) -> Int? {
         if let index = index(of: peer) { return conversations[index].contact.blocked ? nil : index }
         let strangers = conversations.indices.filter { conversations[$0].isRequest }

@@ -52,12 +52,13 @@ extension ChatView {
         if conversation.isRequest { return "request" }
         if conversation.waiting > 0 { return "\(conversation.waiting) waiting" }
         if !conversation.draft.editor.isEmpty, conversation.peer != state.current { return "draft" }
-        return conversation.path.map { $0 == .none ? "no path" : $0.rawValue } ?? ""
+        if conversation.isUnreachable { return "no path" }
+        return conversation.path == PathKind.none ? "" : conversation.path?.rawValue ?? ""
     }
 
     func glyph(_ conversation: Conversation) -> (String, Style) {
         if conversation.isRequest { return (glyphs(.request), Style(.yellow, on: .standard, .bold)) }
-        if conversation.path == PathKind.none { return (glyphs(.problem), Style(.red, on: .standard, .bold)) }
+        if conversation.isUnreachable { return (glyphs(.problem), Style(.red, on: .standard, .bold)) }
         return isHeard(conversation) ? (glyphs(.heard), Style(.green)) : (glyphs(.unheard), .dim)
     }
 
@@ -93,7 +94,7 @@ extension ChatView {
         var parts: [String] = []
         if conversation.isRequest { parts.append("request") }
         switch conversation.path {
-        case PathKind.none?: parts.append("no path" + (conversation.pathReason.map { ": " + $0 } ?? ""))
+        case PathKind.none?: if let reason = conversation.pathReason { parts.append("no path: \(reason)") }
         case .plaintext?, nil: break
         case let path?: parts.append(path.rawValue)
         }
@@ -119,24 +120,31 @@ extension ChatView {
 
     // MARK: Status
 
+    private func words(_ flash: ChatState.Flash) -> DisplayText {
+        text((flash.isError ? " \(glyphs(.problem)) " : " ") + flash.text)
+    }
+
+    private func style(_ flash: ChatState.Flash) -> Style { flash.isError ? Style(.red, on: .standard, .bold) : .bold }
+
+    /// Where there is no status line, a sentence takes the log's last row.
+    mutating func drawFlash() {
+        guard layout.status == nil, let flash = state.flash, layout.log.rows > 0 else { return }
+        let row = Rect(column: 0, row: layout.log.endRow - 1, columns: layout.size.columns, rows: 1)
+        frame.fill(row, style: .reverse)
+        frame.put(cut(words(flash), row.columns), column: 0, row: row.row, style: style(flash).adding(.reverse))
+    }
+
     mutating func drawStatus() {
         guard let area = layout.status else { return }
         let right = DisplayText(clock.isEmpty ? "" : " \(clock) ")
         let room = area.columns - right.columns - 1
         frame.fill(area, style: .reverse)
         if let flash = state.flash {
-            let mark = flash.isError ? " \(glyphs(.problem)) " : " "
-            frame.put(
-                cut(text(mark + flash.text), room), column: 0, row: area.row,
-                style: Style(flash.isError ? .red : .standard, on: .standard, [.bold, .reverse]))
+            frame.put(cut(words(flash), room), column: 0, row: area.row, style: style(flash).adding(.reverse))
         } else {
-            var line = statusParts.joined(separator: " \(glyphs(.dot)) ")
             var parts = statusParts
-            while DisplayText(line).columns > room - 1, parts.count > 1 {
-                parts.removeLast()
-                line = glyphs.joined(parts)
-            }
-            frame.put(cut(DisplayText(" " + line), room), column: 0, row: area.row, style: .reverse)
+            while DisplayText(glyphs.joined(parts)).columns > room - 1, parts.count > 1 { parts.removeLast() }
+            frame.put(cut(DisplayText(" " + glyphs.joined(parts)), room), column: 0, row: area.row, style: .reverse)
         }
         frame.put(right, column: area.columns - right.columns, row: area.row, style: .reverse)
     }
@@ -180,19 +188,25 @@ extension ChatView {
     mutating func drawTabs() {
         guard let area = layout.status else { return }
         if let flash = state.flash {
-            let mark = flash.isError ? "\(glyphs(.problem)) " : ""
-            let style: Style = flash.isError ? Style(.red, on: .standard, .bold) : .bold
-            frame.put(cut(text(mark + flash.text), area.columns), column: 0, row: area.row, style: style)
+            frame.put(cut(words(flash), area.columns), column: 0, row: area.row, style: style(flash))
             return
         }
         let right = DisplayText(" " + shortStatus)
         let room = max(0, area.columns - right.columns)
         let shown = state.shown
         var first = 0
+        // No tab is narrower than three columns and a blank.
+        let most = room / 4 + 1
         if let place = shown.firstIndex(where: { $0.peer == state.current }) {
-            while first < place, tabs(shown[first...place], from: first).columns > room { first += 1 }
+            first = max(0, place - most)
+            // The open one is always in sight, and whoever comes before it as far as there is room.
+            while first < place, tabs(shown[first...place], from: first).columns > room - 2 { first += 1 }
         }
-        frame.put(tabs(shown[first...], from: first), column: 0, row: area.row, limit: room)
+        var last = min(shown.count, first + most)
+        while last > first + 1, tabs(shown[first..<last], from: first).columns > room - 2 { last -= 1 }
+        var row = tabs(shown[first..<last], from: first)
+        if last < shown.count { row.append(DisplayText(" " + glyphs(.ellipsis)), .dim) }
+        frame.put(row, column: 0, row: area.row, limit: room)
         frame.put(right, column: max(0, area.columns - right.columns), row: area.row, style: .dim)
     }
 
@@ -228,43 +242,44 @@ extension ChatView {
     mutating func drawFooter() {
         guard let area = layout.footer else { return }
         let size = DisplayText("\(layout.size.columns)x\(layout.size.rows) ")
-        var words = " "
-        var room = area.columns - (layout.kind == .wide ? size.columns + 1 : 0)
-        let separator = layout.size.columns >= 100 ? " \(glyphs(.dot)) " : "  "
-        for (number, part) in footerParts.enumerated() {
-            let piece = (number == 0 ? "" : separator) + part
-            guard DisplayText(words + piece).columns <= room else { break }
-            words += piece
+        let room = area.columns - (layout.kind == .wide ? size.columns + 1 : 0)
+        let separator = DisplayText(layout.size.columns >= 100 ? " \(glyphs(.dot)) " : "  ")
+        var row = StyledText(" ")
+        for (number, hint) in hints.enumerated() {
+            var piece = StyledText(number == 0 ? .empty : separator, .dim)
+            piece.append(text(hint.key), .bold)
+            piece.append(text(" " + hint.words), .dim)
+            guard row.columns + piece.columns <= room else { break }
+            for span in piece.spans { row.append(span.text, span.style) }
         }
-        room = DisplayText(words).columns
-        frame.put(text(words), column: 0, row: area.row, style: .dim)
+        frame.put(row, column: 0, row: area.row)
         if layout.kind == .wide {
             frame.put(size, column: area.columns - size.columns, row: area.row, style: .dim)
         }
     }
 
     /// The keys worth knowing right now.
-    private var footerParts: [String] {
+    private var hints: [(key: String, words: String)] {
         switch state.overlay {
-        case .switcher: return ["Enter open", "↑ ↓ choose", "Esc close"].map(glyphs.spelled)
-        case .help, .peers: return ["PgUp PgDn scroll", "any other key closes"]
-        case .identity: return ["y copy the UUID", "any other key closes"]
+        case .switcher: return [("Enter", "open"), ("↑ ↓", "choose"), ("Esc", "close")]
+        case .help, .peers: return [("PgUp PgDn", "scroll"), ("any other key", "closes")]
+        case .identity: return [("y", "copy the UUID"), ("any other key", "closes")]
         case nil: break
         }
-        var parts = ["F1 help"]
+        var hints = [("F1", "help")]
         let elsewhere = state.shown.filter { $0.unread > 0 && $0.peer != state.current }.count
-        if elsewhere > 0 { parts.append("Alt+A next unread (\(elsewhere))") }
-        if state.conversation?.anchor != nil { parts.append("End bottom") }
-        parts.append("Ctrl+K go to")
-        if let conversation = state.conversation, !conversation.log.isEmpty { parts.append("PgUp scroll") }
-        return parts + ["/ commands", "Alt+Enter new line", "Ctrl+C twice quits"]
+        if elsewhere > 0 { hints.append(("Alt+A", "next unread (\(elsewhere))")) }
+        if state.conversation?.anchor != nil { hints.append(("End", "bottom")) }
+        hints.append(("Ctrl+K", "go to"))
+        if let conversation = state.conversation, !conversation.log.isEmpty { hints.append(("PgUp", "scroll")) }
+        return hints + [("/", "commands"), ("Alt+Enter", "new line"), ("Ctrl+C twice", "quits")]
     }
 }
 
 /// Milliseconds to three figures at most.
 private func shown(milliseconds: Double) -> String {
     guard milliseconds.isFinite, milliseconds >= 0 else { return "?" }
-    guard milliseconds < 10 else { return String(Int(min(milliseconds, 999_999).rounded())) }
-    let tenths = Int((milliseconds * 10).rounded())
+    guard milliseconds < 10 else { return String(Int(min(milliseconds, 999_999) + 0.5)) }
+    let tenths = Int(milliseconds * 10 + 0.5)
     return "\(tenths / 10).\(tenths % 10)"
 }

@@ -11,12 +11,14 @@ extension ChatView {
         guard state.overlay == nil, !state.popupDismissed else { return }
         let candidates = state.completion?.candidates ?? state.candidates()
         guard !candidates.isEmpty else { return }
-        let bottom = layout.input.row
+        // The status line stays in sight while it says what is wrong with the line.
+        let bottom = state.flash == nil ? layout.input.row : layout.status?.row ?? layout.log.endRow - 1
         let height = min(candidates.count, max(0, bottom - 1), 10)
         let selected = state.completion?.index ?? 0
         let first = max(0, min(selected - height / 2, candidates.count - height))
         let labels = min(24, candidates.map { DisplayText($0.label).columns }.max() ?? 0)
-        let width = min(layout.size.columns, max(40, candidates.map { DisplayText($0.summary).columns }.max() ?? 0) + labels + 5)
+        let width = min(
+            layout.size.columns, max(40, candidates.map { DisplayText($0.summary).columns }.max() ?? 0) + labels + 5)
         for row in 0..<height {
             let candidate = candidates[first + row]
             let chosen = state.completion != nil && first + row == selected
@@ -52,15 +54,16 @@ extension ChatView {
         for (number, line) in lines.dropFirst(top).prefix(max(0, box.rows - 2)).enumerated() {
             frame.put(line, column: box.column + 2, row: box.row + 1 + number, limit: max(0, box.columns - 4))
         }
+        frame.cursor = nil
         guard lines.count > height else { return }
         let more = text(" \(min(lines.count, top + height)) of \(lines.count) ")
         frame.put(more, column: max(box.column, box.endColumn - more.columns - 1), row: box.endRow - 1, style: .dim)
-        frame.cursor = nil
     }
 
     private mutating func drawSwitcher(_ query: LineEditor, _ selected: Int) {
         let found = state.matches(query.text)
-        let box = boxed("Go to", columns: min(50, layout.size.columns), rows: min(layout.input.row, max(4, found.count + 3)))
+        let box = boxed(
+            "Go to", columns: min(50, layout.size.columns), rows: min(layout.input.row, max(4, found.count + 3)))
         let inner = max(1, box.columns - 4)
         let entry = query.layout(columns: inner - 2, limit: 1)
         frame.put(DisplayText(glyphs(.prompt) + " "), column: box.column + 2, row: box.row + 1, style: .bold)
@@ -82,7 +85,8 @@ extension ChatView {
             let (glyph, style) = glyph(conversation)
             frame.put(DisplayText(glyph), column: box.column + 2, row: place.row, style: style)
             frame.put(cut(label(conversation), inner - 2), column: box.column + 4, row: place.row, limit: inner - 2)
-            let right = DisplayText(conversation.unread > 0 ? "\(conversation.unread) new" : conversation.peer.shortDigits)
+            let right = DisplayText(
+                conversation.unread > 0 ? "\(conversation.unread) new" : conversation.peer.shortDigits)
             if label(conversation).columns + right.columns + 4 < inner {
                 frame.put(right, column: box.endColumn - 2 - right.columns, row: place.row, style: .dim)
             }
@@ -150,69 +154,6 @@ extension ChatView {
         let top = area.row + max(0, (area.rows - lines.count) / 3)
         for (number, line) in lines.prefix(area.rows).enumerated() {
             frame.put(line, column: area.column + 1, row: top + number, limit: max(0, area.columns - 1))
-        }
-    }
-}
-
-extension ChatState {
-    /// Lines that a box has room for at the size last told.
-    var overlayHeight: Int { overlayHeight(Layout(self, size: size)) }
-
-    func overlayHeight(_ layout: Layout) -> Int { max(1, layout.input.row - 2) }
-
-    /// What the open box lists.
-    func overlayLines() -> [StyledText] {
-        switch overlay {
-        case .help: helpLines
-        case .peers: peerLines
-        case .identity: identityLines
-        case .switcher, nil: []
-        }
-    }
-
-    private func entry(_ left: String, _ right: String) -> StyledText {
-        var row = StyledText(DisplayText(glyphs.spelled(left)).fitted(to: 24), .bold)
-        row.append(DisplayText(glyphs.spelled(right)))
-        return row
-    }
-
-    private var helpLines: [StyledText] {
-        let signs: [(Glyph, String)] = [
-            (.queued, "waits here"), (.sent, "left this machine"), (.delivered, "on their disk"),
-            (.read, "seen by them"), (.failed, "not sent"), (.heard, "heard from within 5 minutes"),
-            (.unheard, "not heard from lately"), (.request, "a stranger who wants to talk"),
-            (.problem, "in the open (plaintext), or no path"),
-        ]
-        return [StyledText("Commands", .underline)]
-            + Command.allCases.map { entry($0.usage, $0.summary) }
-            + [entry("//text", "send a text that starts with a slash")]
-            + [StyledText(), StyledText("Keys", .underline)]
-            + KeyBinding.all.map { entry($0.shown, $0.help) }
-            + [StyledText(), StyledText("Writing", .underline)]
-            + KeyBinding.editing.map { entry($0.shown, $0.help) }
-            + [StyledText(), StyledText("Signs", .underline)]
-            + signs.map { entry(glyphs($0.0), $0.1) }
-            + [StyledText(), StyledText("You", .underline)]
-            + identityLines
-    }
-
-    private var identityLines: [StyledText] {
-        var lines = [entry("name", "\(DisplayText(name, style: .stripped))"), StyledText(DisplayText(me.description), .bold)]
-        if let listen { lines.append(entry("listening on", "\(listen)")) }
-        for index in indexes { lines.append(entry("index server", index.server)) }
-        return lines
-    }
-
-    private var peerLines: [StyledText] {
-        guard !conversations.isEmpty else { return [StyledText("nobody yet: /add UUID NAME", .dim)] }
-        return conversations.map { conversation in
-            var row = StyledText(DisplayText(conversation.peer.description))
-            row.append("  ")
-            row.append(DisplayText(conversation.contact.name ?? "", style: .stripped), .bold)
-            let word = conversation.contact.blocked ? "blocked" : conversation.isRequest ? "request"
-                : conversation.hidden ? "closed" : conversation.path?.rawValue ?? ""
-            if !word.isEmpty { row.append(DisplayText("  " + word), .dim) }
-            return row
         }
     }
 }

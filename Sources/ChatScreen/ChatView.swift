@@ -33,6 +33,7 @@ struct ChatView {
         drawLog()
         drawBanner()
         if layout.kind == .narrow { drawTabs() } else { drawStatus() }
+        drawFlash()
         drawInput()
         drawFooter()
         drawPopup()

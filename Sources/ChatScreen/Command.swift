@@ -63,7 +63,8 @@ enum InputLine: Equatable {
         } else if line.hasPrefix("/") {
             let words = line.dropFirst().split(whereSeparator: \.isWhitespace).map(String.init)
             let word = line.dropFirst().first?.isWhitespace == false ? words.first ?? "" : ""
-            self = Command(rawValue: word.lowercased()).map { .command($0, arguments: Array(words.dropFirst())) }
+            self =
+                Command(rawValue: word.lowercased()).map { .command($0, arguments: Array(words.dropFirst())) }
                 ?? .unknown(word)
         } else if line.first?.isWhitespace == true, line.drop(while: \.isWhitespace).hasPrefix("/") {
             self = .doubtful

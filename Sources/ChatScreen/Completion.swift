@@ -20,8 +20,12 @@ struct CompletionWalk: Equatable, Sendable {
 extension ChatState {
     /// The ways to go on with the line as typed; none for plain text.
     func candidates() -> [Candidate] {
-        let line = draft.editor.text
-        guard line.hasPrefix("/"), !line.hasPrefix("//"), !line.contains("\n") else { return [] }
+        let typed = draft.editor.characters
+        // Looked at before each frame: a long draft must not cost more than its first character.
+        guard typed.first == "/", typed.count <= 256, typed.dropFirst().first != "/", !typed.contains("\n") else {
+            return []
+        }
+        let line = String(typed)
         guard let space = line.firstIndex(of: " ") else { return commandCandidates(String(line.dropFirst())) }
         let word = line[line.index(after: line.startIndex)..<space].lowercased()
         guard let command = Command(rawValue: word) else { return [] }

@@ -69,6 +69,8 @@ struct Conversation: Sendable {
     }
 
     var peer: PeerID { contact.peer }
+    /// Whether the peer could not be reached when last tried.
+    var isUnreachable: Bool { path == PathKind.none && pathReason != nil }
     /// Somebody who wants to talk and was not yet answered.
     var isRequest: Bool { !contact.accepted && !contact.blocked }
     var isShown: Bool { !hidden && !contact.blocked }

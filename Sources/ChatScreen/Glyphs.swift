@@ -3,15 +3,15 @@ import Model
 import SafeText
 
 /// Every sign that the screen draws, each with its ASCII twin.
-enum Glyph {
-    case queued, sent, delivered, read, failed
+enum Glyph: CaseIterable {
+    case queued, sent, delivered, read, failed, ellipsis
     case heard, unheard, request, problem
     case horizontal, vertical, topLeft, topRight, bottomLeft, bottomRight
-    case prompt, newer, dot, dash, cursor, up, down
+    case prompt, newer, dot, dash, up, down
 
     fileprivate var twins: (String, String) {
         switch self {
-        case .queued: ("…", "~")
+        case .queued, .ellipsis: ("…", "~")
         case .sent: ("→", ">")
         case .delivered: ("✓", "+")
         case .read: ("✔", "*")
@@ -30,7 +30,6 @@ enum Glyph {
         case .newer: ("▼", "v")
         case .dot: ("·", "-")
         case .dash: ("–", "-")
-        case .cursor: ("›", ">")
         case .up: ("↑", "Up")
         case .down: ("↓", "Down")
         }
@@ -59,16 +58,10 @@ struct Glyphs: Sendable {
     /// Our own words with the signs of this table in them.
     func spelled(_ text: String) -> String {
         guard ascii else { return text }
-        var out = ""
-        for character in text {
-            switch character {
-            case "·", "–": out += "-"
-            case "↑": out += "Up"
-            case "↓": out += "Down"
-            case "›": out += ">"
-            default: out.append(character)
-            }
-        }
-        return out
+        return text.reduce(into: "") { $0 += Self.asciiTwins[$1] ?? String($1) }
     }
+
+    private static let asciiTwins: [Character: String] = Dictionary(
+        Glyph.allCases.compactMap { glyph in glyph.twins.0.first.map { ($0, glyph.twins.1) } },
+        uniquingKeysWith: { first, _ in first })
 }

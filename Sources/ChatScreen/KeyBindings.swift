@@ -4,9 +4,14 @@ import TerminalKit
 /// What a key does on the chat screen, apart from editing the line.
 enum ChatAction: Equatable, Sendable {
     case submit, cancel, escape, help, switcher
-    case complete(Int), history(Int)
-    case conversation(Int), neighbour(Int), nextUnread, goBack, requests
-    case page(Int), halfPage(Int), bottom, firstUnread
+    case complete(Int)
+    case history(Int)
+    case conversation(Int)
+    case neighbour(Int)
+    case nextUnread, goBack, requests
+    case page(Int)
+    case halfPage(Int)
+    case bottom, firstUnread
     case bareView, panel, mouse, redraw, suspend
 }
 
@@ -38,7 +43,9 @@ struct KeyBinding: Sendable {
         KeyBinding(
             shown: "Alt+1 to Alt+9, Alt+0", help: "conversation by its number",
             keys: (0...9).map { (.alt(Character(String($0))), .conversation($0 == 0 ? 9 : $0 - 1)) }),
-        KeyBinding(shown: "Alt+A", help: "next unread: naming you, then the oldest, then back", keys: [(.alt("a"), .nextUnread)]),
+        KeyBinding(
+            shown: "Alt+A", help: "next unread: naming you, then the oldest, then back",
+            keys: [(.alt("a"), .nextUnread)]),
         KeyBinding(shown: "Alt+/", help: "back to where you were", keys: [(.alt("/"), .goBack)]),
         KeyBinding(shown: "Alt+R", help: "open the next request", keys: [(.alt("r"), .requests)]),
         KeyBinding(
@@ -50,9 +57,11 @@ struct KeyBinding: Sendable {
         KeyBinding(
             shown: "End, Alt+End", help: "newest message (End on an empty line)", keys: [(Key(.end, .alt), .bottom)]),
         KeyBinding(shown: "Alt+U", help: "first unread message", keys: [(.alt("u"), .firstUnread)]),
-        KeyBinding(shown: "Esc", help: "close what is open, then to the bottom; never quits", keys: [
-            (Key(.escape), .escape), (.control("g"), .escape),
-        ]),
+        KeyBinding(
+            shown: "Esc", help: "close what is open, then to the bottom; never quits",
+            keys: [
+                (Key(.escape), .escape), (.control("g"), .escape),
+            ]),
         KeyBinding(
             shown: "Ctrl+C", help: "clear the line (↑ brings it back); twice on an empty line: quit",
             keys: [(.control("c"), .cancel)]),

@@ -3,8 +3,8 @@ import Model
 import SafeText
 import TerminalKit
 
-/// A log as rows of a given width. It breaks only the messages it is asked for, so what it costs depends on the screen and
-/// not on the length of the history.
+/// A log as rows of a given width. It breaks only the messages it is asked for, so what it costs depends on the screen
+/// and not on the length of the history.
 struct LogView {
     private let conversation: Conversation
     private let glyphs: Glyphs

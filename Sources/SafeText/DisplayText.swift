@@ -41,7 +41,11 @@ public struct DisplayText: Hashable, Sendable {
     /// Whether there is nothing to show.
     public var isEmpty: Bool { string.isEmpty }
 
-    /// Both, one after the other. A join can't bring a forbidden cluster about: neither side starts with a mark.
+    /// What to put into cells, one after the other.
+    public var clusters: Clusters { Clusters(string) }
+
+    /// Both, one after the other. The seam may join two clusters into one (half a flag and half a flag), but never
+    /// brings about what the sanitiser would change: columns go by scalar, and neither side starts with a mark.
     public static func + (left: DisplayText, right: DisplayText) -> DisplayText {
         DisplayText(trusted: left.string + right.string, columns: left.columns + right.columns)
     }
@@ -67,26 +71,25 @@ public struct DisplayText: Hashable, Sendable {
         return DisplayText(trusted: alignRight ? gap + cut.string : cut.string + gap, columns: cut.columns + gap.count)
     }
 
-    /// Breaks the text into lines of at most `width` columns: at spaces where possible, inside a word only when the word
-    /// alone is wider than the line. Spaces at a break vanish.
+    /// Breaks the text into lines of at most `width` columns: at spaces and beside wide characters where possible,
+    /// inside a word only when the word alone is wider than the line. Spaces at a break vanish.
     ///
     /// - Parameter width: at least 2, or a wide character could never fit; smaller values count as 2.
     public func wrapped(to width: Int) -> [DisplayText] {
         let width = max(2, width)
         guard columns > width else { return [self] }
         var wrapper = Wrapper(width: width)
-        for cluster in string { wrapper.append(cluster) }
+        for cluster in clusters { wrapper.append(cluster) }
         return wrapper.finish().map { DisplayText(trusted: $0.text, columns: $0.columns) }
     }
 
     private func prefix(columns limit: Int) -> (String, Int) {
         var head = ""
         var used = 0
-        for cluster in string {
-            let width = TextWidth.columns(of: cluster)
-            guard used + width <= limit else { break }
-            head.append(cluster)
-            used += width
+        for cluster in clusters {
+            guard used + cluster.columns <= limit else { break }
+            head.append(cluster.character)
+            used += cluster.columns
         }
         return (head, used)
     }
@@ -117,11 +120,19 @@ private func sanitise(_ scalars: some Sequence<Unicode.Scalar>, style: DisplayTe
     var out = String.UnicodeScalarView()
     var columns = 0
     var marks = markLimit  // nothing to sit on yet, so a leading mark is one too many
+    var jamo: Jamo?
     for scalar in scalars {
-        switch classify(scalar) {
-        case .drop: continue
+        let previousJamo = jamo
+        jamo = Jamo(scalar)
+        switch classify(scalar, after: previousJamo) {
+        case .drop:
+            // Nobody sees that it was there, so it parts nothing.
+            jamo = previousJamo
         case .mark:
-            guard marks < markLimit else { continue }
+            guard marks < markLimit else {
+                jamo = previousJamo
+                continue
+            }
             marks += 1
             out.append(scalar)
         case .draw(let width):
@@ -130,10 +141,12 @@ private func sanitise(_ scalars: some Sequence<Unicode.Scalar>, style: DisplayTe
             out.append(scalar)
         case .replace:
             marks = markLimit
+            jamo = nil
             columns += 1
             out.append("\u{FFFD}")
         case .control(let name):
             marks = markLimit
+            jamo = nil
             guard style == .visible else { continue }
             let shown = "‹\(name)›"
             columns += shown.count
@@ -149,22 +162,53 @@ private enum ScalarClass {
     case control(name: String)
 }
 
-private func classify(_ scalar: Unicode.Scalar) -> ScalarClass {
+private func classify(_ scalar: Unicode.Scalar, after previous: Jamo?) -> ScalarClass {
     switch scalar.value {
     case 0x20...0x7E: return .draw(width: 1)
-    case 0xFE00...0xFE0F, 0xE0100...0xE01EF, 0x1F3FB...0x1F3FF: return .drop  // variation selectors, skin tones
+    case 0x1F3FB...0x1F3FF: return .drop  // skin tones, which some terminals join and some do not
     default: break
     }
     if let name = controlName(scalar) { return .control(name: name) }
-    switch scalar.properties.generalCategory {
+    let properties = scalar.properties
+    switch properties.generalCategory {
     case .format: return .drop
     case .control, .surrogate, .unassigned, .privateUse, .lineSeparator, .paragraphSeparator: return .replace
+    // Variation selectors and other marks without a shape; a letter without one, as the Hangul fillers, leaves a trace.
+    case .nonspacingMark where properties.isDefaultIgnorableCodePoint: return .drop
+    case _ where properties.isDefaultIgnorableCodePoint: return .replace
     default: break
     }
     switch TextWidth.columns(of: scalar) {
     case nil: return .replace
-    case 0?: return .mark
+    case 0?:
+        guard let jamo = Jamo(scalar) else { return .mark }
+        return jamo.canFollow(previous) ? .mark : .replace
     case let width?: return .draw(width: width)
+    }
+}
+
+/// The Hangul syllable so far (UAX #29, GB6 to GB8): vowels and final consonants take no column of their own, which
+/// holds only behind what they belong to.
+private enum Jamo {
+    case leading, vowel, trailing
+
+    init?(_ scalar: Unicode.Scalar) {
+        switch scalar.value {
+        case 0x1100...0x115F, 0xA960...0xA97C: self = .leading
+        case 0x1160...0x11A7, 0xD7B0...0xD7C6: self = .vowel
+        case 0x11A8...0x11FF, 0xD7CB...0xD7FB: self = .trailing
+        // A whole syllable goes on like its last part.
+        case 0xAC00...0xD7A3: self = (scalar.value - 0xAC00) % 28 == 0 ? .vowel : .trailing
+        default: return nil
+        }
+    }
+
+    func canFollow(_ previous: Jamo?) -> Bool {
+        switch self {
+        case .leading: true
+        case .vowel: previous == .leading || previous == .vowel
+        case .trailing: previous == .vowel || previous == .trailing
+        }
     }
 }
 
@@ -194,61 +238,5 @@ private func controlName(_ scalar: Unicode.Scalar) -> String? {
     case 0x2068: "FSI"
     case 0x2069: "PDI"
     default: nil
-    }
-}
-
-/// Greedy line breaking over grapheme clusters.
-private struct Wrapper {
-    let width: Int
-    var lines: [(text: String, columns: Int)] = []
-    var line = ""
-    var lineColumns = 0
-    var word = ""
-    var wordColumns = 0
-
-    init(width: Int) { self.width = width }
-
-    mutating func append(_ cluster: Character) {
-        if cluster == " " {
-            flushWord()
-            if lineColumns < width {
-                line.append(" ")
-                lineColumns += 1
-            }
-            return
-        }
-        let columns = TextWidth.columns(of: cluster)
-        if wordColumns + columns > width {
-            // A word wider than the line starts on the current line, so a long link keeps its place, and fills it.
-            flushWord()
-        }
-        word.append(cluster)
-        wordColumns += columns
-    }
-
-    private mutating func flushWord() {
-        guard !word.isEmpty else { return }
-        if lineColumns + wordColumns > width { breakLine() }
-        line += word
-        lineColumns += wordColumns
-        word = ""
-        wordColumns = 0
-    }
-
-    private mutating func breakLine() {
-        guard lineColumns > 0 else { return }
-        while line.last == " " {
-            line.removeLast()
-            lineColumns -= 1
-        }
-        lines.append((line, lineColumns))
-        line = ""
-        lineColumns = 0
-    }
-
-    mutating func finish() -> [(text: String, columns: Int)] {
-        flushWord()
-        breakLine()
-        return lines
     }
 }

@@ -48,12 +48,12 @@ public struct Frame: Equatable, Sendable {
         guard row >= 0, row < size.rows, limit > 0 else { return column }
         let end = min(size.columns, limit < size.columns ? column + limit : size.columns)
         var position = column
-        for cluster in text.string {
-            let width = TextWidth.columns(of: cluster)
-            guard position + width <= end else { break }
-            if width == 0 { continue }
-            if position >= 0 { place(cluster, width: width, column: position, row: row, style: style) }
-            position += width
+        for cluster in text.clusters {
+            guard position + cluster.columns <= end else { break }
+            if position >= 0 {
+                set(cluster.character, width: cluster.columns, column: position, row: row, style: style)
+            }
+            position += cluster.columns
         }
         return position
     }
@@ -74,29 +74,6 @@ public struct Frame: Equatable, Sendable {
                 if let index = index(column, row) { cells[index].style = change(cells[index].style) }
             }
         }
-    }
-
-    /// A cell holds one drawing scalar with its marks, as a terminal's does: a cluster of several (a flag, a conjunct)
-    /// takes as many cells.
-    private mutating func place(_ cluster: Character, width: Int, column: Int, row: Int, style: Style) {
-        guard !cluster.isASCII, cluster.unicodeScalars.count > 1 else {
-            return set(cluster, width: width, column: column, row: row, style: style)
-        }
-        var position = column
-        var part = ""
-        var partWidth = 0
-        for scalar in cluster.unicodeScalars {
-            let scalarWidth = TextWidth.columns(of: scalar) ?? 0
-            if scalarWidth > 0, partWidth > 0 {
-                set(only(part), width: partWidth, column: position, row: row, style: style)
-                position += partWidth
-                part = ""
-                partWidth = 0
-            }
-            part.unicodeScalars.append(scalar)
-            partWidth += scalarWidth
-        }
-        set(only(part), width: partWidth, column: position, row: row, style: style)
     }
 
     private mutating func set(_ cluster: Character, width: Int, column: Int, row: Int, style: Style) {
@@ -140,9 +117,6 @@ public struct Frame: Equatable, Sendable {
         }
     }
 }
-
-/// The cluster of a text that should be one; never traps when Unicode's rules and ours part.
-private func only(_ text: String) -> Character { text.first ?? " " }
 
 extension Style {
     var letter: Character {

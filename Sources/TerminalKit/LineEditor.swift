@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A text being written: one or more lines, a cursor between grapheme clusters, undo. A pure value; what it holds is the
-/// text as typed or pasted, unsanitised.
+/// A text being written: one or more lines, a cursor between grapheme clusters, undo. A pure value; what it holds is
+/// the text as typed or pasted, unsanitised.
 public struct LineEditor: Equatable, Sendable {
     /// The most that it holds, in bytes of UTF-8; what goes beyond is left out.
     public static let byteLimit = 64 * 1024

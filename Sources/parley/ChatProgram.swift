@@ -56,6 +56,9 @@ import Wire
             }
             await group.waitForAll()
         }
+        // The loop outlives this object.
+        ScreenActor.executor.onTurn {}
+        ScreenActor.executor.setDeadline(nil) {}
         screen.close()
         return exitCode
     }
@@ -67,6 +70,7 @@ import Wire
         }
         screen.onSignal = { [unowned self] number in end(128 + number) }
         ScreenActor.executor.onTurn { [unowned self] in ScreenActor.assumeIsolated { self.draw() } }
+        apply(.terminal(.resize(screen.size)))
         for notice in screen.notices { apply(.notice(notice.string, about: nil)) }
         tellTime()
         apply(.listening(host.port.local))

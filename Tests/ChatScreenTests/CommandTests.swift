@@ -123,6 +123,13 @@ private let newcomer = PeerID(high: 0x0e00_0000_0000_8000, low: 0x8000_0000_0000
         #expect(session.takeEffects() == [.add(newcomer, name: "erin")])
     }
 
+    @Test func `a name with blanks means its peer`() {
+        var session = Session()
+        session.tell(.contacts(Session.book + [Contact(peer: newcomer, name: "Erin the Red", accepted: true)]))
+        session.type("/nick erin the red Erin<enter>/block Erin the Red<enter>")
+        #expect(session.takeEffects() == [.rename(newcomer, "Erin"), .block(newcomer)])
+    }
+
     @Test func `close hides the conversation until somebody writes`() {
         var session = Session()
         session.hear("old words")
@@ -158,7 +165,9 @@ private let newcomer = PeerID(high: 0x0e00_0000_0000_8000, low: 0x8000_0000_0000
     @Test func `peers are listed with their whole UUIDs`() {
         var session = Session()
         session.type("/peers<enter>")
-        #expect(session.row(with: "\(Session.dave)  dave") != nil)
+        #expect(session.row(with: "dave               \(Session.dave)") != nil)
+        session.resize(40, 20)
+        #expect(session.row(with: "\(Session.dave)") != nil)
     }
 
     @Test func `help scrolls to its end and closes`() {
@@ -171,7 +180,7 @@ private let newcomer = PeerID(high: 0x0e00_0000_0000_8000, low: 0x8000_0000_0000
     }
 
     @Test func `every command has its line in the help`() {
-        var session = Session(size: .init(columns: 100, rows: 80))
+        var session = Session(size: .init(columns: 100, rows: 90))
         session.type("<f1>")
         for command in Command.allCases { #expect(session.row(with: command.usage) != nil) }
     }

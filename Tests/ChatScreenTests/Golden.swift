@@ -12,7 +12,8 @@ func check(_ frame: Frame, _ name: String, location: SourceLocation = #_sourceLo
         fputs(text, file)
         fclose(file)
     }
-    let recorded = try #require(contents(path), "no golden frame \(name); PARLEY_RECORD=1 makes one", sourceLocation: location)
+    let recorded = try #require(
+        contents(path), "no golden frame \(name); PARLEY_RECORD=1 makes one", sourceLocation: location)
     let expected = recorded.split(separator: "\n", omittingEmptySubsequences: false)
     let got = text.split(separator: "\n", omittingEmptySubsequences: false)
     #expect(expected.count == got.count, "rows of \(name)", sourceLocation: location)
@@ -25,7 +26,8 @@ private let goldenDirectory = String(#filePath.prefix { _ in true }.dropLast("Go
 
 private func described(_ frame: Frame) -> String {
     let cursor = frame.cursor.map { "cursor \($0.column),\($0.row)" } ?? "no cursor"
-    return (frame.lines + ["--- styles"] + frame.styleLines.map(trimmed) + ["--- " + cursor]).joined(separator: "\n") + "\n"
+    return (frame.lines + ["--- styles"] + frame.styleLines.map(trimmed) + ["--- " + cursor]).joined(separator: "\n")
+        + "\n"
 }
 
 /// Plain cells at the right end say nothing.

@@ -15,11 +15,13 @@ import Testing
         session.say("pushed the fix, can you look?", minute: 2)
         session.type("<c-n>")
         session.hear("works here: 日本語 ok 👍", minute: 10)
-        session.hear("https://example.org/a/long/link/that/wraps?x=1&y=22222222222222222222222222222222222222222", minute: 10)
+        session.hear(
+            "https://example.org/a/long/link/that/wraps?x=1&y=22222222222222222222222222222222222222222", minute: 10)
         session.hear("@alice are you there?", from: Session.carol, minute: 12)
         session.type("<c-p>")
         session.say("on my way", minute: 31, state: .queued, reason: "looking for bob")
-        session.say("first line\nsecond line", minute: 31, state: .failed, reason: "asked 127.0.0.1:50000 for 15 s, no answer")
+        session.say(
+            "first line\nsecond line", minute: 31, state: .failed, reason: "asked 127.0.0.1:50000 for 15 s, no answer")
         session.type("<c-n><c-n>")
         session.hear("@alice lunch?", from: Session.carol, minute: 20)
         session.type("half a thought<c-n>")
@@ -44,10 +46,21 @@ import Testing
         try check(frame, "ascii-80x24")
     }
 
-    @Test func `help lies over the log`() throws {
-        var session = GoldenTests.story(80, 24)
+    @Test(arguments: [(80, 24), (40, 12)])
+    func `help lies over the log`(columns: Int, rows: Int) throws {
+        var session = GoldenTests.story(columns, rows)
         session.type("<f1>")
-        try check(session.frame, "help-80x24")
+        try check(session.frame, "help-\(columns)x\(rows)")
+    }
+
+    @Test func `unread messages stand under a rule`() throws {
+        var session = Session(size: Size(columns: 120, rows: 36))
+        session.say("pushed the fix, can you look?", minute: 2)
+        session.type("<c-n>")
+        session.hear("works here: 日本語 ok 👍", minute: 10)
+        session.hear("shall we ship it?", minute: 11)
+        session.type("<c-p>")
+        try check(session.frame, "unread-120x36")
     }
 
     @Test func `the switcher lists who matches`() throws {

@@ -30,6 +30,7 @@ private func named(_ name: Substring) -> Key {
 
 private let codes: [String: Key.Code] = [
     "enter": .enter, "tab": .tab, "bs": .backspace, "del": .delete, "esc": .escape, "up": .up, "down": .down,
-    "left": .left, "right": .right, "home": .home, "end": .end, "pgup": .pageUp, "pgdn": .pageDown, "lt": .character("<"),
+    "left": .left, "right": .right, "home": .home, "end": .end, "pgup": .pageUp, "pgdn": .pageDown,
+    "lt": .character("<"),
     "f1": .function(1), "f9": .function(9), "space": .character(" "),
 ]

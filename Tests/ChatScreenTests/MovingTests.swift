@@ -47,7 +47,9 @@ import Testing
         session.type("<a-2><a-1>")
         session.hear("one", from: Session.carol, minute: 10)
         session.hear("two", from: Session.carol, minute: 11)
-        #expect(session.row(with: " 2 ● carol")?.hasPrefix(" 2 ● carol   2") == true || session.row(with: "carol   2") != nil)
+        #expect(
+            session.row(with: " 2 ● carol")?.hasPrefix(" 2 ● carol   2") == true
+                || session.row(with: "carol   2") != nil)
         session.type("<a-2>")
         #expect(session.row(with: "2 new since 14:10") != nil)
         #expect(session.state.conversation?.unread == 0)

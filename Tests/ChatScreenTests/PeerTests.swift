@@ -85,6 +85,27 @@ import Testing
         #expect(session.state.index(of: Session.bob) == nil)
     }
 
+    @Test func `what was begun before anybody was open goes along`() {
+        var session = Session(contacts: false)
+        session.type("hello?<enter>")
+        session.tell(.contacts(Session.book))
+        #expect(session.draft == "hello?")
+        session.type("<enter>")
+        #expect(session.takeEffects() == [.send(to: Session.bob, text: "hello?")])
+    }
+
+    @Test func `a thousand contacts fit every layout, the open one in sight`() {
+        var session = Session(size: Size(columns: 40, rows: 12))
+        let many = (0..<1000).map {
+            Contact(peer: PeerID(high: 0x8000, low: UInt64($0)), name: "peer\($0)", accepted: true)
+        }
+        session.tell(.contacts(many))
+        session.type("/go 777<enter>")
+        #expect(session.row(with: "777:peer776") != nil)
+        session.resize(120, 36)
+        #expect(session.row(with: "○ peer776") != nil)
+    }
+
     @Test func `renaming shows at once`() {
         var session = Session()
         session.hear("it is me")
@@ -93,11 +114,14 @@ import Testing
     }
 
     @Test(arguments: [
-        (DeliveryState.queued, "looking" as String?, "… me   hi", "(waiting: looking)"), (.sent, nil, "→ me   hi", "sent · plain"),
+        (DeliveryState.queued, "looking" as String?, "… me   hi", "(waiting: looking)"),
+        (.sent, nil, "→ me   hi", "sent · plain"),
         (.delivered, nil, "✓ me   hi", "delivered · plain"), (.read, nil, "✔ me   hi", "read · plain"),
         (.failed, "no answer", "✗ me   hi", "(not sent: no answer)"),
     ])
-    func `a message's state is a sign and words`(state: DeliveryState, reason: String?, sign: String, words: String) throws {
+    func `a message's state is a sign and words`(state: DeliveryState, reason: String?, sign: String, words: String)
+        throws
+    {
         var session = Session()
         let id = session.say("hi", state: .queued)
         session.tell(.messageState(id, state, reason: reason))
@@ -143,8 +167,9 @@ import Testing
     @Test func `the bell rings once for each batch of news`() {
         var session = Session()
         for _ in 0..<100 { session.hear("news", from: Session.carol) }
+        for _ in 0..<10 { session.hear("@alice!", from: Session.carol) }
         session.hear("news")
-        #expect(session.takeEffects() == [.bell])
+        #expect(session.takeEffects() == [.bell, .bell])
     }
 
     @Test func `a sentence in the status line goes after two minutes`() {

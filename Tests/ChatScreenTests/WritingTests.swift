@@ -144,6 +144,21 @@ import Testing
         #expect(session.row(with: "one") == " bob › one")
     }
 
+    @Test(arguments: [(80, 24), (40, 12), (30, 4)])
+    func `a refusal is read at every size, popup or not`(columns: Int, rows: Int) {
+        var session = Session(size: Size(columns: columns, rows: rows))
+        session.type("/add<enter>")
+        #expect(session.row(with: "! usage: /add UUID [NAME]") != nil)
+    }
+
+    @Test func `a path out of reach says why`() {
+        var session = Session()
+        session.tell(.path(Session.bob, .none, reason: nil))
+        #expect(session.row(with: "no path") == nil)
+        session.tell(.path(Session.bob, .none, reason: "no answer for 15 s"))
+        #expect(session.row(with: "bob  no path: no answer for 15 s") != nil)
+    }
+
     @Test func `terminal keys are effects`() {
         var session = Session()
         session.type("<c-l><c-z><a-m><a-m>")

@@ -13,10 +13,12 @@ import Testing
 
     private static let startOnce: Void = ScreenActor.executor.start()
 
+    private typealias Events = AsyncStream<TerminalEvent>.Iterator
+
     /// A screen on a fresh terminal, closed again whatever happens.
     @ScreenActor private func withScreen(
         type: String = "xterm-256color", columns: Int = 80, rows: Int = 24, options: ScreenOptions = ScreenOptions(),
-        _ body: @ScreenActor (CursesScreen, PseudoTerminal, inout AsyncStream<TerminalEvent>.Iterator) async throws -> Void
+        _ body: @ScreenActor (CursesScreen, PseudoTerminal, inout Events) async throws -> Void
     ) async throws {
         let terminal = PseudoTerminal(columns: columns, rows: rows)
         var options = options
@@ -107,7 +109,10 @@ import Testing
         }
     }
 
-    @ScreenActor @Test(arguments: ["xterm-256color", "screen-256color", "tmux-256color", "rxvt-unicode-256color", "linux"])
+    @ScreenActor
+    @Test(arguments: [
+        "xterm-256color", "screen-256color", "tmux-256color", "rxvt-unicode-256color", "linux",
+    ])
     func `modified and plain keys arrive from any terminal`(_ type: String) async throws {
         try await withScreen(type: type) { screen, terminal, events in
             // The type's description may be missing on a small system; the sequences are defined all the same.
@@ -244,9 +249,10 @@ import Testing
         options.terminalType = "dumb"
         #expect(throws: ScreenError.tooSimple("dumb")) { try CursesScreen(options) }
         try await withScreen(type: "no-such-terminal") { screen, _, _ in
-            #expect(screen.notices.map(\.string) == [
-                "The terminal type \"no-such-terminal\" is not known here: using xterm-256color."
-            ])
+            #expect(
+                screen.notices.map(\.string) == [
+                    "The terminal type \"no-such-terminal\" is not known here: using xterm-256color."
+                ])
             screen.draw(frame(["works"]))
             #expect(screen.text(row: 0).hasPrefix("works"))
         }
@@ -255,8 +261,8 @@ import Testing
     @ScreenActor @Test func `a full draw is quick`() async throws {
         try await withScreen(columns: 120, rows: 36) { screen, _, _ in
             let frames = ["x", "y"].map { letter in
-                frame(
-                    (0..<36).map { _ in DisplayText("日本 " + String(repeating: letter, count: 115)) }, columns: 120, rows: 36)
+                let line = DisplayText("日本 " + String(repeating: letter, count: 115))
+                return frame(Array(repeating: line, count: 36), columns: 120, rows: 36)
             }
             screen.draw(frames[0])
             let start = PollExecutor.now()

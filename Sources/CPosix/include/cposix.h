@@ -10,11 +10,10 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
-#include "cdatagram.h"
 
 /// Columns of a code point in the current LC_CTYPE locale: 0, 1 or 2; -1 when it has none (wcwidth(3)).
 int cp_wcwidth(uint32_t scalar);
-/// Makes LC_CTYPE a UTF-8 locale, the user's if it is one, else C.UTF-8. Returns 1 when that succeeded. Call once, early.
+/// Makes LC_CTYPE a UTF-8 locale, the user's if it is one, else C.UTF-8. Returns 1 when that succeeded. Call it early.
 int cp_set_utf8_locale(void);
 
 /// eventfd(2), non-blocking, close-on-exec; -1 with errno.

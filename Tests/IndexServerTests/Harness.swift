@@ -76,8 +76,8 @@ actor Visitor {
 
     func enter(_ path: String) throws {
         let connection = try ControlSocket.connect(to: path, loop: loop)
-        connection.onLine = { [unowned self] line in assumeIsolated { $0.answer(line) } }
-        connection.onClose = { [unowned self] in assumeIsolated { $0.leave() } }
+        connection.onLine = { [weak self] line in self?.assumeIsolated { $0.answer(line) } }
+        connection.onClose = { [weak self] in self?.assumeIsolated { $0.leave() } }
         self.connection = connection
     }
 

@@ -177,7 +177,8 @@ actor LoadGenerator {
     }
 
     private func finishIfQuiet() {
-        guard round != nil, PollExecutor.now() >= end, !lanes.contains(where: { $0.slots.contains { $0.isOpen } }) else {
+        guard round != nil, PollExecutor.now() >= end, !lanes.contains(where: { $0.slots.contains { $0.isOpen } })
+        else {
             return
         }
         finish()

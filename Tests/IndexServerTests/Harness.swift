@@ -45,7 +45,8 @@ extension DatagramSocket {
     func register(_ identity: Identity, at site: Site) throws -> (lease: IndexReply.Lease, record: [UInt8]) {
         let here = source(site.family)
         let record = try PeerRecord(
-            key: identity.key, sequence: UInt64(Clocks.system.wall().milliseconds), candidates: [Candidate(.reflexive, here)]
+            key: identity.key, sequence: UInt64(Clocks.system.wall().milliseconds),
+            candidates: [Candidate(.reflexive, here)]
         ).signed(by: identity)
         var signed = IndexRequest.Signed(peer: identity.peer, record: record)
         let first = try ask(.registration(.init(address: here, signed: signed)), at: site).reply

@@ -76,6 +76,7 @@ public import TerminalKit
         if known == nil {
             notices.append(DisplayText("The terminal type \"\(type)\" is not known here: using \(Self.fallbackType)."))
         }
+        decoder.guessesPastes = Self.typesWithoutPaste.contains { type.hasPrefix($0) }
         resetText = Self.pasteOff + Self.mouseOff + ["rmkx", "cnorm", "sgr0", "rmcup"].map(Terminfo.unpadded).joined()
         raw()
         noecho()
@@ -300,6 +301,8 @@ public import TerminalKit
     private static let fallbackType = "xterm-256color"
     private static let pasteOn = "\u{1B}[?2004h"
     private static let pasteOff = "\u{1B}[?2004l"
+    /// Beginnings of terminal types that know no bracketed paste.
+    private static let typesWithoutPaste = ["linux", "vt", "ansi", "cons25", "sun"]
     private static let mouseOn = "\u{1B}[?1000h\u{1B}[?1006h"
     private static let mouseOff = "\u{1B}[?1006l\u{1B}[?1000l"
 

@@ -60,9 +60,12 @@ actor ControlDoor {
     }
 
     /// Tells every caller; each knows its own messages by their tags.
-    func broadcast(_ line: JSONObject) {
-        let bytes = line.encoded(.invisible)
-        for connection in connections.values { connection.send(bytes) }
+    func broadcast(_ lines: [JSONObject]) {
+        guard !connections.isEmpty else { return }
+        for line in lines {
+            let bytes = line.encoded(.invisible)
+            for connection in connections.values { connection.send(bytes) }
+        }
     }
 
     private func send(_ line: JSONObject, to connection: LineConnection) {

@@ -65,8 +65,16 @@ struct PeerHost: Sendable {
     /// The contacts of the last run.
     var contacts: [Contact] { state.state.contacts }
 
-    /// Tells those who wait at the control socket.
-    func broadcast(_ line: JSONObject) async { await door.broadcast(line) }
+    /// Tells those who wait at the control socket about messages and paths.
+    func report(_ events: [ClientEvent]) async {
+        let lines = events.compactMap { event -> JSONObject? in
+            switch event {
+            case .state, .path: PipeEvent.line(for: event) { _ in nil }
+            default: nil
+            }
+        }
+        if !lines.isEmpty { await door.broadcast(lines) }
+    }
 
     /// Names that lead nowhere are tried again, ever more rarely: a network may come later.
     private func addIndex(_ server: String) async {

@@ -44,6 +44,7 @@ struct PipeProgram: Sendable {
                 if case .contacts(let contacts) = event {
                     names = Dictionary(contacts.compactMap { contact in contact.name.map { (contact.peer, $0) } }) { $1 }
                 }
+                if case .notice(let text, _) = event { complain(text) }
                 guard let line = PipeEvent.line(for: event, name: { names[$0] }) else { continue }
                 lines.append(line)
             }

@@ -76,21 +76,23 @@ actor Visitor {
 
     func enter(_ path: String) throws {
         let connection = try ControlSocket.connect(to: path, loop: loop)
-        connection.onLine = { [unowned self] line in assumeIsolated { $0.answer(line) } }
-        connection.onClose = { [unowned self] in assumeIsolated { $0.answer(nil) } }
+        connection.onLine = { [weak self] line in self?.assumeIsolated { $0.answer(line) } }
+        connection.onClose = { [weak self] in self?.assumeIsolated { $0.leave() } }
         self.connection = connection
     }
 
     func leave() {
         connection?.close()
         connection = nil
+        answer(nil)
     }
 
     /// One line there, one line back; `nil` when the other side closed.
     func ask(_ line: [UInt8]) async -> [UInt8]? {
         await withCheckedContinuation { continuation in
+            guard let connection else { return continuation.resume(returning: nil) }
             waiting = continuation
-            connection?.send(line)
+            connection.send(line)
         }
     }
 

@@ -9,9 +9,7 @@ import PeerEngine
 import Queues
 import Reactor
 import SafeText
-import Scripting
 import TerminalKit
-import Wire
 
 /// The chat: the client's events and the terminal's go into the screen's state, its effects come out.
 @ScreenActor final class ChatProgram {
@@ -125,7 +123,7 @@ import Wire
     private func display() async {
         while let batch = await host.client.events.next() {
             for event in batch { show(event) }
-            for event in batch { await report(event) }
+            await host.broadcast(batch)
         }
     }
 
@@ -143,15 +141,6 @@ import Wire
         case .contacts(let contacts): apply(.contacts(contacts))
         case .notice(let text, let peer): apply(.notice(text, about: peer))
         case .lookup: break
-        }
-    }
-
-    /// Those at the control socket hear of states and paths.
-    private func report(_ event: ClientEvent) async {
-        switch event {
-        case .state, .path:
-            if let line = PipeEvent.line(for: event, name: { _ in nil }) { await host.broadcast(line) }
-        default: break
         }
     }
 

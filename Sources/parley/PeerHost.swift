@@ -65,8 +65,16 @@ struct PeerHost: Sendable {
     /// The contacts of the last run.
     var contacts: [Contact] { state.state.contacts }
 
-    /// Tells those who wait at the control socket.
-    func broadcast(_ line: JSONObject) async { await door.broadcast(line) }
+    /// Tells those who wait at the control socket what concerns them.
+    func broadcast(_ events: [ClientEvent]) async {
+        let told = events.filter { event in
+            switch event {
+            case .state, .path: true
+            default: false
+            }
+        }
+        if !told.isEmpty { await door.broadcast(told) }
+    }
 
     /// Names that lead nowhere are tried again, ever more rarely: a network may come later.
     private func addIndex(_ server: String) async {

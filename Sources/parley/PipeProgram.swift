@@ -46,10 +46,9 @@ struct PipeProgram: Sendable {
                 }
                 guard let line = PipeEvent.line(for: event, name: { names[$0] }) else { continue }
                 lines.append(line)
-                if case .state = event { await host.broadcast(line) }
-                if case .path = event { await host.broadcast(line) }
             }
             put(lines)
+            await host.broadcast(batch)
             progress.ring()
         }
     }

@@ -34,13 +34,16 @@ public func makeLoop(_ name: String) throws(ProgramFailure) -> PollExecutor {
 
 /// Runs a loop on the main thread until the work is done, then exits with its status.
 ///
-/// - Parameter signals: what ends the work early, by cancelling it: the status is then 128 and the signal's number, two
-///   seconds later whatever the work does. `nil` where a screen deals with signals itself.
+/// - Parameters:
+///   - signals: what ends the work early, by cancelling it: the status is then 128 and the signal's number, two seconds
+///     later whatever the work does. `nil` where a screen deals with signals itself.
+///   - executor: where the work runs that belongs to no actor; `nil` for the pool.
 public func runUntilDone(
-    _ loop: PollExecutor, signals: SignalWatch?, _ work: @escaping @Sendable () async throws(ProgramFailure) -> Int32
+    _ loop: PollExecutor, signals: SignalWatch?, executor: (any TaskExecutor)? = nil,
+    _ work: @escaping @Sendable () async throws(ProgramFailure) -> Int32
 ) -> Never {
     let outcome = Outcome()
-    let task = Task {
+    let task = Task(executorPreference: executor) {
         do throws(ProgramFailure) { outcome.end(try await work()) } catch { outcome.fail(error) }
         loop.stop()
     }

@@ -26,6 +26,12 @@ public final class PollExecutor: SerialExecutor {
         }
     }
 
+    private struct Job {
+        let job: UnownedJob
+        /// For a job that belongs to no actor.
+        let taskExecutor: UnownedTaskExecutor?
+    }
+
     private static let nobody: UInt = 0
     /// Between `start()` and the new thread's first step: already nobody else's business.
     private static let starting = UInt.max
@@ -36,7 +42,7 @@ public final class PollExecutor: SerialExecutor {
     public let wakeDescriptor: Int32
     /// Readable for ever once the loop has ended, for any number of waiters.
     private let endDescriptor: Int32
-    private let jobs = Lock<[UnownedJob]>([])
+    private let jobs = Lock<[Job]>([])
     private let owner = Atomic<UInt>(nobody)
     private let isStopping = Atomic<Bool>(false)
     private let hasEnded = Atomic<Bool>(false)
@@ -163,8 +169,14 @@ public final class PollExecutor: SerialExecutor {
 
     // MARK: SerialExecutor
 
-    public func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
+    public func enqueue(_ job: consuming ExecutorJob) { enqueue(Job(job: UnownedJob(job), taskExecutor: nil)) }
+
+    /// Runs a job that belongs to no actor.
+    func enqueue(_ job: UnownedJob, on taskExecutor: UnownedTaskExecutor) {
+        enqueue(Job(job: job, taskExecutor: taskExecutor))
+    }
+
+    private func enqueue(_ job: Job) {
         let isFirst = jobs.withLock { queue in
             queue.append(job)
             return queue.count == 1
@@ -204,7 +216,13 @@ public final class PollExecutor: SerialExecutor {
             queue.removeAll(keepingCapacity: false)
             return batch
         }
-        for job in batch { job.runSynchronously(on: asUnownedSerialExecutor()) }
+        for entry in batch {
+            if let taskExecutor = entry.taskExecutor {
+                entry.job.runSynchronously(on: taskExecutor)
+            } else {
+                entry.job.runSynchronously(on: asUnownedSerialExecutor())
+            }
+        }
     }
 
     private func deliver(_ report: Watches.Report) {

@@ -4,11 +4,11 @@ import Synchronization
 
 /// SIGTERM, SIGINT and SIGHUP as a call instead of a death, for programs without a screen.
 ///
-/// A thread of its own waits for them, not a loop: a program whose loops hang still ends, `grace` seconds after the
+/// A thread of its own waits for them, not a loop: a program whose loops hang still ends, less than two seconds after the
 /// first signal, whatever else it does. A waiting thread costs no wake-up.
 public final class SignalWatch: Sendable {
-    /// Seconds that a program has for an orderly end.
-    public static let grace: UInt32 = 2
+    /// Microseconds that a program has for an orderly end.
+    private static let grace: UInt32 = 1_800_000
 
     private let numbers: [Int32]
     private let handler = Mutex<(@Sendable (Int32) -> Void)?>(nil)
@@ -40,7 +40,7 @@ public final class SignalWatch: Sendable {
         var number: Int32 = 0
         guard !numbers.isEmpty, sigwait(&set, &number) == 0 else { return }
         handler.withLock { $0 }?(number)
-        sleep(Self.grace)
+        usleep(Self.grace)
         _exit(128 + number)
     }
 

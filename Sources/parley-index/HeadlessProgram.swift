@@ -14,8 +14,8 @@ struct HeadlessProgram: Sendable {
     private let isQuiet: Bool
     private let ending = Alarm()
 
-    /// - Parameter loop: for the log; whoever reads it may block it, and nothing else.
-    init(_ options: ServeOptions, loop: PollExecutor) throws(ProgramFailure) {
+    /// - Parameter loop: for the log alone: whoever reads that may block it.
+    init(_ options: ServeOptions, log loop: PollExecutor) throws(ProgramFailure) {
         let log = EventLog(options.logFormat, to: STDOUT_FILENO, loop: loop)
         isQuiet = options.quiet
         let note: @Sendable (IndexEvent, Span) -> Void = { log.note($0, took: $1) }

@@ -23,7 +23,7 @@ struct ParleyIndex: ParsableCommand {
             when one ended it.
             """,
         version: parleyVersion,
-        subcommands: [Serve.self, Top.self],
+        subcommands: [Serve.self, Top.self, Bench.self, BenchEcho.self],
         defaultSubcommand: Serve.self)
 
     struct Serve: ParsableCommand {
@@ -38,9 +38,12 @@ struct ParleyIndex: ParsableCommand {
 
         private func runHeadless() throws {
             let signals = SignalWatch()
-            let loop = try makeLoop("log")
-            let program = try HeadlessProgram(options, loop: loop)
-            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
+            let (main, log) = (try makeLoop("main"), try makeLoop("log"))
+            let program = try HeadlessProgram(options, log: log)
+            log.start()
+            runUntilDone(main, signals: signals, executor: LoopTasks(main)) { () async throws(ProgramFailure) in
+                try await program.run().rawValue
+            }
         }
 
         private func runDashboard() throws {

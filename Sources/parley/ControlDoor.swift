@@ -59,7 +59,7 @@ actor ControlDoor {
         }
     }
 
-    /// Tells every caller of states and paths, in one piece; each knows its own messages by their tags.
+    /// Tells every caller, in one piece; each knows its own messages by their tags.
     func broadcast(_ events: [ClientEvent]) {
         guard !connections.isEmpty else { return }
         let lines = events.compactMap { PipeEvent.line(for: $0) { _ in nil } }.map { $0.encoded(.invisible) }

@@ -65,8 +65,8 @@ struct PeerHost: Sendable {
     /// The contacts of the last run.
     var contacts: [Contact] { state.state.contacts }
 
-    /// Tells those who wait at the control socket what concerns them.
-    func broadcast(_ events: [ClientEvent]) async {
+    /// Tells those who wait at the control socket about messages and paths.
+    func report(_ events: [ClientEvent]) async {
         let told = events.filter { event in
             switch event {
             case .state, .path: true

@@ -48,7 +48,7 @@ struct PipeProgram: Sendable {
                 lines.append(line)
             }
             put(lines)
-            await host.broadcast(batch)
+            await host.report(batch)
             progress.ring()
         }
     }

@@ -59,13 +59,12 @@ actor ControlDoor {
         }
     }
 
-    /// Tells every caller; each knows its own messages by their tags.
-    func broadcast(_ lines: [JSONObject]) {
+    /// Tells every caller, in one piece; each knows its own messages by their tags.
+    func broadcast(_ events: [ClientEvent]) {
         guard !connections.isEmpty else { return }
-        for line in lines {
-            let bytes = line.encoded(.invisible)
-            for connection in connections.values { connection.send(bytes) }
-        }
+        let lines = events.compactMap { PipeEvent.line(for: $0) { _ in nil } }.map { $0.encoded(.invisible) }
+        let bytes = Array(lines.joined(separator: [UInt8(ascii: "\n")]))
+        for connection in connections.values { connection.send(bytes) }
     }
 
     private func send(_ line: JSONObject, to connection: LineConnection) {

@@ -68,13 +68,13 @@ struct PeerHost: Sendable {
 
     /// Tells those who wait at the control socket about messages and paths.
     func report(_ events: [ClientEvent]) async {
-        let lines = events.compactMap { event -> JSONObject? in
+        let told = events.filter { event in
             switch event {
-            case .state, .path: PipeEvent.line(for: event) { _ in nil }
-            default: nil
+            case .state, .path: true
+            default: false
             }
         }
-        if !lines.isEmpty { await door.broadcast(lines) }
+        if !told.isEmpty { await door.broadcast(told) }
     }
 
     /// Names that lead nowhere are tried again, ever more rarely: a network may come later.

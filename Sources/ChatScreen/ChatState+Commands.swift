@@ -28,6 +28,11 @@ extension ChatState {
     }
 
     private mutating func send(_ text: String, typed: String) -> [ChatEffect] {
+        // Typed ahead, for the contact that is just being added: its conversation opens in a moment.
+        if let peer = awaited {
+            accepted(typed)
+            return [.send(to: peer, text: text)]
+        }
         guard let index = currentIndex else {
             flash = Flash(
                 text: conversations.isEmpty

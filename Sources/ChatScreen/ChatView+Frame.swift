@@ -230,11 +230,22 @@ extension ChatView {
     private var shortStatus: String {
         var parts: [String] = []
         if !state.indexes.isEmpty {
-            let works = state.indexes.contains { if case .unreachable = $0.status { false } else { true } }
-            parts.append(works ? "ok" : "no index")
+            parts.append(shortIndexWord)
         }
         if state.waiting > 0 { parts.append("\(state.waiting) waiting") }
         return parts.joined(separator: " ")
+    }
+
+    private var shortIndexWord: String {
+        var isAsked = false
+        for index in state.indexes {
+            switch index.status {
+            case .ok, .noIdentities: return "ok"
+            case .connecting: isAsked = true
+            case .unreachable: break
+            }
+        }
+        return isAsked ? glyphs(.ellipsis) : "no index"
     }
 
     // MARK: Footer

@@ -35,7 +35,7 @@ struct UnreadRule: Equatable, Sendable {
 /// Everything that the screen knows about one peer.
 struct Conversation: Sendable {
     /// The most entries kept of a contact's log.
-    static let logLimit = 10_000
+    static let logLimit = 20_000
     /// The most kept of a stranger's, who may be anybody.
     static let strangerLogLimit = 200
 

@@ -30,6 +30,7 @@ public import TerminalKit
     private let files: TerminalFiles
     private let signals: Int32
     private let resetText: String
+    private let isPlain: Bool
     private let keys: KeyTable
     private var writer: CellWriter
     private var decoder = KeyDecoder()
@@ -76,11 +77,15 @@ public import TerminalKit
         if known == nil {
             notices.append(DisplayText("The terminal type \"\(type)\" is not known here: using \(Self.fallbackType)."))
         }
-        resetText = Self.pasteOff + Self.mouseOff + ["rmkx", "cnorm", "sgr0", "rmcup"].map(Terminfo.unpadded).joined()
+        isPlain = Self.plainTypes.contains { type.hasPrefix($0) }
+        decoder.guessesPastes = isPlain
+        resetText = Self.frameEnd + Self.pasteOff + Self.mouseOff + ["rmkx", "cnorm", "sgr0", "rmcup"].map(Terminfo.unpadded).joined()
         raw()
         noecho()
         nonl()
         set_escdelay(25)
+        // Curses would leave a frame half drawn when a key comes meanwhile, and nothing would draw the other half.
+        typeahead(-1)
         keypad(pad, true)
         nodelay(pad, true)
         meta(pad, true)
@@ -135,9 +140,12 @@ public import TerminalKit
         }
         guard hasChanged || shown == nil || shown?.cursor != frame.cursor else { return }
         shown = frame
+        // Curses writes a large frame in pieces; the marks keep a terminal from showing the first of them alone.
+        if !isPlain { files.emit(Self.frameStart) }
         place(cursor: frame.cursor)
         wnoutrefresh(window)
         doupdate()
+        if !isPlain { files.emit(Self.frameEnd) }
     }
 
     /// Draws everything anew after asking for the size again: Ctrl+L.
@@ -300,6 +308,11 @@ public import TerminalKit
     private static let fallbackType = "xterm-256color"
     private static let pasteOn = "\u{1B}[?2004h"
     private static let pasteOff = "\u{1B}[?2004l"
+    /// Synchronized output: whatever comes between these is shown at once.
+    private static let frameStart = "\u{1B}[?2026h"
+    private static let frameEnd = "\u{1B}[?2026l"
+    /// Beginnings of terminal types that know neither bracketed paste nor synchronized output.
+    private static let plainTypes = ["linux", "vt", "ansi", "cons25", "sun"]
     private static let mouseOn = "\u{1B}[?1000h\u{1B}[?1006h"
     private static let mouseOff = "\u{1B}[?1006l\u{1B}[?1000l"
 

@@ -43,6 +43,9 @@ struct KeyDecoder {
     private var isAlt = false
     private var parameters: [UInt8] = []
     private var pasted: [UInt8] = []
+    /// Whether a burst of typing with a newline inside counts as pasted: for terminals that do not mark pastes. On others
+    /// it would hold back what a fast typist or a script sends.
+    var guessesPastes = false
     private var last: UInt64 = 0
     private var events: [TerminalEvent] = []
 
@@ -74,7 +77,7 @@ struct KeyDecoder {
         default: break
         }
         defer { events = [] }
-        return coalesced(events)
+        return guessesPastes ? coalesced(events) : events
     }
 
     private mutating func finish(_ key: Key) {

@@ -9,7 +9,6 @@ import PeerEngine
 import Queues
 import Reactor
 import SafeText
-import Scripting
 import TerminalKit
 import Wire
 
@@ -125,34 +124,15 @@ import Wire
     private func display() async {
         while let batch = await host.client.events.next() {
             for event in batch { show(event) }
-            for event in batch { await report(event) }
+            await host.report(batch)
         }
     }
 
+    /// A stranger's first message is shown with its request, and not again when it is accepted.
     private func show(_ event: ClientEvent) {
-        switch event {
-        case .index(let server, let status): apply(.index(server: server, status.shown))
-        case .message(let message):
-            // A stranger's first message was shown with its request.
-            if requests.remove(message.id) == nil { apply(.message(message)) }
-        case .request(let message):
-            requests.insert(message.id)
-            apply(.message(message))
-        case .state(let id, _, _, let state, let reason): apply(.messageState(id, state, reason: reason?.text))
-        case .path(let peer, let kind, let reason): apply(.path(peer, kind, reason: reason?.text))
-        case .contacts(let contacts): apply(.contacts(contacts))
-        case .notice(let text, let peer): apply(.notice(text, about: peer))
-        case .lookup: break
-        }
-    }
-
-    /// Those at the control socket hear of states and paths.
-    private func report(_ event: ClientEvent) async {
-        switch event {
-        case .state, .path:
-            if let line = PipeEvent.line(for: event, name: { _ in nil }) { await host.broadcast(line) }
-        default: break
-        }
+        if case .request(let message) = event { requests.insert(message.id) }
+        if case .message(let message) = event, requests.remove(message.id) != nil { return }
+        if let event = ChatEvent(event) { apply(event) }
     }
 
     private func fulfil() async {
@@ -180,31 +160,5 @@ import Wire
         let now = Clocks.system.wall()
         apply(.clock(now, offset: now.localOffset))
         return now
-    }
-}
-
-extension PeerEngine.IndexStatus {
-    /// The same as the screen knows it.
-    fileprivate var shown: ChatScreen.IndexStatus {
-        switch self {
-        case .connecting: .connecting
-        case .ok(let roundTrip): .ok(milliseconds: roundTrip.milliseconds)
-        case .unreachable(let reason): .unreachable(reason: reason)
-        case .noIdentities: .noIdentities
-        }
-    }
-}
-
-extension ClientCommand {
-    fileprivate init?(_ effect: ChatEffect) {
-        switch effect {
-        case .send(let peer, let text): self = .send(to: peer, text: text, tag: nil)
-        case .add(let peer, let name): self = .add(peer, name: name)
-        case .rename(let peer, let name): self = .rename(peer, name)
-        case .remove(let peer): self = .remove(peer)
-        case .accept(let peer): self = .accept(peer)
-        case .block(let peer): self = .block(peer)
-        case .quit, .bell, .suspend, .redraw, .copy, .setMouse: return nil
-        }
     }
 }

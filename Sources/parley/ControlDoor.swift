@@ -59,9 +59,11 @@ actor ControlDoor {
         }
     }
 
-    /// Tells every caller; each knows its own messages by their tags.
-    func broadcast(_ line: JSONObject) {
-        let bytes = line.encoded(.invisible)
+    /// Tells every caller, in one piece; each knows its own messages by their tags.
+    func broadcast(_ events: [ClientEvent]) {
+        guard !connections.isEmpty else { return }
+        let lines = events.compactMap { PipeEvent.line(for: $0) { _ in nil } }.map { $0.encoded(.invisible) }
+        let bytes = Array(lines.joined(separator: [UInt8(ascii: "\n")]))
         for connection in connections.values { connection.send(bytes) }
     }
 

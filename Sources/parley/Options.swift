@@ -28,6 +28,9 @@ struct Options: ParsableArguments {
     @Flag(help: "Talk to peers that have no key. Anyone on the way can read and forge what is said with them.")
     var plaintextPeers = false
 
+    @Flag(help: "Chat in finished lines, without a full screen: for screen readers and slow links.")
+    var plain = false
+
     @OptionGroup var screen: ScreenArguments
 
     func validate() throws {

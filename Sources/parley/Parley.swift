@@ -30,6 +30,7 @@ struct Parley: ParsableCommand {
     @OptionGroup var options: Options
 
     func run() throws {
+        guard !options.plain else { return try runPlain() }
         guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
             throw ProgramFailure(
                 .usage, "The chat needs a terminal on standard input and output. Without one, use 'parley pipe' or 'parley send'.")
@@ -41,6 +42,13 @@ struct Parley: ParsableCommand {
         runUntilDone(ScreenActor.executor, signals: nil) { () async throws(ProgramFailure) -> Int32 in
             try await ChatProgram(options, host: host).run()
         }
+    }
+
+    private func runPlain() throws {
+        let signals = SignalWatch()
+        let loop = try makeLoop("network")
+        let program = try PlainProgram(options, loop: loop)
+        runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in await program.run().rawValue }
     }
 
     struct Send: ParsableCommand {

@@ -37,7 +37,8 @@ struct PeerHost: Sendable {
         state.save(port: port.local.port)
         let configuration = ClientConfiguration(
             identity: home.identity, address: port.local.isUnspecified ? .loopback(port.local.port) : port.local,
-            allowsPlaintextPeers: options.plaintextPeers, contacts: saved.contacts, lastSequence: saved.sequence)
+            allowsPlaintextPeers: options.plaintextPeers, contacts: saved.contacts, hasIndex: !indexServers.isEmpty,
+            lastSequence: saved.sequence)
         client = Client(configuration, transport: port, store: state, clocks: .system)
         door = ControlDoor(loop: loop, path: home.controlPath)
         notices.connect(client)
@@ -65,8 +66,16 @@ struct PeerHost: Sendable {
     /// The contacts of the last run.
     var contacts: [Contact] { state.state.contacts }
 
-    /// Tells those who wait at the control socket.
-    func broadcast(_ line: JSONObject) async { await door.broadcast(line) }
+    /// Tells those who wait at the control socket about messages and paths.
+    func report(_ events: [ClientEvent]) async {
+        let told = events.filter { event in
+            switch event {
+            case .state, .path: true
+            default: false
+            }
+        }
+        if !told.isEmpty { await door.broadcast(told) }
+    }
 
     /// Names that lead nowhere are tried again, ever more rarely: a network may come later.
     private func addIndex(_ server: String) async {

@@ -46,12 +46,12 @@ struct PipeProgram: Sendable {
                         $1
                     }
                 }
+                if case .notice(let text, _) = event { complain(text) }
                 guard let line = PipeEvent.line(for: event, name: { names[$0] }) else { continue }
                 lines.append(line)
-                if case .state = event { await host.broadcast(line) }
-                if case .path = event { await host.broadcast(line) }
             }
             put(lines)
+            await host.report(batch)
             progress.ring()
         }
     }

@@ -54,6 +54,13 @@ private let newcomer = PeerID(high: 0x0e00_0000_0000_8000, low: 0x8000_0000_0000
         #expect(session.draft == line)
     }
 
+    @Test func `a line typed while a contact is being added goes to that contact`() {
+        var session = Session()
+        session.type("/add \(uuid) erin<enter>hello Erin<enter>")
+        #expect(session.takeEffects() == [.add(newcomer, name: "erin"), .send(to: newcomer, text: "hello Erin")])
+        #expect(session.draft == "")
+    }
+
     @Test func `a command behind blanks is asked about, then sent as text`() {
         var session = Session()
         session.type(" /quit<enter>")

@@ -89,22 +89,22 @@ private struct Chance: RandomNumberGenerator {
         #expect(session.state.waiting == counted)
     }
 
-    @Test func `the log keeps the newest ten thousand and says so`() {
+    @Test func `the log keeps the newest twenty thousand and says so`() {
         var session = Session()
-        for number in 0..<10_050 { session.hear("number \(number);") }
-        #expect(session.state.conversation?.log.range == 50..<10_050)
-        #expect(session.row(with: "number 10049;") != nil)
-        for _ in 0..<700 { session.type("<pgup>") }
-        #expect(session.frame.lines[1].contains("older messages are gone: the last 10000 are kept"))
+        for number in 0..<20_050 { session.hear("number \(number);") }
+        #expect(session.state.conversation?.log.range == 50..<20_050)
+        #expect(session.row(with: "number 20049;") != nil)
+        for _ in 0..<1400 { session.type("<pgup>") }
+        #expect(session.frame.lines[1].contains("older messages are gone: the last 20000 are kept"))
         #expect(session.row(with: "number 50;") != nil)
         #expect(session.row(with: "number 49;") == nil)
     }
 
     @Test func `messages that made room are forgotten by their ID`() {
         var session = Session()
-        for number in 0..<10_050 { session.say("number \(number)", state: .queued) }
-        #expect(session.state.outgoing.count == 10_000)
-        #expect(session.state.waiting == 10_000)
+        for number in 0..<20_050 { session.say("number \(number)", state: .queued) }
+        #expect(session.state.outgoing.count == 20_000)
+        #expect(session.state.waiting == 20_000)
     }
 
     @Test func `a full log costs a frame no more than an empty one`() {

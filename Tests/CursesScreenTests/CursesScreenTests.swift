@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @ScreenActor @Test func `a paste and a burst each come as one`() async throws {
+    @ScreenActor @Test func `a paste comes as one, however long`() async throws {
         try await withScreen { _, terminal, events in
             await terminal.expect("\u{1B}[?2004h")
             terminal.type("\u{1B}[200~line 1\rline 2\r\u{1B}[201~")

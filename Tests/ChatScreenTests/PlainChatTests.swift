@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ChatScreen
+import Model
+import SafeText
+import Testing
+
+@Suite struct PlainChatTests {
+    private let bob = PeerID(high: 0x4f2a_91c0_0000_8000, low: 0x8000_0000_0000_0001)
+    private var chat = PlainChat(me: PeerID(high: 1, low: 2), name: "alice")
+
+    init() {
+        _ = chat.hear(.clock(WallTime(milliseconds: 50_520_000), offset: 0))
+    }
+
+    private mutating func befriend() {
+        _ = chat.hear(.contacts([Contact(peer: bob, name: "bob", accepted: true)]))
+    }
+
+    private func message(_ text: String, _ direction: Direction = .incoming) -> Message {
+        Message(
+            id: MessageID(random: 7, 7), peer: bob, direction: direction, text: text, created: nil,
+            received: WallTime(milliseconds: 0), state: .queued, secure: false)
+    }
+
+    @Test mutating func `a message is one finished line, marked as plain text`() {
+        befriend()
+        #expect(chat.hear(.message(message("hi"))) == ["14:02 bob (plain text): hi"])
+        #expect(chat.hear(.message(message("a\nb"))) == ["14:02 bob (plain text): a", "    b"])
+    }
+
+    @Test mutating func `what a message hides is shown`() {
+        befriend()
+        #expect(chat.hear(.message(message("\u{1B}[2J\u{202E}x"))).first?.string == "14:02 bob (plain text): ‹ESC›[2J‹RLO›x")
+    }
+
+    @Test mutating func `a line without a conversation goes nowhere and says so`() {
+        let outcome = chat.enter("hello")
+        #expect(outcome.effects.isEmpty)
+        #expect(outcome.lines == ["14:02 No conversation is open; /go PEER opens one."])
+    }
+
+    @Test mutating func `adding opens the conversation, and lines go there`() {
+        #expect(chat.enter("/add \(bob) bob the second").effects == [.add(bob, name: "bob the second")])
+        befriend()
+        #expect(chat.enter("hello").effects == [.send(to: bob, text: "hello")])
+        #expect(chat.enter("//not a command").effects == [.send(to: bob, text: "/not a command")])
+    }
+
+    @Test mutating func `to answer a stranger is to accept it`() {
+        _ = chat.hear(.contacts([Contact(peer: bob, accepted: false)]))
+        let lines = chat.hear(.message(message("hi")))
+        #expect(lines.last == "14:02 4f2a91c0 is a stranger: answer, /accept or /block")
+        #expect(chat.enter("hello").effects == [.accept(bob), .send(to: bob, text: "hello")])
+    }
+
+    @Test(arguments: ["/dance", " /quit", "/add nonsense", "/go nobody", "/nick", "/accept nobody"])
+    mutating func `what is no command is never sent`(line: String) {
+        befriend()
+        _ = chat.enter("/go bob")
+        let outcome = chat.enter(line)
+        #expect(outcome.effects.isEmpty)
+        #expect(outcome.lines.count == 1)
+    }
+
+    @Test mutating func `a failure is told once, by its reason`() {
+        befriend()
+        let sent = message("hi", .outgoing)
+        _ = chat.hear(.message(sent))
+        #expect(chat.hear(.messageState(sent.id, .failed, reason: "nobody there")) == ["14:02 not sent: nobody there"])
+        #expect(chat.hear(.messageState(sent.id, .failed, reason: "nobody there")).isEmpty)
+    }
+
+    @Test mutating func `an index server is told when it changes`() {
+        #expect(chat.hear(.index(server: "i:1", .ok(milliseconds: 1))) == ["14:02 index i:1 answers"])
+        #expect(chat.hear(.index(server: "i:1", .ok(milliseconds: 1))).isEmpty)
+        #expect(chat.hear(.index(server: "i:1", .unreachable(reason: "no answer"))).count == 1)
+    }
+}

@@ -109,35 +109,45 @@ struct BenchProgram: Sendable {
         return Array(repeating: BenchScript(requests: requests, answers: .newUUID), count: options.sockets)
     }
 
-    /// Each socket registers identities of its own: a record counts only from where its first registration came.
+    /// Each socket registers identities of its own: a record counts only from an address that it lists.
     private func signed(_ generator: LoadGenerator) async throws(ProgramFailure) -> [BenchScript] {
         let perSocket = max(Self.identities / options.sockets, options.outstanding / options.sockets + 1)
         var scripts: [BenchScript] = []
         for lane in 0..<options.sockets {
-            var cookie: [UInt8]?
+            let (cookie, seen) = try await proof(generator, lane)
             var (requests, answers): ([[UInt8]], [[UInt8]]) = ([], [])
             for _ in 0..<perSocket {
                 let identity = Identity()
-                let record: [UInt8]
-                do {
-                    record = try PeerRecord(
-                        key: identity.key, sequence: UInt64(clamping: Clocks.system.wall().milliseconds), candidates: []
-                    ).signed(by: identity)
-                } catch { throw ProgramFailure(.failure, "A record could not be signed: \(error)") }
-                var signed = IndexRequest.Signed(peer: identity.peer, record: record, cookie: cookie)
-                if cookie == nil {
-                    let request = IndexRequest.registration(.init(address: address(lane), signed: signed)).encoded()
-                    guard case .cookie(let fresh, _) = try await ask(request, generator, from: lane) else {
-                        throw ProgramFailure(.failure, "The server gave no cookie.")
-                    }
-                    (cookie, signed.cookie) = (fresh, fresh)
-                }
-                requests.append(IndexRequest.registration(.init(address: address(lane), signed: signed)).encoded())
+                let record = try record(of: identity, at: seen)
+                let signed = IndexRequest.Signed(peer: identity.peer, record: record, cookie: cookie)
+                requests.append(IndexRequest.registration(.init(address: seen, signed: signed)).encoded())
                 answers.append(Array(#"{"status":"OK","uuid":"\#(identity.peer)","token":""#.utf8))
             }
             scripts.append(BenchScript(requests: requests, answers: .beginning(answers)))
         }
         return scripts
+    }
+
+    /// A socket's proof of address, and the address.
+    private func proof(
+        _ generator: LoadGenerator, _ lane: Int
+    ) async throws(ProgramFailure) -> (cookie: [UInt8], seen: Endpoint) {
+        let identity = Identity()
+        let record = try record(of: identity, at: address(lane))
+        let request = IndexRequest.registration(
+            .init(address: address(lane), signed: .init(peer: identity.peer, record: record)))
+        guard case .cookie(let cookie, let seen) = try await ask(request.encoded(), generator, from: lane) else {
+            throw ProgramFailure(.failure, "The server gave no cookie.")
+        }
+        return (cookie, seen)
+    }
+
+    private func record(of identity: Identity, at endpoint: Endpoint) throws(ProgramFailure) -> [UInt8] {
+        let sequence = UInt64(clamping: Clocks.system.wall().milliseconds)
+        do {
+            return try PeerRecord(key: identity.key, sequence: sequence, candidates: [Candidate(.reflexive, endpoint)])
+                .signed(by: identity)
+        } catch { throw ProgramFailure(.failure, "A record could not be signed: \(error)") }
     }
 
     private func ask(

@@ -35,11 +35,13 @@ public func makeLoop(_ name: String) throws(ProgramFailure) -> PollExecutor {
 /// Runs a loop on the main thread until the work is done, then exits with its status.
 ///
 /// - Parameters:
-///   - signals: what ends the work early, by cancelling it: the status is then 128 and the signal's number, two seconds
-///     later whatever the work does. `nil` where a screen deals with signals itself.
+///   - signals: what ends the work early, by cancelling it, or two seconds later whatever it does; `nil` where a screen
+///     deals with signals itself.
+///   - signalStatus: the exit status of work that a signal ended in order.
 ///   - executor: where the work runs that belongs to no actor; `nil` for the pool.
 public func runUntilDone(
     _ loop: PollExecutor, signals: SignalWatch?, executor: (any TaskExecutor)? = nil,
+    signalStatus: @escaping @Sendable (Int32) -> Int32 = { 128 + $0 },
     _ work: @escaping @Sendable () async throws(ProgramFailure) -> Int32
 ) -> Never {
     let outcome = Outcome()
@@ -48,7 +50,7 @@ public func runUntilDone(
         loop.stop()
     }
     signals?.start { number in
-        outcome.end(128 + number)
+        outcome.end(signalStatus(number))
         task.cancel()
     }
     loop.run()

@@ -165,7 +165,7 @@ public struct IndexMachine: Sendable {
         }
         guard record.isCurrent(at: wall) else { throw Refused(denial: .expiredRecord) }
         // Without this, anybody could register a record read in an answer, and lead others to himself.
-        guard record.candidates.isEmpty || record.candidates.contains(where: { $0.endpoint == source }) else {
+        guard record.candidates.contains(where: { $0.endpoint == source }) else {
             throw Refused(denial: .foreignAddress)
         }
         return record

@@ -21,13 +21,16 @@ public final class Client: Sendable {
     /// What happened, for one display.
     public let events = BoundedQueue<ClientEvent>(capacity: 16_384)
 
+    /// Datagrams taken before a command or the sender gets its turn.
+    private static let turn = 256
+
     private let core: ClientCore
     private let alarm = Alarm()
 
     public init(
         _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any ClientStore, clocks: Clocks
     ) {
-        core = ClientCore(configuration, transport: transport, store: store, clocks: clocks)
+        core = ClientCore(configuration, transport: transport, store: store, clocks: clocks, events: events)
     }
 
     /// Receives and sends until the task is cancelled.
@@ -40,16 +43,21 @@ public final class Client: Sendable {
     }
 
     private func receiveLoop() async {
-        while let batch = await received.next() {
-            await events.send(core.receive(batch))
-            alarm.ring()
+        while !Task.isCancelled, let batch = await received.next() {
+            var rest = batch[...]
+            while !rest.isEmpty, !Task.isCancelled {
+                await core.receive(rest.prefix(Client.turn))
+                rest = rest.dropFirst(Client.turn)
+                alarm.ring()
+                await events.room()
+            }
         }
     }
 
     private func sendLoop() async {
         while !Task.isCancelled {
-            let (told, pause) = await core.transmit()
-            await events.send(told)
+            let pause = await core.transmit()
+            await events.room()
             await alarm.sleep(for: pause)
         }
     }
@@ -62,9 +70,9 @@ public final class Client: Sendable {
 
     /// Does what a command says; its effects are told as events.
     public func perform(_ command: ClientCommand) async throws(CommandError) {
-        let told = try await core.perform(command)
+        try await core.perform(command)
         alarm.ring()
-        await events.send(told)
+        await events.room()
     }
 
     /// Tells the display something that happened outside the client.
@@ -81,21 +89,27 @@ public final class Client: Sendable {
 }
 
 /// The client's state, and the hands that do what its machine decides.
+///
+/// It tells events itself, so that they come in the order in which things happened whichever loop caused them; the loops
+/// wait for room.
 private actor ClientCore {
     nonisolated let me: PeerID
     private var machine: ClientMachine
     private let transport: any DatagramTransport
     private let store: any ClientStore
     private let clocks: Clocks
+    private let events: BoundedQueue<ClientEvent>
 
     init(
-        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any ClientStore, clocks: Clocks
+        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any ClientStore, clocks: Clocks,
+        events: BoundedQueue<ClientEvent>
     ) {
         me = configuration.identity.peer
         machine = ClientMachine(configuration)
         self.transport = transport
         self.store = store
         self.clocks = clocks
+        self.events = events
     }
 
     var peers: [PeerSummary] { machine.peers }
@@ -103,25 +117,26 @@ private actor ClientCore {
     func resolve(_ text: String) -> PeerID? { machine.contacts.resolve(text) }
     func addIndex(_ name: String, at server: Endpoint) { machine.addIndex(name, at: server, now: now) }
 
-    func receive(_ batch: [DatagramEvent]) -> [ClientEvent] {
+    func receive(_ batch: ArraySlice<DatagramEvent>) {
         let (now, wall) = (now, clocks.wall())
         var told: [ClientEvent] = []
         for event in batch { execute(machine.receive(event, now: now, wall: wall), into: &told) }
-        return told
+        events.append(told)
     }
 
-    func perform(_ command: ClientCommand) throws(CommandError) -> [ClientEvent] {
+    func perform(_ command: ClientCommand) throws(CommandError) {
         var told: [ClientEvent] = []
         execute(try machine.perform(command, now: now, wall: clocks.wall()), into: &told)
-        return told
+        events.append(told)
     }
 
     /// Sends what is due, and says how long there is nothing more to send.
-    func transmit() -> (told: [ClientEvent], pause: Duration?) {
+    func transmit() -> Duration? {
         var told: [ClientEvent] = []
         execute(machine.advance(now: now, wall: clocks.wall()), into: &told)
+        events.append(told)
         let moment = now
-        return (told, machine.deadline(now: moment).map { .nanoseconds(Int64(clamping: $0.since(moment).nanoseconds)) })
+        return machine.deadline(now: moment).map { .nanoseconds(Int64(clamping: $0.since(moment).nanoseconds)) }
     }
 
     private func execute(_ actions: [ClientMachine.Action], into told: inout [ClientEvent]) {

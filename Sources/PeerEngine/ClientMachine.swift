@@ -1,32 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-public import Identity
+internal import Identity
 public import Model
 public import Wire
-
-/// What a client is told at its start.
-public struct ClientConfiguration: Sendable {
-    public var identity: Identity
-    /// Where the user says that peers may write; what an index server sees takes its place.
-    public var address: Endpoint
-    /// Whether peers without a key may be talked to.
-    public var allowsPlaintextPeers: Bool
-    public var contacts: [Contact]
-    /// The sequence of the last record that this identity signed.
-    public var lastSequence: UInt64
-    public var random: RandomSource
-
-    public init(
-        identity: Identity, address: Endpoint, allowsPlaintextPeers: Bool = false, contacts: [Contact] = [],
-        lastSequence: UInt64 = 0, random: RandomSource = .system
-    ) {
-        self.identity = identity
-        self.address = address
-        self.allowsPlaintextPeers = allowsPlaintextPeers
-        self.contacts = contacts
-        self.lastSequence = lastSequence
-        self.random = random
-    }
-}
 
 /// Every decision of the seed's `Client`, without its sockets, locks and clocks: commands, datagrams and time in, actions
 /// out.
@@ -59,6 +34,7 @@ public struct ClientMachine: Sendable {
     private let configuration: ClientConfiguration
     private var random: RandomSource
     private var links: [(name: String, link: IndexLink)] = []
+    private var sequence: UInt64
     private var book = AddressBook()
     private var lookups: [PeerID: Lookup] = [:]
     private var lanes: [PeerID: Lane] = [:]
@@ -72,6 +48,7 @@ public struct ClientMachine: Sendable {
     public init(_ configuration: ClientConfiguration) {
         self.configuration = configuration
         random = configuration.random
+        sequence = configuration.lastSequence
         contacts = ContactBook(configuration.contacts)
     }
 
@@ -82,8 +59,8 @@ public struct ClientMachine: Sendable {
     public mutating func addIndex(_ name: String, at server: Endpoint, now: Instant) {
         guard !links.contains(where: { $0.link.server == server }) else { return }
         let link = IndexLink(
-            server: server, identity: configuration.identity, address: configuration.address,
-            lastSequence: configuration.lastSequence, now: now, random: random.split())
+            server: server, identity: configuration.identity, address: configuration.address, now: now,
+            random: random.split())
         links.append((name, link))
     }
 
@@ -97,7 +74,7 @@ public struct ClientMachine: Sendable {
         }
         links.forEach { consider($0.link.deadline) }
         lookups.values.forEach { consider($0.deadline) }
-        for (peer, lane) in lanes where lookups[peer] == nil { consider(lane.next(now: now)) }
+        for (peer, lane) in lanes where !waitsForLookup(peer, now: now) { consider(lane.next) }
         return earliest
     }
 
@@ -105,18 +82,11 @@ public struct ClientMachine: Sendable {
     public mutating func advance(now: Instant, wall: WallTime) -> [Action] {
         var actions: [Action] = []
         for index in links.indices {
-            actions += linkActions(links[index].link.advance(now: now, wall: wall), at: index)
+            let due = links[index].link.advance(now: now, wall: wall, sequence: &sequence)
+            actions += linkActions(due, at: index)
         }
-        for peer in Array(lookups.keys) {
-            guard let (send, outcome) = lookups[peer]?.advance(now: now) else { continue }
-            actions += send.map { .send($0) }
-            if let outcome {
-                actions += finishLookup(of: peer, outcome, now: now)
-            } else if !send.isEmpty, let lookup = lookups[peer], lookup.isLate {
-                actions += setPath(peer, .none, reason: lookup.reason)
-            }
-        }
-        for peer in Array(lanes.keys) where lookups[peer] == nil { actions += drain(peer, now: now) }
+        for peer in lookups.keys.sorted() { actions += advanceLookup(of: peer, now: now) }
+        for peer in lanes.keys.sorted() { actions += drain(peer, now: now) }
         return actions
     }
 
@@ -148,19 +118,27 @@ public struct ClientMachine: Sendable {
         _ reply: IndexReply, _ nonce: String?, at index: Int, now: Instant, wall: WallTime
     ) -> [Action] {
         guard case .answer(let address, let text, let record) = reply else {
-            return linkActions(links[index].link.receive(reply, nonce: nonce, now: now, wall: wall), at: index)
+            return linkReceive(reply, nonce, at: index, now: now, wall: wall)
         }
-        let server = links[index].link.server
-        guard let peer = PeerID(text),
-            let outcome = lookups[peer]?.receive(
-                address: address, record: record, nonce: nonce, from: server, wall: wall)
-        else { return [] }
+        let link = links[index].link
+        let answer = Lookup.Answer(
+            address: address, record: record, nonce: nonce, server: link.server, isSeed: link.isSeed)
+        guard let peer = PeerID(text), let outcome = lookups[peer]?.receive(answer, wall: wall) else {
+            return linkReceive(reply, nonce, at: index, now: now, wall: wall)
+        }
         return finishLookup(of: peer, outcome, now: now)
+    }
+
+    private mutating func linkReceive(
+        _ reply: IndexReply, _ nonce: String?, at index: Int, now: Instant, wall: WallTime
+    ) -> [Action] {
+        let actions = links[index].link.receive(reply, nonce: nonce, now: now, wall: wall, sequence: &sequence)
+        return linkActions(actions, at: index)
     }
 
     private mutating func unreachable(_ endpoint: Endpoint, now: Instant) -> [Action] {
         if let index = links.firstIndex(where: { $0.link.server == endpoint }) {
-            return linkActions(links[index].link.unreachable(now: now), at: index)
+            return linkActions(links[index].link.unreachable(), at: index)
         }
         return book.doubt(endpoint).flatMap { peer in
             startLookup(peer, now: now)
@@ -189,7 +167,7 @@ public struct ClientMachine: Sendable {
         _ wire: PeerMessage, from endpoint: Endpoint, now: Instant, wall: WallTime
     ) -> [Action] {
         let peer = wire.source
-        guard wire.destination == me || wire.destination == assignedName else {
+        guard wire.destination == me || links.contains(where: { $0.link.assigned.contains(wire.destination) }) else {
             return drop(.notForUs, "a message for \(wire.destination) that came here")
         }
         guard peer != me else { return drop(.ownName, "a message in our own name from \(endpoint)") }
@@ -200,24 +178,30 @@ public struct ClientMachine: Sendable {
                 .plaintextPeer,
                 "a message from \(peer.shortDigits), a peer without a key; --plaintext-peers lets such messages in")
         }
-        book.heard(from: peer, at: endpoint, now: now)
+        if book.heard(from: peer, at: endpoint, now: now) { startLookup(peer, now: now) }
         let message = Message(
             id: MessageID(using: &random), peer: peer, direction: .incoming, text: wire.text, created: wire.created,
             received: wall, state: .delivered, secure: false)
-        if contact?.accepted == true || !peer.isKeyed {
-            var actions: [Action] = []
-            if contact == nil {
-                guard case .firstOfStranger = contacts.hold(message) else { return drop(.tooManyStrangers, nil) }
-                actions.append(.tell(.contacts(contacts.all)))
-            }
-            log.append(message)
-            return actions + [.tell(.message(message))]
+        if contact?.accepted == true { return show(message) }
+        guard peer.isKeyed else {
+            // Nothing authenticates such a peer, so there is nothing to accept; the user's option lets all of them in.
+            guard contact != nil || contacts.note(peer) else { return tooManyStrangers() }
+            return (contact == nil ? [.tell(.contacts(contacts.all))] : []) + show(message)
         }
         switch contacts.hold(message) {
         case .firstOfStranger: return [.tell(.contacts(contacts.all)), .tell(.request(message))]
         case .held: return []
-        case .dropped: return drop(.tooManyStrangers, "messages of strangers: too many wait for an answer already")
+        case .dropped: return tooManyStrangers()
         }
+    }
+
+    private mutating func show(_ message: Message) -> [Action] {
+        log.append(message)
+        return [.tell(.message(message))]
+    }
+
+    private mutating func tooManyStrangers() -> [Action] {
+        drop(.tooManyStrangers, "messages of strangers: too many wait for an answer already")
     }
 
     /// Counts, and says so the first time.
@@ -227,11 +211,8 @@ public struct ClientMachine: Sendable {
         return [.tell(.notice("Dropped \(what).", about: nil))]
     }
 
-    /// The name that a server of the seed's kind gave us.
-    private var assignedName: PeerID? {
-        for (_, link) in links { if case .noIdentities(let assigned) = link.status { return assigned } }
-        return nil
-    }
+    /// The name that a server of the seed's kind gave us; it stays ours while the server is away.
+    private var assignedName: PeerID? { links.first { $0.link.isSeed }?.link.assigned.last }
 
     // MARK: Commands
 
@@ -252,20 +233,27 @@ public struct ClientMachine: Sendable {
             return contactsChanged()
         case .block(let peer):
             contacts.block(peer)
-            return contactsChanged()
+            return giveUp(peer, Reason(.user, "the contact was blocked")) + contactsChanged()
         case .remove(let peer):
             try require(peer)
             contacts.remove(peer)
-            return fail(peer, Reason(.user, "the contact was removed")) + contactsChanged()
+            paths[peer] = nil
+            return giveUp(peer, Reason(.user, "the contact was removed")) + contactsChanged()
         case .send(let peer, let text, let tag):
-            try admit(peer)
-            let accepted = contacts[peer]?.accepted == true ? [] : accept(peer, name: nil)
-            return accepted + (try queue(text, to: peer, tag: tag, now: now, wall: wall))
+            guard !text.isEmpty else { throw CommandError("An empty message is not sent.") }
+            let message = Message(
+                id: MessageID(using: &random), peer: peer, direction: .outgoing, text: text, created: wall,
+                received: wall, state: .queued, secure: false)
+            let item = try item(for: message, tag: tag)
+            log.append(message, tag: tag)
+            return acceptIfNew(peer) + [.tell(.message(message)), queue(item, for: peer)]
         case .retry(let id):
-            guard let message = log[id], message.state == .failed else {
+            guard let message = log[id], message.direction == .outgoing, message.state == .failed else {
                 throw CommandError("There is no failed message \(id).")
             }
-            return try queue(message.text, to: message.peer, tag: nil, now: now, wall: wall)
+            let item = try item(for: message, tag: log.tag(of: id))
+            log.update(id, .queued, reason: nil)
+            return acceptIfNew(message.peer) + [queue(item, for: message.peer)]
         case .cancel(let id):
             guard let peer = log[id]?.peer, let item = lanes[peer]?.remove(id) else {
                 throw CommandError("No message \(id) waits to be sent.")
@@ -291,13 +279,15 @@ public struct ClientMachine: Sendable {
         guard contacts[peer] != nil else { throw CommandError("\(peer) is no contact.") }
     }
 
+    /// Writing to someone is accepting them.
+    private mutating func acceptIfNew(_ peer: PeerID) -> [Action] {
+        contacts[peer]?.accepted == true ? [] : accept(peer, name: nil)
+    }
+
     private mutating func accept(_ peer: PeerID, name: String?) -> [Action] {
         let held = contacts.accept(peer, name: name)
         return contactsChanged()
-            + held.map { message in
-                log.append(message)
-                return .tell(.message(message))
-            }
+            + held.flatMap { show($0) }
     }
 
     private func contactsChanged() -> [Action] {
@@ -306,43 +296,46 @@ public struct ClientMachine: Sendable {
 
     // MARK: Messages out
 
-    private mutating func queue(
-        _ text: String, to peer: PeerID, tag: String?, now: Instant, wall: WallTime
-    ) throws(CommandError) -> [Action] {
-        guard !text.isEmpty else { throw CommandError("An empty message is not sent.") }
+    /// The message as it will leave, if it may: nothing changes before that is clear.
+    private func item(for message: Message, tag: String?) throws(CommandError) -> Lane.Item {
+        let peer = message.peer
+        try admit(peer)
+        guard contacts[peer]?.blocked != true else {
+            throw CommandError("\(peer.shortDigits) is blocked; accept it before writing to it.")
+        }
         guard lanes[peer]?.isFull != true else {
             throw CommandError("\(Lane.limit) messages wait for \(peer.shortDigits) already; this one was not taken.")
         }
         let source = peer.isKeyed ? me : assignedName ?? me
-        let bytes: [UInt8]
-        do throws(WireError) {
-            bytes = try PeerMessage(source: source, destination: peer, text: text, created: wall).encoded()
-        } catch {
+        let wire = PeerMessage(source: source, destination: peer, text: message.text, created: message.created)
+        do throws(WireError) { return Lane.Item(id: message.id, tag: tag, bytes: try wire.encoded()) } catch {
             throw CommandError("The message was not sent: as a datagram it would be too long. \(error)")
         }
-        let message = Message(
-            id: MessageID(using: &random), peer: peer, direction: .outgoing, text: text, created: wall, received: wall,
-            state: .queued, secure: false)
-        log.append(message)
-        lanes[peer, default: Lane()].append(.init(id: message.id, tag: tag, bytes: bytes))
-        return [
-            .tell(.message(message)), .tell(.state(message.id, tag: tag, to: peer, .queued, reason: nil)),
-        ]
+    }
+
+    private mutating func queue(_ item: Lane.Item, for peer: PeerID) -> Action {
+        lanes[peer, default: Lane()].append(item)
+        return .tell(.state(item.id, tag: item.tag, to: peer, .queued, reason: nil))
     }
 
     /// Sends what may go to one peer, or starts to look for it.
     private mutating func drain(_ peer: PeerID, now: Instant) -> [Action] {
-        guard let lane = lanes[peer], !lane.items.isEmpty else { return [] }
-        guard let endpoint = book.endpoint(of: peer, now: now) else {
+        guard lanes[peer]?.items.isEmpty == false, !waitsForLookup(peer, now: now) else { return [] }
+        let known = lookups[peer] == nil ? book.endpoint(of: peer, now: now) : book.lastEndpoint(of: peer)
+        guard let endpoint = known else {
             startLookup(peer, now: now)
-            guard let (send, outcome) = lookups[peer]?.advance(now: now) else { return [] }
-            return send.map { .send($0) } + (outcome.map { finishLookup(of: peer, $0, now: now) } ?? [])
+            return advanceLookup(of: peer, now: now)
         }
-        let isNews = lane.lastUse.map { now.since($0) >= .seconds(1) } ?? true
+        let isNews = lanes[peer]?.lastUse.map { now.since($0) >= .seconds(1) } ?? true
         guard let items = lanes[peer]?.take(now: now), !items.isEmpty else { return [] }
-        var actions: [Action] = []
-        if isNews { actions.append(.tell(.lookup(peer, .cache, found: true, took: .zero))) }
-        return actions + [.transmit(Transmission(peer: peer, endpoint: endpoint, items: items))]
+        let news: [Action] = isNews ? [.tell(.lookup(peer, .cache, found: true, took: .zero))] : []
+        return news + [.transmit(Transmission(peer: peer, endpoint: endpoint, items: items))]
+    }
+
+    /// Whether messages wait until more is known. An old address is better than none once a server had time to answer.
+    private func waitsForLookup(_ peer: PeerID, now: Instant) -> Bool {
+        guard let lookup = lookups[peer] else { return false }
+        return !lookup.isLate(now: now) || book.lastEndpoint(of: peer) == nil
     }
 
     /// Takes the network's word on a transmission.
@@ -355,9 +348,8 @@ public struct ClientMachine: Sendable {
             let text = "this machine could not send to \(transmission.endpoint): \(failure)"
             actions.append(settle(item, of: peer, .failed, reason: Reason(.network, text)))
         }
-        lanes[peer]?.restore(rest)
-        if taken > 0 { actions += setPath(peer, .plaintext, reason: nil) }
-        return actions
+        if !rest.isEmpty { lanes[peer]?.restore(rest, until: now + Timing.busySystem) }
+        return taken > 0 ? actions + setPath(peer, .plaintext, reason: nil) : actions
     }
 
     private mutating func settle(
@@ -367,11 +359,17 @@ public struct ClientMachine: Sendable {
         return .tell(.state(item.id, tag: item.tag, to: peer, state, reason: reason))
     }
 
-    /// Gives up what waits for a peer.
+    /// Fails what waits for a peer.
     private mutating func fail(_ peer: PeerID, _ reason: Reason) -> [Action] {
         let items = lanes[peer]?.removeAll() ?? []
         lanes[peer] = nil
         return items.map { settle($0, of: peer, .failed, reason: reason) }
+    }
+
+    /// Fails what waits for a peer and looks for it no more.
+    private mutating func giveUp(_ peer: PeerID, _ reason: Reason) -> [Action] {
+        lookups[peer] = nil
+        return fail(peer, reason)
     }
 
     // MARK: Lookups
@@ -379,21 +377,35 @@ public struct ClientMachine: Sendable {
     private mutating func startLookup(_ peer: PeerID, now: Instant) {
         guard lookups[peer] == nil else { return }
         lookups[peer] = Lookup(
-            peer: peer, servers: links.map(\.link.server), minimumSequence: book.sequence(of: peer),
-            acceptsPlainAddress: configuration.allowsPlaintextPeers, now: now, random: &random)
+            peer: peer, minimumSequence: book.sequence(of: peer), deadEndpoint: book.deadEndpoint(of: peer), now: now,
+            random: &random)
+    }
+
+    private mutating func advanceLookup(of peer: PeerID, now: Instant) -> [Action] {
+        let servers = links.map(\.link.server)
+        guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: servers), let lookup = lookups[peer] else {
+            return []
+        }
+        if servers.isEmpty, !configuration.hasIndex { return finishLookup(of: peer, .failed(lookup.reason), now: now) }
+        if let outcome { return finishLookup(of: peer, outcome, now: now) }
+        let isNews = !send.isEmpty && lookup.isLate(now: now) && book.lastEndpoint(of: peer) == nil
+        return send.map { .send($0) } + (isNews ? setPath(peer, .none, reason: lookup.reason) : [])
     }
 
     private mutating func finishLookup(of peer: PeerID, _ outcome: Lookup.Outcome, now: Instant) -> [Action] {
         guard let lookup = lookups.removeValue(forKey: peer) else { return [] }
         let took = now.since(lookup.started)
         switch outcome {
-        case .found(let endpoint, let sequence, _):
+        case .found(let endpoint, let sequence):
             book.learn(peer, endpoint, sequence: sequence, now: now)
+            lanes[peer]?.noteUse(now: now)
             return [.tell(.lookup(peer, .index, found: true, took: took))]
                 + setPath(peer, .plaintext, reason: nil) + drain(peer, now: now)
         case .failed(let reason):
-            return [.tell(.lookup(peer, .index, found: false, took: took))]
-                + setPath(peer, .none, reason: reason) + fail(peer, reason)
+            let news: [Action] = [.tell(.lookup(peer, .index, found: false, took: took))]
+            // Nobody knows better than the old address, so it goes on as if it had been confirmed.
+            guard !book.keep(peer, now: now) else { return news }
+            return news + setPath(peer, .none, reason: reason) + fail(peer, reason)
         }
     }
 

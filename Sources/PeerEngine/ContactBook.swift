@@ -66,18 +66,25 @@ public struct ContactBook: Sendable {
     /// How a stranger's message was taken.
     enum Reception: Equatable { case firstOfStranger, held, dropped }
 
+    /// Keeps a stranger's message until the stranger is accepted.
     mutating func hold(_ message: Message) -> Reception {
         if contacts[message.peer] == nil {
-            guard order.count(where: { contacts[$0]?.accepted == false }) < ContactBook.strangerLimit else {
-                return .dropped
-            }
-            insert(Contact(peer: message.peer, accepted: false))
+            guard note(message.peer) else { return .dropped }
             held[message.peer] = [message]
             return .firstOfStranger
         }
         guard held[message.peer, default: []].count < ContactBook.heldLimit else { return .dropped }
         held[message.peer, default: []].append(message)
         return .held
+    }
+
+    /// Lists a stranger.
+    /// - Returns: false when there are too many already.
+    mutating func note(_ peer: PeerID) -> Bool {
+        let strangers = contacts.values.count { !$0.accepted && !$0.blocked }
+        guard contacts[peer] != nil || strangers < ContactBook.strangerLimit else { return false }
+        if contacts[peer] == nil { insert(Contact(peer: peer, accepted: false)) }
+        return true
     }
 
     private mutating func insert(_ contact: Contact) {

@@ -25,118 +25,149 @@ struct IndexLink {
         case signed(sequence: UInt64)
     }
 
+    /// Names of a seed's server that are remembered: friends may still write to an older one.
+    static let nameLimit = 8
+
     let server: Endpoint
     private(set) var status = IndexStatus.connecting
+    /// The names that a server of the seed's kind gave us, the newest last.
+    private(set) var assigned: [PeerID] = []
+    /// Whether this server answers as the seed does, without nonces.
+    private(set) var isSeed = false
     private let identity: Identity
     /// What we say about ourselves until the server tells what it sees.
     private var address: Endpoint
     private var phase: Phase
     private var exchange: Exchange?
-    private var lastSequence: UInt64
     private var random: RandomSource
 
     private enum Phase {
-        /// Registers at this moment.
-        case pause(until: Instant, cookie: [UInt8]?)
+        case pause(until: Instant)
         case registering(cookie: [UInt8]?)
         case registered(IndexReply.Lease, since: Instant, nextKeepalive: Instant)
+        /// A keepalive is under way.
         case checking(IndexReply.Lease, since: Instant)
+        /// Registered with a server of the seed's kind, which has no leases.
+        case named(PeerID, nextCheck: Instant)
+        /// Asks for our own name: a seed's server that was restarted does not know it.
+        case checkingName(PeerID)
     }
 
     /// One request and its repetitions.
     private struct Exchange {
         var request: [UInt8]
-        var nonce: String
+        /// `nil` for a request of the seed's, whose answers carry none.
+        var nonce: String?
         var sentAt: Instant
         var repeats = 0
         var repeatAt: Instant
+        /// What the network said meanwhile.
+        var failure = "no answer"
     }
 
-    init(
-        server: Endpoint, identity: Identity, address: Endpoint, lastSequence: UInt64, now: Instant, random: RandomSource
-    ) {
+    init(server: Endpoint, identity: Identity, address: Endpoint, now: Instant, random: RandomSource) {
         self.server = server
         self.identity = identity
         self.address = address
-        self.lastSequence = lastSequence
         self.random = random
-        phase = .pause(until: now, cookie: nil)
+        phase = .pause(until: now)
     }
 
     /// When `advance` has something to do.
     var deadline: Instant {
         if let exchange { return exchange.repeatAt }
         switch phase {
-        case .pause(let until, _): return until
-        case .registered(_, _, let next): return next
-        case .registering, .checking: return Instant(nanoseconds: .max)
+        case .pause(let until): return until
+        case .registered(_, _, let next), .named(_, let next): return next
+        case .registering, .checking, .checkingName: return Instant(nanoseconds: .max)
         }
     }
 
-    mutating func advance(now: Instant, wall: WallTime) -> [Action] {
+    /// Does what is due.
+    /// - Parameter sequence: of the last record of this identity, at whichever server.
+    mutating func advance(now: Instant, wall: WallTime, sequence: inout UInt64) -> [Action] {
         guard now >= deadline else { return [] }
         if exchange != nil { return repeatExchange(now: now) }
         switch phase {
-        case .pause(_, let cookie): return register(cookie: cookie, now: now, wall: wall)
+        case .pause:
+            // A server that was only silent still knows the name; a new one for each silence would fill its table.
+            if isSeed, let name = assigned.last { return check(name, now: now) }
+            return register(cookie: nil, now: now, wall: wall, &sequence)
         case .registered(let lease, let since, _):
-            if now.since(since) >= Timing.recordRefresh { return register(cookie: nil, now: now, wall: wall) }
+            guard now.since(since) < Timing.recordRefresh else {
+                return register(cookie: nil, now: now, wall: wall, &sequence)
+            }
             phase = .checking(lease, since: since)
             let nonce = newNonce()
             return start(.keepalive(.init(peer: identity.peer, token: lease.token, nonce: nonce)), nonce, now: now)
-        case .registering, .checking: return []
+        case .named(let name, _): return check(name, now: now)
+        case .registering, .checking, .checkingName: return []
         }
     }
 
     /// Takes an answer from this server; one that belongs to no request of ours is ignored.
-    mutating func receive(_ reply: IndexReply, nonce: String?, now: Instant, wall: WallTime) -> [Action] {
+    mutating func receive(
+        _ reply: IndexReply, nonce: String?, now: Instant, wall: WallTime, sequence: inout UInt64
+    ) -> [Action] {
         guard let exchange else { return [] }
+        switch (phase, reply) {
         // The seed's servers echo no nonce, and give a name of their own.
-        if case .registered(let uuid, nil) = reply, nonce == nil, case .registering = phase {
-            return settleAtSeed(uuid, now: now)
+        case (.registering, .registered(let name, nil)) where nonce == nil:
+            return settle(as: name, now: now)
+        case (.checkingName(let name), .answer(let address, let text, _)) where PeerID(text) == name:
+            if address != nil { return settle(as: name, now: now) }
+            return register(cookie: nil, now: now, wall: wall, &sequence)
+        default:
+            guard let nonce, nonce == exchange.nonce else { return [] }
+            return receive(reply, roundTrip: now.since(exchange.sentAt), now: now, wall: wall, &sequence)
         }
-        guard nonce == exchange.nonce else { return [] }
-        let roundTrip = now.since(exchange.sentAt)
+    }
+
+    private mutating func receive(
+        _ reply: IndexReply, roundTrip: Span, now: Instant, wall: WallTime, _ sequence: inout UInt64
+    ) -> [Action] {
         switch (phase, reply) {
         case (.registering(let cookie), .cookie(let proof, let seen)):
             // A second challenge in a row means that our proof was refused: wait instead of spinning.
             if cookie != nil { return fail("it refused our proof of address", now: now) }
             address = seen
-            return register(cookie: proof, now: now, wall: wall)
+            return register(cookie: proof, now: now, wall: wall, &sequence)
         case (.registering, .registered(let uuid, let lease?)) where uuid == identity.peer:
-            self.exchange = nil
-            phase = .registered(lease, since: now, nextKeepalive: now + jittered(Timing.keepalive))
-            return report(.ok(roundTrip))
+            isSeed = false
+            return settle(lease, since: now, roundTrip, now: now)
         case (.registering, .failed(let reason)):
             return fail("it refused our registration (\(reason))", now: now)
         case (.checking(let lease, let since), .alive(let boot, _)) where boot == lease.boot:
-            self.exchange = nil
-            phase = .registered(lease, since: since, nextKeepalive: now + jittered(Timing.keepalive))
-            return report(.ok(roundTrip))
+            return settle(lease, since: since, roundTrip, now: now)
         case (.checking, .unknown(_, let spread)):
-            self.exchange = nil
-            let pause = Span.milliseconds(Int.random(in: 0...max(0, min(spread, 60)) * 1000, using: &random))
-            phase = .pause(until: now + pause, cookie: nil)
+            exchange = nil
+            let limit = max(0, min(spread, Timing.spreadLimit))
+            phase = .pause(until: now + .milliseconds(Int.random(in: 0...limit * 1000, using: &random)))
             return []
         case (.checking, .moved(_, let seen)):
             address = seen
-            return register(cookie: nil, now: now, wall: wall)
+            return register(cookie: nil, now: now, wall: wall, &sequence)
         case (.checking, _):
-            return register(cookie: nil, now: now, wall: wall)
+            return register(cookie: nil, now: now, wall: wall, &sequence)
         default:
             return []
         }
     }
 
     /// The network says that nobody reads there. A hint: the request's repetitions go on.
-    mutating func unreachable(now: Instant) -> [Action] {
+    mutating func unreachable() -> [Action] {
         guard exchange != nil else { return [] }
+        exchange?.failure = "nobody listens there"
         return report(.unreachable("nobody listens there"))
     }
 
-    private mutating func register(cookie: [UInt8]?, now: Instant, wall: WallTime) -> [Action] {
-        lastSequence = PeerRecord.nextSequence(after: lastSequence, now: wall)
-        let record = PeerRecord(
-            key: identity.key, sequence: lastSequence, candidates: [Candidate(.reflexive, address)])
+    // MARK: Requests
+
+    private mutating func register(
+        cookie: [UInt8]?, now: Instant, wall: WallTime, _ sequence: inout UInt64
+    ) -> [Action] {
+        sequence = PeerRecord.nextSequence(after: sequence, now: wall)
+        let record = PeerRecord(key: identity.key, sequence: sequence, candidates: [Candidate(.reflexive, address)])
         guard let octets = try? record.signed(by: identity) else {
             return fail("this machine could not sign a record", now: now)
         }
@@ -144,12 +175,18 @@ struct IndexLink {
         let nonce = newNonce()
         let signed = IndexRequest.Signed(peer: identity.peer, record: octets, cookie: cookie)
         let registration = IndexRequest.Registration(address: address, signed: signed, nonce: nonce)
-        return [.signed(sequence: lastSequence)] + start(.registration(registration), nonce, now: now)
+        return [.signed(sequence: sequence)] + start(.registration(registration), nonce, now: now)
+    }
+
+    /// Asks a seed's server for the name that it gave us.
+    private mutating func check(_ name: PeerID, now: Instant) -> [Action] {
+        phase = .checkingName(name)
+        return start(.query(.init(text: "\(name)")), nil, now: now)
     }
 
     private mutating func newNonce() -> String { Base64URL.encode(random.octets(8)) }
 
-    private mutating func start(_ request: IndexRequest, _ nonce: String, now: Instant) -> [Action] {
+    private mutating func start(_ request: IndexRequest, _ nonce: String?, now: Instant) -> [Action] {
         let bytes = request.encoded()
         exchange = Exchange(request: bytes, nonce: nonce, sentAt: now, repeatAt: now + Timing.retransmission[0])
         return [.send(bytes)]
@@ -158,32 +195,47 @@ struct IndexLink {
     private mutating func repeatExchange(now: Instant) -> [Action] {
         guard var current = exchange else { return [] }
         current.repeats += 1
-        let limit = if case .checking = phase { Timing.keepaliveRepeats } else { Timing.retransmission.count - 1 }
-        guard current.repeats <= limit else { return fail("no answer", now: now) }
+        guard current.repeats <= repeatLimit else { return fail(current.failure, now: now) }
         current.repeatAt = now + Timing.retransmission[min(current.repeats, Timing.retransmission.count - 1)]
         exchange = current
         return [.send(current.request)]
     }
 
-    private mutating func fail(_ reason: String, now: Instant) -> [Action] {
-        exchange = nil
-        phase = .pause(until: now + jittered(Timing.retry), cookie: nil)
-        return report(.unreachable(reason))
+    private var repeatLimit: Int {
+        switch phase {
+        case .checking, .checkingName: Timing.keepaliveRepeats
+        default: Timing.retransmission.count - 1
+        }
     }
 
-    /// The seed's server keeps what it got, without a lease: told again at each keepalive, so that its restart is noticed.
-    private mutating func settleAtSeed(_ assigned: PeerID, now: Instant) -> [Action] {
+    // MARK: Ends of an exchange
+
+    private mutating func settle(
+        _ lease: IndexReply.Lease, since: Instant, _ roundTrip: Span, now: Instant
+    ) -> [Action] {
         exchange = nil
-        phase = .pause(until: now + Timing.recordRefresh, cookie: nil)
-        return report(.noIdentities(assigned: assigned))
+        phase = .registered(lease, since: since, nextKeepalive: now + jittered(Timing.keepalive))
+        return report(.ok(roundTrip))
+    }
+
+    /// The seed's server gives no lease, so it is asked for our name as often as another one gets a keepalive.
+    private mutating func settle(as name: PeerID, now: Instant) -> [Action] {
+        exchange = nil
+        isSeed = true
+        if assigned.last != name { assigned = assigned.suffix(IndexLink.nameLimit - 1) + [name] }
+        phase = .named(name, nextCheck: now + jittered(Timing.keepalive))
+        return report(.noIdentities(assigned: name))
+    }
+
+    private mutating func fail(_ reason: String, now: Instant) -> [Action] {
+        exchange = nil
+        phase = .pause(until: now + jittered(Timing.retry))
+        return report(.unreachable(reason))
     }
 
     private mutating func report(_ new: IndexStatus) -> [Action] {
         // The round trip changes each time; the state is what is told.
-        let isSame = switch (status, new) {
-        case (.ok, .ok): true
-        default: status == new
-        }
+        let isSame = if case (.ok, .ok) = (status, new) { true } else { status == new }
         status = new
         return isSame ? [] : [.status(new)]
     }

@@ -16,6 +16,7 @@ struct Lane {
 
     private(set) var items: Deque<Item> = []
     private var pacer = Pacer()
+    private var heldUntil: Instant?
     /// When something was last sent, for telling when a lookup of the cache is news.
     private(set) var lastUse: Instant?
 
@@ -23,6 +24,7 @@ struct Lane {
 
     mutating func append(_ item: Item) { items.append(item) }
 
+    /// Takes one message back out.
     mutating func remove(_ id: MessageID) -> Item? {
         guard let index = items.firstIndex(where: { $0.id == id }) else { return nil }
         return items.remove(at: index)
@@ -35,6 +37,7 @@ struct Lane {
 
     /// Takes what may go now.
     mutating func take(now: Instant) -> [Item] {
+        guard heldUntil.map({ $0 <= now }) ?? true else { return [] }
         let count = pacer.take(items.count, now: now)
         let taken = Array(items.prefix(count))
         items.removeFirst(count)
@@ -42,9 +45,15 @@ struct Lane {
         return taken
     }
 
-    /// Puts back, in order, what the system did not take.
-    mutating func restore(_ refused: some Collection<Item>) { items.prepend(contentsOf: refused) }
+    /// Puts back, in order, what the system did not take; it gets a moment's rest.
+    mutating func restore(_ refused: some Collection<Item>, until rested: Instant) {
+        items.prepend(contentsOf: refused)
+        heldUntil = rested
+    }
+
+    /// The peer's address has just been looked up.
+    mutating func noteUse(now: Instant) { lastUse = now }
 
     /// When more may go; `nil` when nothing waits.
-    func next(now: Instant) -> Instant? { items.isEmpty ? nil : pacer.next(now: now) }
+    var next: Instant? { items.isEmpty ? nil : max(pacer.next, heldUntil ?? pacer.next) }
 }

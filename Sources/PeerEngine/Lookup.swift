@@ -6,34 +6,44 @@ internal import Wire
 /// Asks the index servers where one peer is, until one knows or the time is over. Pure.
 struct Lookup {
     enum Outcome: Equatable {
-        case found(Endpoint, sequence: UInt64, by: Endpoint)
+        case found(Endpoint, sequence: UInt64)
         /// The reason says who was asked and what came.
         case failed(Reason)
     }
 
+    /// What a server said: an address, a signed record, or neither when it does not know the peer.
+    struct Answer {
+        var address: Endpoint?
+        var record: [UInt8]?
+        var nonce: String?
+        var server: Endpoint
+        /// Whether the server is one of the seed's kind, which echoes no nonce.
+        var isSeed = false
+    }
+
     let peer: PeerID
     let started: Instant
-    private let servers: [Endpoint]
+    /// When `advance` has something to do.
+    private(set) var deadline: Instant
     private let query: [UInt8]
     private let nonce: String
     private let minimumSequence: UInt64
-    private let acceptsPlainAddress: Bool
+    private let deadEndpoint: Endpoint?
     private var attempts = 0
-    private(set) var deadline: Instant
+    private var asked: [Endpoint] = []
     private var answers: [Endpoint: String] = [:]
     private var isUnknownPeer = false
 
     /// - Parameters:
     ///   - minimumSequence: records older than this are refused.
-    ///   - acceptsPlainAddress: whether an address without a signed record will do.
+    ///   - deadEndpoint: where nobody reads, unless a record newer than that says otherwise.
     init(
-        peer: PeerID, servers: [Endpoint], minimumSequence: UInt64, acceptsPlainAddress: Bool, now: Instant,
+        peer: PeerID, minimumSequence: UInt64 = 0, deadEndpoint: Endpoint? = nil, now: Instant,
         random: inout RandomSource
     ) {
         self.peer = peer
-        self.servers = servers
         self.minimumSequence = minimumSequence
-        self.acceptsPlainAddress = acceptsPlainAddress
+        self.deadEndpoint = deadEndpoint
         nonce = Base64URL.encode(random.octets(8))
         query = IndexRequest.query(.init(text: "\(peer)", nonce: nonce)).encoded()
         started = now
@@ -41,72 +51,78 @@ struct Lookup {
     }
 
     /// Datagrams that are due, or the end.
-    mutating func advance(now: Instant) -> (send: [Datagram], outcome: Outcome?) {
+    /// - Parameter servers: whom to ask; they may become more while the lookup lasts.
+    mutating func advance(now: Instant, servers: [Endpoint]) -> (send: [Datagram], outcome: Outcome?) {
         guard now >= deadline else { return ([], nil) }
-        guard now.since(started) < Timing.lookup, !servers.isEmpty else { return ([], .failed(reason)) }
+        let end = started + Timing.lookup
+        guard now < end else { return ([], .failed(reason)) }
+        guard !servers.isEmpty else {
+            deadline = min(now + Timing.retransmission[0], end)
+            return ([], nil)
+        }
         let pause = attempts < Timing.retransmission.count ? Timing.retransmission[attempts] : Timing.lookup
         attempts += 1
-        deadline = min(now + pause, started + Timing.lookup)
+        asked += servers.filter { !asked.contains($0) }
+        deadline = min(now + pause, end)
         return (servers.map { Datagram(query, $0) }, nil)
     }
 
     /// Takes an answer about this peer; `nil` while the question stays open. "Unknown" does not end it: the peer may be
     /// starting at this moment.
-    mutating func receive(
-        address: Endpoint?, record: [UInt8]?, nonce: String?, from server: Endpoint, wall: WallTime
-    ) -> Outcome? {
-        guard servers.contains(server), nonce == nil || nonce == self.nonce else { return nil }
-        // A server that knows identities echoes the nonce; without it only a seed's answer is believable.
-        if peer.isKeyed, let record {
-            guard nonce != nil else { return nil }
-            return judge(record, from: server, wall: wall)
+    mutating func receive(_ answer: Answer, wall: WallTime) -> Outcome? {
+        // Only the nonce shows that an answer is not a guess of somebody off the path. A seed's server echoes none.
+        guard asked.contains(answer.server), answer.nonce == nonce || (answer.nonce == nil && answer.isSeed) else {
+            return nil
         }
-        guard let address else {
-            answers[server] = "does not know \(peer.shortDigits)"
+        guard answer.address != nil || answer.record != nil else {
             isUnknownPeer = true
-            return nil
+            return note("does not know \(peer.shortDigits)", answer)
         }
-        guard acceptsPlainAddress else {
-            answers[server] = "gave an address without a signed record"
-            return nil
-        }
-        guard address.isUnicast else {
-            answers[server] = "gave an unusable address"
-            return nil
-        }
-        return .found(address, sequence: 0, by: server)
+        return peer.isKeyed ? judge(record: answer, wall: wall) : judge(address: answer)
     }
 
-    private mutating func judge(_ octets: [UInt8], from server: Endpoint, wall: WallTime) -> Outcome? {
-        do throws(PeerRecord.Fault) {
-            let record = try PeerRecord(verifying: octets)
-            if record.key.peer != peer {
-                answers[server] = "gave another peer's record"
-            } else if !record.isCurrent(at: wall) {
-                answers[server] = "gave a record that is no longer valid, or not yet"
-            } else if record.sequence < minimumSequence {
-                answers[server] = "gave an older record than we have seen"
-            } else if let endpoint = record.candidates.first(where: { $0.endpoint.isUnicast })?.endpoint {
-                return .found(endpoint, sequence: record.sequence, by: server)
-            } else {
-                answers[server] = "gave a record without a usable address"
-            }
-        } catch {
-            answers[server] = "gave a record that is broken or forged"
+    /// Nobody vouches for the address of a peer without a key: the user chose to talk to such peers.
+    private mutating func judge(address answer: Answer) -> Outcome? {
+        guard let address = answer.address, address.isUnicast else { return note("gave an unusable address", answer) }
+        guard address != deadEndpoint else { return note("gave the address where nobody reads any more", answer) }
+        return .found(address, sequence: 0)
+    }
+
+    /// Only a record of the peer's own key tells where a keyed peer is.
+    private mutating func judge(record answer: Answer, wall: WallTime) -> Outcome? {
+        guard let octets = answer.record else { return note("gave an address without a signed record", answer) }
+        guard let record = try? PeerRecord(verifying: octets) else {
+            return note("gave a record that is broken or forged", answer)
         }
+        guard record.key.peer == peer else { return note("gave another peer's record", answer) }
+        guard record.isCurrent(at: wall) else {
+            return note("gave a record that is no longer valid, or not yet", answer)
+        }
+        guard record.sequence >= minimumSequence else { return note("gave an older record than we have seen", answer) }
+        guard let endpoint = record.candidates.first(where: { $0.endpoint.isUnicast })?.endpoint else {
+            return note("gave a record without a usable address", answer)
+        }
+        guard endpoint != deadEndpoint || record.sequence > minimumSequence else {
+            return note("gave the address where nobody reads any more", answer)
+        }
+        return .found(endpoint, sequence: record.sequence)
+    }
+
+    private mutating func note(_ what: String, _ answer: Answer) -> Outcome? {
+        answers[answer.server] = what
         return nil
     }
 
     /// Who was asked, how often, and what came.
     var reason: Reason {
-        guard !servers.isEmpty else {
+        guard !asked.isEmpty else {
             return Reason(.noAnswer, "there is no index server to ask; name one with --index")
         }
-        let parts = servers.map { "\($0) \(answers[$0] ?? "gave no answer")" }
-        let asked = "asked \(attempts == 1 ? "once" : "\(attempts) times")"
-        return Reason(isUnknownPeer ? .unknownPeer : .noAnswer, "\(asked): " + parts.joined(separator: ", "))
+        let parts = asked.map { "\($0) \(answers[$0] ?? "gave no answer")" }
+        let times = "asked \(attempts == 1 ? "once" : "\(attempts) times")"
+        return Reason(isUnknownPeer ? .unknownPeer : .noAnswer, "\(times): " + parts.joined(separator: ", "))
     }
 
-    /// Whether it has been repeated, so that people should hear what it waits for.
-    var isLate: Bool { attempts > 1 }
+    /// Whether a server had time to answer, so that people should hear what it waits for.
+    func isLate(now: Instant) -> Bool { now.since(started) >= Timing.retransmission[0] }
 }

@@ -23,7 +23,7 @@ struct Pacer {
     }
 
     /// When a good part of the bucket is there again.
-    func next(now: Instant) -> Instant {
+    var next: Instant {
         let worth = Span(nanoseconds: UInt64(Pacer.burst / 2) * Pacer.interval.nanoseconds)
         return Instant(nanoseconds: fullAt.nanoseconds - min(fullAt.nanoseconds, worth.nanoseconds))
     }

@@ -10,6 +10,7 @@ public struct RunLog: Sendable {
     private var messages: Deque<Message> = []
     private var removed = 0
     private var places: [MessageID: Int] = [:]
+    private var tags: [MessageID: String] = [:]
 
     public init() {}
 
@@ -21,11 +22,16 @@ public struct RunLog: Sendable {
 
     subscript(id: MessageID) -> Message? { place(of: id).map { messages[$0] } }
 
-    mutating func append(_ message: Message) {
+    /// The word by which a script knows the message.
+    func tag(of id: MessageID) -> String? { tags[id] }
+
+    mutating func append(_ message: Message, tag: String? = nil) {
         if messages.count >= RunLog.limit, let oldest = messages.popFirst() {
             places[oldest.id] = nil
+            tags[oldest.id] = nil
             removed += 1
         }
+        tags[message.id] = tag
         places[message.id] = removed + messages.count
         messages.append(message)
     }

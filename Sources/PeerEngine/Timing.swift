@@ -11,10 +11,16 @@ enum Timing {
     static let keepaliveRepeats = 2
     /// Pause between attempts to reach a server that is gone, less up to a fifth by chance.
     static let retry = Span.seconds(5)
+    /// Seconds over which a server may ask us to come back at most.
+    static let spreadLimit = 60
     /// When a lookup gives up.
     static let lookup = Span.seconds(15)
     /// A record is signed anew after half its validity.
     static let recordRefresh = Span.seconds(43_200)
     /// After so long without a word from a peer its cached address is looked up again before the next message.
     static let addressLife = Span.seconds(600)
+    /// Pause between questions that datagrams from unexpected addresses make us ask about one peer.
+    static let rumour = Span.seconds(5)
+    /// Pause after the system took only some of the datagrams that it was given.
+    static let busySystem = Span.milliseconds(5)
 }

@@ -3,18 +3,25 @@
 /// A queue with a bound between threads or tasks and one consumer, which takes everything at once.
 ///
 /// What happens at the bound is the producer's choice by the call it makes: `offer` refuses the newest and counts it,
-/// `send` waits until there is room.
+/// `send` waits until there is room. A producer whose order is fixed by a lock or an actor appends there, and waits for
+/// room outside.
 public final class BoundedQueue<Element: Sendable>: Sendable {
     private struct State {
         var elements: [Element] = []
         var dropped = 0
         var isFinished = false
         var consumer: CheckedContinuation<[Element]?, Never>?
-        var producers: [CheckedContinuation<Void, Never>] = []
+        var producers: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        var nextProducer: UInt64 = 0
+
+        mutating func takeProducers() -> [CheckedContinuation<Void, Never>] {
+            defer { producers = [:] }
+            return Array(producers.values)
+        }
     }
 
     private let state = Lock(State())
-    /// How many elements wait at most, but for the last batch of a `send`.
+    /// How many elements wait at most, but for the last batch of each `append`.
     public let capacity: Int
 
     public init(capacity: Int) { self.capacity = capacity }
@@ -25,11 +32,12 @@ public final class BoundedQueue<Element: Sendable>: Sendable {
     /// How many wait now.
     public var count: Int { state.withLock { $0.elements.count } }
 
-    /// Adds without waiting; beyond the capacity the newest are dropped and counted.
+    /// Adds without waiting; beyond the capacity the newest are dropped and counted. After `finish` it takes none.
     /// - Returns: how many were taken.
     @discardableResult
     public func offer(_ elements: [Element]) -> Int {
         deliver { state in
+            guard !state.isFinished else { return 0 }
             let room = max(0, capacity - state.elements.count)
             state.dropped += max(0, elements.count - room)
             state.elements.append(contentsOf: elements.prefix(room))
@@ -37,21 +45,43 @@ public final class BoundedQueue<Element: Sendable>: Sendable {
         }
     }
 
-    /// Adds, and waits while the queue is full. After `finish` it drops.
+    /// Adds, and waits while the queue is full; a cancelled task does not wait. After `finish` it drops.
     public func send(_ elements: [Element]) async {
+        append(elements)
+        await room()
+    }
+
+    /// Adds even beyond the capacity: whoever does so more than once waits for `room` in between. After `finish` it drops.
+    public func append(_ elements: [Element]) {
         guard !elements.isEmpty else { return }
-        let isFull = deliver { state in
+        deliver { state in
             if !state.isFinished { state.elements.append(contentsOf: elements) }
-            return state.elements.count > capacity
         }
-        guard isFull else { return }
-        await withCheckedContinuation { continuation in
-            let mayGo = state.withLock { state in
-                if state.elements.count <= capacity || state.isFinished { return true }
-                state.producers.append(continuation)
-                return false
+    }
+
+    /// Waits until no more elements wait than the capacity allows, until `finish`, or until the task is cancelled.
+    public func room() async {
+        guard let ticket = ticket() else { return }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let mayGo = state.withLock { state in
+                    if state.elements.count <= capacity || state.isFinished || Task.isCancelled { return true }
+                    state.producers[ticket] = continuation
+                    return false
+                }
+                if mayGo { continuation.resume() }
             }
-            if mayGo { continuation.resume() }
+        } onCancel: {
+            state.withLock { $0.producers.removeValue(forKey: ticket) }?.resume()
+        }
+    }
+
+    /// A name for one wait; `nil` when there is room.
+    private func ticket() -> UInt64? {
+        state.withLock { state in
+            guard state.elements.count > capacity, !state.isFinished else { return nil }
+            state.nextProducer += 1
+            return state.nextProducer
         }
     }
 
@@ -59,8 +89,7 @@ public final class BoundedQueue<Element: Sendable>: Sendable {
     public func finish() {
         let producers = deliver { state in
             state.isFinished = true
-            defer { state.producers = [] }
-            return state.producers
+            return state.takeProducers()
         }
         producers.forEach { $0.resume() }
     }
@@ -71,7 +100,7 @@ public final class BoundedQueue<Element: Sendable>: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let (ready, producers) = state.withLock { state -> ([Element]??, [CheckedContinuation<Void, Never>]) in
-                    if !state.elements.isEmpty { return (.some(take(&state)), takeProducers(&state)) }
+                    if !state.elements.isEmpty { return (.some(take(&state)), state.takeProducers()) }
                     if state.isFinished || Task.isCancelled { return (.some(nil), []) }
                     state.consumer = continuation
                     return (nil, [])
@@ -106,10 +135,5 @@ public final class BoundedQueue<Element: Sendable>: Sendable {
     private func take(_ state: inout State) -> [Element] {
         defer { state.elements = [] }
         return state.elements
-    }
-
-    private func takeProducers(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
-        defer { state.producers = [] }
-        return state.producers
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import CPosix
 import Glibc
 import Synchronization
 
@@ -7,8 +8,8 @@ import Synchronization
 /// A thread of its own waits for them, not a loop: a program whose loops hang still ends, less than two seconds after the
 /// first signal, whatever else it does. A waiting thread costs no wake-up.
 public final class SignalWatch: Sendable {
-    /// Microseconds that a program has for an orderly end.
-    private static let grace: UInt32 = 1_800_000
+    /// How long a program has for an orderly end.
+    private static let grace = timespec(tv_sec: 1, tv_nsec: 800_000_000)
 
     private let numbers: [Int32]
     private let handler = Mutex<(@Sendable (Int32) -> Void)?>(nil)
@@ -40,7 +41,9 @@ public final class SignalWatch: Sendable {
         var number: Int32 = 0
         guard !numbers.isEmpty, sigwait(&set, &number) == 0 else { return }
         handler.withLock { $0 }?(number)
-        usleep(Self.grace)
+        // A second one is impatience: then at once.
+        var grace = Self.grace
+        sigtimedwait(&set, nil, &grace)
         _exit(128 + number)
     }
 

@@ -32,8 +32,7 @@ public enum PipeEvent {
                 "event": "request", "peer": .string("\(message.peer)"), "text": .string(message.text),
                 "invited": false,
             ]
-        case .notice(let text, _): ["event": "notice", "message": .string(text)]
-        case .contacts: nil
+        case .notice, .contacts: nil
         }
     }
 
@@ -73,9 +72,11 @@ public enum PipeEvent {
             object["rtt_ms"] = .number(rounded(roundTrip))
         case .unreachable(let reason):
             object["state"] = "unreachable"
+            object["rtt_ms"] = .null
             object["reason"] = .string(reason)
         case .noIdentities:
             object["state"] = "ok"
+            object["rtt_ms"] = .null
             object["reason"] = "it knows no identities"
         }
         return object

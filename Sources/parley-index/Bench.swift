@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ArgumentParser
 import CommandLineKit
+import Glibc
 import Model
 import Network
 import Reactor
@@ -34,15 +35,16 @@ extension ParleyIndex {
 
         func run() throws {
             let loop = try makeLoop("echo")
+            let port: DatagramPort
             do {
-                let port = try DatagramPort(
+                port = try DatagramPort(
                     ListenAddress(address: .v4(0x7F00_0001), port: 0), reportsUnreachable: false)
-                port.serve(on: loop) { $0.bytes }
-                writeAll(Array("listening on \(port.local)\n".utf8), to: 1)
             } catch {
                 throw ProgramFailure(.failure, "\(error)")
             }
-            loop.run()
+            port.serve(on: loop) { $0.bytes }
+            writeAll(Array("listening on \(port.local)\n".utf8), to: STDOUT_FILENO)
+            withExtendedLifetime(port) { loop.run() }
         }
     }
 }

@@ -29,7 +29,9 @@ final class BenchChild: Sendable {
         defer { closedir(directory) }
         var total: UInt64 = 0
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if let text = readFile("/proc/\(pid)/task/\(name)/schedstat") {
                 total += text.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
             }

@@ -40,7 +40,9 @@ struct BenchProgram: Sendable {
         return try await measure(index.endpoint, child: index, echo: echo)
     }
 
-    private func measure(_ server: Endpoint, child: BenchChild?, echo: BenchChild?) async throws(ProgramFailure) -> Status {
+    private func measure(_ server: Endpoint, child: BenchChild?, echo: BenchChild?) async throws(ProgramFailure)
+        -> Status
+    {
         let generator = try makeGenerator(server)
         let echoGenerator = try echo.map { child throws(ProgramFailure) in try makeGenerator(child.endpoint) }
         var report = BenchReport(rounds: options.rounds, seconds: options.seconds)

@@ -43,8 +43,8 @@ actor ControlClient {
     private func connected() -> LineConnection? {
         if let connection { return connection }
         guard let new = try? ControlSocket.connect(to: path, loop: loop) else { return nil }
-        new.onLine = { [unowned self] line in assumeIsolated { $0.answer(line) } }
-        new.onClose = { [unowned self] in assumeIsolated { $0.hangUp() } }
+        new.onLine = { [weak self] line in self?.assumeIsolated { $0.answer(line) } }
+        new.onClose = { [weak self] in self?.assumeIsolated { $0.hangUp() } }
         connection = new
         return new
     }

@@ -61,8 +61,8 @@ actor LoadGenerator {
             let answer = await withCheckedContinuation { continuation in
                 lanes[lane].asker = continuation
                 _ = lanes[lane].port.send([Datagram(request, server)])
-                loop.setDeadline(PollExecutor.now() + Self.second / 2) { [unowned self] in
-                    assumeIsolated { $0.answerAsker(lane, nil) }
+                loop.setDeadline(PollExecutor.now() + Self.second / 2) { [weak self] in
+                    self?.assumeIsolated { $0.answerAsker(lane, nil) }
                 }
             }
             loop.setDeadline(nil) {}
@@ -103,8 +103,8 @@ actor LoadGenerator {
 
     private func listen() {
         for lane in lanes.indices {
-            lanes[lane].port.receive(on: loop) { [unowned self] events in
-                assumeIsolated { $0.take(events, lane) }
+            lanes[lane].port.receive(on: loop) { [weak self] events in
+                self?.assumeIsolated { $0.take(events, lane) }
             }
         }
     }
@@ -156,7 +156,7 @@ actor LoadGenerator {
 
     private func sweepLater() {
         loop.setDeadline(min(PollExecutor.now() + Self.second / 10, max(end, PollExecutor.now() + Self.second / 100))) {
-            [unowned self] in assumeIsolated { $0.sweep() }
+            [weak self] in self?.assumeIsolated { $0.sweep() }
         }
     }
 
@@ -177,7 +177,8 @@ actor LoadGenerator {
     }
 
     private func finishIfQuiet() {
-        guard round != nil, PollExecutor.now() >= end, !lanes.contains(where: { $0.slots.contains { $0.isOpen } }) else {
+        guard round != nil, PollExecutor.now() >= end, !lanes.contains(where: { $0.slots.contains { $0.isOpen } })
+        else {
             return
         }
         finish()

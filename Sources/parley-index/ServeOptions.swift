@@ -9,7 +9,9 @@ struct PlaceOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where the server keeps its files.", valueName: "dir"))
     var dataDir: String?
 
-    @Option(help: ArgumentHelp("The server's control socket. Default: control.sock in the data directory.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp(
+            "The server's control socket. Default: control.sock in the data directory.", valueName: "path"))
     var control: String?
 
     /// The data directory: `--data-dir`, else `parley-index` where the user's data are.
@@ -61,16 +63,20 @@ struct ServeOptions: ParsableArguments {
         }
         switch store {
         case "memory": break
-        case "sqlite": throw ValidationError("This version keeps registrations in memory alone; leave --store sqlite off.")
+        case "sqlite":
+            throw ValidationError("This version keeps registrations in memory; leave --store sqlite off.")
         default: throw ValidationError("'\(store)' is no store; this version knows --store memory.")
         }
         if relay { throw ValidationError("This version has no relay; leave --relay off.") }
         if metrics != nil {
-            throw ValidationError("This version serves no metrics; use 'parley-index top --once --json', and leave --metrics off.")
+            throw ValidationError(
+                "This version serves no metrics; leave --metrics off and use 'parley-index top --once --json'.")
         }
     }
 
-    var listenAddress: ListenAddress { listen.flatMap { ListenAddress($0) } ?? ListenAddress(port: WireLimits.indexPort) }
+    var listenAddress: ListenAddress {
+        listen.flatMap { ListenAddress($0) } ?? ListenAddress(port: WireLimits.indexPort)
+    }
 }
 
 /// How a log line looks.

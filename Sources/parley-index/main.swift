@@ -2,4 +2,6 @@
 import ArgumentParser
 import CommandLineKit
 
-ParleyIndex.runProgram(valued: ["--listen", "--data-dir", "--store", "--log-format", "--control", "--interval", "--color"])
+ParleyIndex.runProgram(valued: [
+    "--listen", "--data-dir", "--store", "--log-format", "--metrics", "--control", "--interval", "--color",
+])

@@ -37,7 +37,8 @@ struct PeerHost: Sendable {
         state.save(port: port.local.port)
         let configuration = ClientConfiguration(
             identity: home.identity, address: port.local.isUnspecified ? .loopback(port.local.port) : port.local,
-            allowsPlaintextPeers: options.plaintextPeers, contacts: saved.contacts, lastSequence: saved.sequence)
+            allowsPlaintextPeers: options.plaintextPeers, contacts: saved.contacts, hasIndex: !indexServers.isEmpty,
+            lastSequence: saved.sequence)
         client = Client(configuration, transport: port, store: state, clocks: .system)
         door = ControlDoor(loop: loop, path: home.controlPath)
         notices.connect(client)

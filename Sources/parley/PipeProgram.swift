@@ -42,8 +42,11 @@ struct PipeProgram: Sendable {
             var lines: [JSONObject] = []
             for event in batch {
                 if case .contacts(let contacts) = event {
-                    names = Dictionary(contacts.compactMap { contact in contact.name.map { (contact.peer, $0) } }) { $1 }
+                    names = Dictionary(contacts.compactMap { contact in contact.name.map { (contact.peer, $0) } }) {
+                        $1
+                    }
                 }
+                if case .notice(let text, _) = event { complain(text) }
                 guard let line = PipeEvent.line(for: event, name: { names[$0] }) else { continue }
                 lines.append(line)
             }
@@ -67,7 +70,9 @@ struct PipeProgram: Sendable {
     /// Waits until no message is waiting for its turn on the wire, but not for long.
     private func drain(for limit: Duration) async {
         let end = ContinuousClock.now + limit
-        while !Task.isCancelled, ContinuousClock.now < end, await host.client.peers.contains(where: { $0.waiting > 0 && $0.path != .none }) {
+        while !Task.isCancelled, ContinuousClock.now < end,
+            await host.client.peers.contains(where: { $0.waiting > 0 && $0.path != .none })
+        {
             await progress.sleep(for: end - .now)
         }
     }

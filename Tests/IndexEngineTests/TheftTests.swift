@@ -83,14 +83,11 @@ struct TheftTests {
         #expect(isDenied(try index.register(owner.peer, record: record, from: den), .foreignAddress))
     }
 
-    @Test func `a record without addresses only renews from where it came`() throws {
+    @Test func `a record that does not list its source is refused`() throws {
         var index = IndexHarness()
         let record = try index.record(owner)
-        #expect(try index.register(owner.peer, record: record, from: home) != nil)
-        #expect(try index.register(owner.peer, record: record, from: home) != nil)
-        #expect(index.snapshot().counters.renewals == 1)
-        #expect(isDenied(try index.register(owner.peer, record: record, from: den), .staleSequence))
-        #expect(try address(&index) == home)
+        #expect(isDenied(try index.register(owner.peer, record: record, from: home), .foreignAddress))
+        #expect(try address(&index) == nil)
     }
 
     @Test func `nobody can claim a UUIDv4 with a record`() throws {

@@ -35,7 +35,7 @@ import Wire
             _ = try socket.ask(#"{"req_type":"registration","addr":"10.0.0.\#(host):5000"}"#, at: site.port)
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for host in 1...20 {
+            for host in 1...12 {
                 group.addTask {
                     let visitor = try Visitor()
                     for _ in 0..<5 {
@@ -49,6 +49,26 @@ import Wire
             }
             try await group.waitForAll()
         }
+        await site.server.stop()
+    }
+
+    @Test func `beyond the limit a visitor is turned away, and who leaves makes room`() async throws {
+        let site = try await Site()
+        var visitors: [Visitor] = []
+        for _ in 0..<ControlListener.connectionLimit {
+            let visitor = try Visitor()
+            try await visitor.enter(site.control)
+            _ = try await visitor.snapshot()
+            visitors.append(visitor)
+        }
+        let late = try Visitor()
+        try await late.enter(site.control)
+        #expect(await late.ask(Array("{}".utf8)) == nil)
+        await visitors.removeLast().leave()
+        // The server has heard of the leaving when it answers the next question, or the one after.
+        for _ in 0..<2 { _ = try await visitors[0].snapshot() }
+        try await late.enter(site.control)
+        #expect(try await late.snapshot().server.version == "test")
         await site.server.stop()
     }
 

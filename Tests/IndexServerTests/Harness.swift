@@ -45,7 +45,8 @@ extension DatagramSocket {
     func register(_ identity: Identity, at site: Site) throws -> (lease: IndexReply.Lease, record: [UInt8]) {
         let here = source(site.family)
         let record = try PeerRecord(
-            key: identity.key, sequence: UInt64(Clocks.system.wall().milliseconds), candidates: [Candidate(.reflexive, here)]
+            key: identity.key, sequence: UInt64(Clocks.system.wall().milliseconds),
+            candidates: [Candidate(.reflexive, here)]
         ).signed(by: identity)
         var signed = IndexRequest.Signed(peer: identity.peer, record: record)
         let first = try ask(.registration(.init(address: here, signed: signed)), at: site).reply
@@ -76,21 +77,23 @@ actor Visitor {
 
     func enter(_ path: String) throws {
         let connection = try ControlSocket.connect(to: path, loop: loop)
-        connection.onLine = { [unowned self] line in assumeIsolated { $0.answer(line) } }
-        connection.onClose = { [unowned self] in assumeIsolated { $0.answer(nil) } }
+        connection.onLine = { [weak self] line in self?.assumeIsolated { $0.answer(line) } }
+        connection.onClose = { [weak self] in self?.assumeIsolated { $0.leave() } }
         self.connection = connection
     }
 
     func leave() {
         connection?.close()
         connection = nil
+        answer(nil)
     }
 
     /// One line there, one line back; `nil` when the other side closed.
     func ask(_ line: [UInt8]) async -> [UInt8]? {
         await withCheckedContinuation { continuation in
+            guard let connection else { return continuation.resume(returning: nil) }
             waiting = continuation
-            connection?.send(line)
+            connection.send(line)
         }
     }
 

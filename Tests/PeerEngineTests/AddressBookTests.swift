@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Model
+@testable import PeerEngine
+import Testing
+
+@Suite struct AddressBookTests {
+    private let start = Instant(nanoseconds: 1_000_000_000_000)
+    private let home = Endpoint.loopback(50_001)
+    private let other = Endpoint.loopback(50_002)
+
+    private func id(_ number: Int) -> PeerID { PeerID(high: UInt64(number), low: 1 << 63).stamped(version: 8) }
+
+    @Test(arguments: [1, 2, 100])
+    func `beyond its limit the entry used longest ago goes`(limit: Int) {
+        var book = AddressBook(limit: limit)
+        for number in 0..<limit { book.learn(id(number), home, sequence: 1, now: start + .seconds(number)) }
+        #expect(book.count == limit)
+        // Used last, so it stays when there is another to go.
+        #expect(book.endpoint(of: id(0), now: start + .seconds(limit)) == home)
+        book.learn(id(limit), home, sequence: 1, now: start + .seconds(limit + 1))
+        #expect(book.count == limit)
+        #expect(book.lastEndpoint(of: id(limit)) == home)
+        #expect(book.lastEndpoint(of: id(0)) == (limit == 1 ? nil : home))
+        #expect(book.lastEndpoint(of: id(1)) == (limit == 1 ? home : nil))
+    }
+
+    @Test func `learning anew replaces and needs no room`() {
+        var book = AddressBook(limit: 1)
+        book.learn(id(0), home, sequence: 1, now: start)
+        book.learn(id(0), other, sequence: 2, now: start)
+        #expect(book.count == 1 && book.lastEndpoint(of: id(0)) == other && book.sequence(of: id(0)) == 2)
+    }
+
+    @Test func `an address without confirmation is good for its life`() {
+        var book = AddressBook()
+        book.learn(id(0), home, sequence: 1, now: start)
+        let last = Span(nanoseconds: Timing.addressLife.nanoseconds - 1)
+        #expect(book.endpoint(of: id(0), now: start + last) == home)
+        #expect(book.endpoint(of: id(0), now: start + Timing.addressLife) == nil)
+        #expect(book.lastEndpoint(of: id(0)) == home)
+        #expect(book.keep(id(0), now: start + Timing.addressLife) == true)
+        #expect(book.endpoint(of: id(0), now: start + Timing.addressLife) == home)
+    }
+
+    @Test func `a word from the known address confirms it`() {
+        var book = AddressBook()
+        book.learn(id(0), home, sequence: 1, now: start)
+        #expect(book.heard(from: id(0), at: home, now: start + .seconds(500)) == false)
+        #expect(book.endpoint(of: id(0), now: start + .seconds(1000)) == home)
+    }
+
+    @Test func `another source is asked about once, and not often`() {
+        var book = AddressBook()
+        book.learn(id(0), home, sequence: 1, now: start)
+        #expect(book.heard(from: id(0), at: other, now: start) == true)
+        #expect(book.heard(from: id(0), at: other, now: start + .seconds(100)) == false)
+        #expect(book.lastEndpoint(of: id(0)) == home, "a lie replaces nothing")
+        #expect(book.heard(from: id(0), at: .loopback(3), now: start + .seconds(100)) == true)
+        #expect(book.heard(from: id(0), at: .loopback(4), now: start + .milliseconds(104_999)) == false)
+        #expect(book.heard(from: id(0), at: .loopback(4), now: start + .seconds(105)) == true)
+        book.learn(id(0), home, sequence: 2, now: start + .seconds(200))
+        #expect(book.heard(from: id(0), at: .loopback(4), now: start + .seconds(300)) == false)
+    }
+
+    @Test func `of a peer without a key the source says nothing`() {
+        var book = AddressBook()
+        let seed = id(0).stamped(version: 4)
+        book.learn(seed, home, sequence: 0, now: start)
+        #expect(book.heard(from: seed, at: other, now: start + .seconds(500)) == false)
+        #expect(book.endpoint(of: seed, now: start + .seconds(1000)) == home)
+    }
+
+    @Test func `of an unknown peer nothing is learnt by hearing`() {
+        var book = AddressBook()
+        #expect(book.heard(from: id(0), at: home, now: start) == false)
+        #expect(book.count == 0)
+    }
+
+    @Test func `a dead address goes for all who had it, and their sequences stay`() {
+        var book = AddressBook()
+        for number in [2, 1] { book.learn(id(number), home, sequence: 7, now: start) }
+        book.learn(id(3), other, sequence: 7, now: start)
+        #expect(book.doubt(home) == [id(1), id(2)])
+        #expect(book.endpoint(of: id(1), now: start) == nil)
+        #expect(book.sequence(of: id(1)) == 7)
+        #expect(book.keep(id(1), now: start) == false)
+        #expect(book.endpoint(of: id(3), now: start) == other)
+        #expect(book.doubt(home).isEmpty)
+    }
+
+    @Test func `a dead address lives again when something comes from it`() {
+        var book = AddressBook()
+        book.learn(id(0), home, sequence: 1, now: start)
+        _ = book.doubt(home)
+        #expect(book.deadEndpoint(of: id(0)) == home)
+        #expect(book.heard(from: id(0), at: other, now: start) == false)
+        #expect(book.heard(from: id(0), at: home, now: start) == false)
+        #expect(book.endpoint(of: id(0), now: start) == home)
+        #expect(book.deadEndpoint(of: id(0)) == nil)
+    }
+}

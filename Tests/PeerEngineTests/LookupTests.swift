@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Identity
+import Model
+@testable import PeerEngine
+import Testing
+import Wire
+
+@Suite struct LookupTests {
+    private let start = Instant(nanoseconds: 1_000_000_000_000)
+    private let wall = WallTime(milliseconds: 1_795_000_000_000)
+    private let server = Endpoint.loopback(50_000)
+    private let bob = World.identity(2)
+    private let home = Endpoint.loopback(50_002)
+
+    private func lookup(_ peer: PeerID? = nil, minimum: UInt64 = 0) -> Lookup {
+        var random = RandomSource.seeded(1)
+        return Lookup(peer: peer ?? bob.peer, minimumSequence: minimum, now: start, random: &random)
+    }
+
+    /// A lookup that has asked, and its nonce.
+    private func asked(_ peer: PeerID? = nil, minimum: UInt64 = 0) throws -> (Lookup, nonce: String) {
+        var lookup = lookup(peer, minimum: minimum)
+        let (send, _) = lookup.advance(now: start, servers: [server])
+        let request = try #require(send.first)
+        guard case .query(let query) = try IndexRequest(parsing: request.bytes) else { throw CommandError("no query") }
+        return (lookup, try #require(query.nonce))
+    }
+
+    private func record(
+        _ identity: Identity? = nil, sequence: UInt64? = nil, validity: UInt32 = 86_400,
+        at endpoints: [Endpoint]? = nil
+    ) throws -> [UInt8] {
+        let identity = identity ?? bob
+        return try PeerRecord(
+            key: identity.key, sequence: sequence ?? UInt64(wall.milliseconds), validity: validity,
+            candidates: (endpoints ?? [home]).map { Candidate(.reflexive, $0) }
+        ).signed(by: identity)
+    }
+
+    @Test func `it asks at 0, 0.5, 1.5, 3.5 and 7.5 seconds, and fails at 15`() {
+        var lookup = lookup()
+        var moments: [Double] = []
+        while true {
+            let now = lookup.deadline
+            let (send, outcome) = lookup.advance(now: now, servers: [server])
+            if let outcome {
+                #expect(now.since(start) == .seconds(15))
+                let reason = Reason(.noAnswer, "asked 5 times: 127.0.0.1:50000 gave no answer")
+                #expect(outcome == .failed(reason))
+                break
+            }
+            #expect(lookup.advance(now: now, servers: [server]) == ([], nil), "once per moment")
+            #expect(send.map(\.endpoint) == [server])
+            moments.append(now.since(start).seconds)
+        }
+        #expect(moments == [0, 0.5, 1.5, 3.5, 7.5])
+    }
+
+    @Test func `every query is the same datagram, padded for a record`() {
+        var lookup = lookup()
+        let first = lookup.advance(now: start, servers: [server]).send
+        let second = lookup.advance(now: lookup.deadline, servers: [server]).send
+        #expect(first == second && first.first?.bytes.count == WireLimits.paddedQuery)
+    }
+
+    @Test func `a server that becomes known meanwhile is asked`() {
+        var lookup = lookup()
+        #expect(lookup.advance(now: start, servers: []) == ([], nil))
+        #expect(lookup.deadline == start + .milliseconds(500))
+        #expect(lookup.advance(now: lookup.deadline, servers: [server]).send.map(\.endpoint) == [server])
+    }
+
+    @Test func `without any server the reason says so after 15 seconds`() {
+        var lookup = lookup()
+        var outcome: Lookup.Outcome?
+        while outcome == nil, lookup.deadline < start + .seconds(60) {
+            outcome = lookup.advance(now: lookup.deadline, servers: []).outcome
+        }
+        #expect(lookup.deadline == start + .seconds(15))
+        guard case .failed(let reason)? = outcome else { return #expect(Bool(false)) }
+        #expect(reason.text.contains("no index server"))
+    }
+
+    @Test func `a record of the peer is found`() throws {
+        var (lookup, nonce) = try asked()
+        let answer = Lookup.Answer(address: .loopback(1), record: try record(), nonce: nonce, server: server)
+        #expect(lookup.receive(answer, wall: wall) == .found(home, sequence: UInt64(wall.milliseconds)))
+    }
+
+    @Test func `"unknown" ends nothing, and is told in the end`() throws {
+        var (lookup, nonce) = try asked()
+        #expect(lookup.receive(.init(nonce: nonce, server: server), wall: wall) == nil)
+        #expect(lookup.reason.cause == .unknownPeer)
+        #expect(lookup.reason.text == "asked once: 127.0.0.1:50000 does not know \(bob.peer.shortDigits)")
+        let answer = Lookup.Answer(record: try record(), nonce: nonce, server: server)
+        #expect(lookup.receive(answer, wall: wall) != nil)
+    }
+
+    @Test(arguments: ["another nonce", "no nonce", "another server", "not asked yet"])
+    func `an answer that may be a guess is no answer`(kind: String) throws {
+        var (lookup, nonce) = try asked()
+        var answer = Lookup.Answer(address: home, record: try record(), nonce: nonce, server: server)
+        switch kind {
+        case "another nonce": answer.nonce = "AAAA"
+        case "no nonce": answer.nonce = nil
+        case "another server": answer.server = .loopback(50_009)
+        default: lookup = self.lookup()
+        }
+        #expect(lookup.receive(answer, wall: wall) == nil)
+        answer.record = nil
+        answer.address = nil
+        #expect(lookup.receive(answer, wall: wall) == nil)
+        #expect(lookup.reason.cause == .noAnswer, "it does not even count as unknown")
+    }
+
+    @Test func `records that prove nothing are refused, and the reason says why`() throws {
+        let now = UInt64(wall.milliseconds)
+        var forged = try record()
+        forged[60] ^= 1
+        let cases: [(record: [UInt8]?, minimum: UInt64, words: String)] = [
+            (forged, 0, "broken or forged"),
+            ([], 0, "broken or forged"),
+            (try record(World.identity(3)), 0, "another peer's record"),
+            (try record(sequence: now - 86_400_000), 0, "no longer valid"),
+            (try record(sequence: now + 600_001), 0, "not yet"),
+            (try record(sequence: now - 5), now - 4, "older record"),
+            (try record(at: []), 0, "without a usable address"),
+            (nil, 0, "without a signed record"),
+        ]
+        for (record, minimum, words) in cases {
+            var (lookup, nonce) = try asked(minimum: minimum)
+            let answer = Lookup.Answer(address: home, record: record, nonce: nonce, server: server)
+            #expect(lookup.receive(answer, wall: wall) == nil, "\(words)")
+            #expect(lookup.reason.text.contains(words))
+        }
+        var (lookup, nonce) = try asked(minimum: now)
+        #expect(lookup.receive(.init(record: try record(), nonce: nonce, server: server), wall: wall) != nil)
+    }
+
+    @Test func `a plain address is believed of a peer without a key alone`() throws {
+        let seed = bob.peer.stamped(version: 4)
+        var (lookup, nonce) = try asked(seed)
+        let answer = Lookup.Answer(address: home, nonce: nonce, server: server)
+        #expect(lookup.receive(answer, wall: wall) == .found(home, sequence: 0))
+        var (keyed, itsNonce) = try asked()
+        #expect(keyed.receive(.init(address: home, nonce: itsNonce, server: server), wall: wall) == nil)
+    }
+
+    @Test func `without a nonce only a server of the seed's kind is believed`() throws {
+        let seed = bob.peer.stamped(version: 4)
+        var (lookup, _) = try asked(seed)
+        #expect(lookup.receive(.init(address: home, server: server), wall: wall) == nil)
+        #expect(lookup.receive(.init(address: home, server: server, isSeed: true), wall: wall) != nil)
+        #expect(
+            lookup.receive(.init(address: home, nonce: "AAAA", server: server, isSeed: true), wall: wall) == nil)
+    }
+
+    @Test(arguments: ["224.0.0.1:5", "0.0.0.0:5", "[ff02::1]:5"])
+    func `an address that nothing may be sent to is refused`(address: String) throws {
+        var (lookup, nonce) = try asked(bob.peer.stamped(version: 4))
+        #expect(lookup.receive(.init(address: Endpoint(address), nonce: nonce, server: server), wall: wall) == nil)
+        #expect(lookup.reason.text.contains("unusable"))
+    }
+}

@@ -109,35 +109,39 @@ struct BenchProgram: Sendable {
         return Array(repeating: BenchScript(requests: requests, answers: .newUUID), count: options.sockets)
     }
 
-    /// Each socket registers identities of its own: a record counts only from where its first registration came.
+    /// Each socket registers identities of its own: a record is good only at the address that it names.
     private func signed(_ generator: LoadGenerator) async throws(ProgramFailure) -> [BenchScript] {
         let perSocket = max(Self.identities / options.sockets, options.outstanding / options.sockets + 1)
         var scripts: [BenchScript] = []
         for lane in 0..<options.sockets {
-            var cookie: [UInt8]?
+            let stranger = try registration(Identity(), at: address(lane), cookie: nil)
+            guard case .cookie(let cookie, let seen) = try await ask(stranger, generator, from: lane) else {
+                throw ProgramFailure(.failure, "The server gave no cookie.")
+            }
             var (requests, answers): ([[UInt8]], [[UInt8]]) = ([], [])
             for _ in 0..<perSocket {
                 let identity = Identity()
-                let record: [UInt8]
-                do {
-                    record = try PeerRecord(
-                        key: identity.key, sequence: UInt64(clamping: Clocks.system.wall().milliseconds), candidates: []
-                    ).signed(by: identity)
-                } catch { throw ProgramFailure(.failure, "A record could not be signed: \(error)") }
-                var signed = IndexRequest.Signed(peer: identity.peer, record: record, cookie: cookie)
-                if cookie == nil {
-                    let request = IndexRequest.registration(.init(address: address(lane), signed: signed)).encoded()
-                    guard case .cookie(let fresh, _) = try await ask(request, generator, from: lane) else {
-                        throw ProgramFailure(.failure, "The server gave no cookie.")
-                    }
-                    (cookie, signed.cookie) = (fresh, fresh)
-                }
-                requests.append(IndexRequest.registration(.init(address: address(lane), signed: signed)).encoded())
+                requests.append(try registration(identity, at: seen, cookie: cookie))
                 answers.append(Array(#"{"status":"OK","uuid":"\#(identity.peer)","token":""#.utf8))
             }
             scripts.append(BenchScript(requests: requests, answers: .beginning(answers)))
         }
         return scripts
+    }
+
+    private func registration(
+        _ identity: Identity, at endpoint: Endpoint, cookie: [UInt8]?
+    ) throws(ProgramFailure) -> [UInt8] {
+        let record = PeerRecord(
+            key: identity.key, sequence: UInt64(clamping: Clocks.system.wall().milliseconds),
+            candidates: [Candidate(.reflexive, endpoint)])
+        do {
+            let signed = IndexRequest.Signed(
+                peer: identity.peer, record: try record.signed(by: identity), cookie: cookie)
+            return IndexRequest.registration(.init(address: endpoint, signed: signed)).encoded()
+        } catch {
+            throw ProgramFailure(.failure, "A record could not be signed: \(error)")
+        }
     }
 
     private func ask(

@@ -35,13 +35,11 @@ public func makeLoop(_ name: String) throws(ProgramFailure) -> PollExecutor {
 /// Runs a loop on the main thread until the work is done, then exits with its status.
 ///
 /// - Parameters:
-///   - signals: what ends the work early, by cancelling it, or two seconds later whatever it does; `nil` where a screen
-///     deals with signals itself.
-///   - signalStatus: the exit status of work that a signal ended in order.
+///   - signals: what ends the work early, by cancelling it, or two seconds later whatever it does: the status is then 128
+///     and the signal's number. `nil` where a screen deals with signals itself.
 ///   - executor: where the work runs that belongs to no actor; `nil` for the pool.
 public func runUntilDone(
     _ loop: PollExecutor, signals: SignalWatch?, executor: (any TaskExecutor)? = nil,
-    signalStatus: @escaping @Sendable (Int32) -> Int32 = { 128 + $0 },
     _ work: @escaping @Sendable () async throws(ProgramFailure) -> Int32
 ) -> Never {
     let outcome = Outcome()
@@ -50,7 +48,7 @@ public func runUntilDone(
         loop.stop()
     }
     signals?.start { number in
-        outcome.end(signalStatus(number))
+        outcome.end(128 + number)
         task.cancel()
     }
     loop.run()

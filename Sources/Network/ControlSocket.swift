@@ -117,9 +117,9 @@ private func withSocketAddress(
         space.copyBytes(from: short)
         return true
     }
-    let result = !fits ? -1 : withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            body(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+    let result = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+            fits ? body(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_un>.size)) : -1
         }
     }
     guard result == 0 else {

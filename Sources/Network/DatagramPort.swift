@@ -86,12 +86,16 @@ public final class DatagramPort: DatagramTransport, Sendable {
             var taken = 0
             while taken < datagrams.count {
                 let chunk = datagrams[taken...].prefix(DatagramPort.batchSize)
-                for datagram in chunk {
+                let fitting = chunk.prefix { datagram in
                     var destination = cp_endpoint(datagram.endpoint)
-                    cp_batch_add(batch.pointer, descriptor, datagram.bytes, datagram.bytes.count, &destination)
+                    return cp_batch_add(
+                        batch.pointer, descriptor, datagram.bytes, datagram.bytes.count, &destination) == 0
                 }
                 let (sent, code) = batch.flush(to: descriptor)
                 taken += sent
+                if sent == fitting.count, sent < chunk.count {
+                    return SendResult(taken: taken, failure: systemReason(EMSGSIZE))
+                }
                 guard sent == chunk.count else {
                     let mayPass = code == EAGAIN || code == ENOBUFS || code == 0
                     return SendResult(taken: taken, failure: mayPass ? nil : systemReason(code))

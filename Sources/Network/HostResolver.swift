@@ -8,13 +8,14 @@ public enum HostResolver {
     /// Literal addresses at once, names by getaddrinfo(3), which blocks: on a thread of its own.
     /// - Throws: `NetworkError` with a sentence.
     public static func resolve(_ text: String, defaultPort: UInt16) async throws(NetworkError) -> Endpoint {
-        if let endpoint = Endpoint(text) { return endpoint }
-        if let address = Endpoint.address(text) { return Endpoint(address: address, port: defaultPort) }
+        if let endpoint = Endpoint(text) ?? literal(text, defaultPort) {
+            guard endpoint.isUnicast else { throw NetworkError("'\(text)' is no address that can be sent to.") }
+            return endpoint
+        }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard let host = parts.first, !host.isEmpty, parts.count <= 2, let port = parts.count == 2 ? UInt16(parts[1]) : defaultPort,
-            port != 0
+        guard let name = parts.first.map(String.init), !name.isEmpty, parts.count <= 2,
+            let port = parts.count == 2 ? portNumber(parts[1]) : defaultPort
         else { throw NetworkError("'\(text)' is no HOST:PORT.") }
-        let name = String(host)
         let address = await withCheckedContinuation { continuation in
             // A pool thread must not block for as long as a name server likes.
             let lookup = LookupThread(name) { continuation.resume(returning: $0) }
@@ -22,6 +23,21 @@ public enum HostResolver {
         }
         guard let address else { throw NetworkError("The name '\(name)' leads to no address.") }
         return Endpoint(address: address, port: port)
+    }
+
+    /// An address alone, an IPv6 one with its brackets or without.
+    private static func literal(_ text: String, _ port: UInt16) -> Endpoint? {
+        let hasBrackets = text.hasPrefix("[") && text.hasSuffix("]")
+        return Endpoint.address(hasBrackets ? String(text.dropFirst().dropLast()) : text)
+            .map { Endpoint(address: $0, port: port) }
+    }
+
+    /// 1 to 65535, in digits alone.
+    private static func portNumber(_ text: Substring) -> UInt16? {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(text), port != 0 else {
+            return nil
+        }
+        return port
     }
 }
 

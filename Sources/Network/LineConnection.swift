@@ -77,6 +77,7 @@ public final class LineConnection: @unchecked Sendable {
         incoming += bytes
         var rest = incoming[...]
         while descriptor >= 0, let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            guard end - rest.startIndex <= LineConnection.lineLimit else { return closed() }
             onLine(Array(rest[..<end]))
             rest = rest[(end + 1)...]
         }

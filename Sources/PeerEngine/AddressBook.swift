@@ -46,7 +46,8 @@ public struct AddressBook: Sendable {
 
     /// Learns an address from a lookup.
     mutating func learn(_ peer: PeerID, _ endpoint: Endpoint, sequence: UInt64, now: Instant) {
-        if entries[peer] == nil, entries.count >= limit, let oldest = entries.min(by: { $0.value.used < $1.value.used }) {
+        if entries[peer] == nil, entries.count >= limit, let oldest = entries.min(by: { $0.value.used < $1.value.used })
+        {
             entries[oldest.key] = nil
         }
         // A source that was asked about in vain is not worth a second question.
@@ -79,7 +80,9 @@ public struct AddressBook: Sendable {
             entries[peer]?.confirmed = now
             return false
         }
-        if let rumour = entry.rumour, rumour.source == source || now.since(rumour.heard) < Timing.rumour { return false }
+        if let rumour = entry.rumour, rumour.source == source || now.since(rumour.heard) < Timing.rumour {
+            return false
+        }
         entries[peer]?.rumour = (source, now)
         return true
     }

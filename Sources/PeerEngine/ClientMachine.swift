@@ -383,7 +383,8 @@ public struct ClientMachine: Sendable {
 
     private mutating func advanceLookup(of peer: PeerID, now: Instant) -> [Action] {
         let servers = links.map(\.link.server)
-        guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: servers), let lookup = lookups[peer] else {
+        guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: servers), let lookup = lookups[peer]
+        else {
             return []
         }
         if servers.isEmpty, !configuration.hasIndex { return finishLookup(of: peer, .failed(lookup.reason), now: now) }
@@ -422,7 +423,8 @@ public struct ClientMachine: Sendable {
     public var peers: [PeerSummary] {
         contacts.all.map { contact in
             PeerSummary(
-                contact: contact, path: paths[contact.peer]?.kind ?? .none, waiting: lanes[contact.peer]?.items.count ?? 0)
+                contact: contact, path: paths[contact.peer]?.kind ?? .none,
+                waiting: lanes[contact.peer]?.items.count ?? 0)
         }
     }
 }

@@ -109,19 +109,18 @@ struct BenchProgram: Sendable {
         return Array(repeating: BenchScript(requests: requests, answers: .newUUID), count: options.sockets)
     }
 
-    /// Each socket registers identities of its own: a record is good only at the address that it names.
+    /// Each socket registers identities of its own: a record counts only from an address that it lists.
     private func signed(_ generator: LoadGenerator) async throws(ProgramFailure) -> [BenchScript] {
         let perSocket = max(Self.identities / options.sockets, options.outstanding / options.sockets + 1)
         var scripts: [BenchScript] = []
         for lane in 0..<options.sockets {
-            let stranger = try registration(Identity(), at: address(lane), cookie: nil)
-            guard case .cookie(let cookie, let seen) = try await ask(stranger, generator, from: lane) else {
-                throw ProgramFailure(.failure, "The server gave no cookie.")
-            }
+            let (cookie, seen) = try await proof(generator, lane)
             var (requests, answers): ([[UInt8]], [[UInt8]]) = ([], [])
             for _ in 0..<perSocket {
                 let identity = Identity()
-                requests.append(try registration(identity, at: seen, cookie: cookie))
+                let record = try record(of: identity, at: seen)
+                let signed = IndexRequest.Signed(peer: identity.peer, record: record, cookie: cookie)
+                requests.append(IndexRequest.registration(.init(address: seen, signed: signed)).encoded())
                 answers.append(Array(#"{"status":"OK","uuid":"\#(identity.peer)","token":""#.utf8))
             }
             scripts.append(BenchScript(requests: requests, answers: .beginning(answers)))
@@ -129,19 +128,26 @@ struct BenchProgram: Sendable {
         return scripts
     }
 
-    private func registration(
-        _ identity: Identity, at endpoint: Endpoint, cookie: [UInt8]?
-    ) throws(ProgramFailure) -> [UInt8] {
-        let record = PeerRecord(
-            key: identity.key, sequence: UInt64(clamping: Clocks.system.wall().milliseconds),
-            candidates: [Candidate(.reflexive, endpoint)])
-        do {
-            let signed = IndexRequest.Signed(
-                peer: identity.peer, record: try record.signed(by: identity), cookie: cookie)
-            return IndexRequest.registration(.init(address: endpoint, signed: signed)).encoded()
-        } catch {
-            throw ProgramFailure(.failure, "A record could not be signed: \(error)")
+    /// A socket's proof of address, and the address.
+    private func proof(
+        _ generator: LoadGenerator, _ lane: Int
+    ) async throws(ProgramFailure) -> (cookie: [UInt8], seen: Endpoint) {
+        let identity = Identity()
+        let record = try record(of: identity, at: address(lane))
+        let request = IndexRequest.registration(
+            .init(address: address(lane), signed: .init(peer: identity.peer, record: record)))
+        guard case .cookie(let cookie, let seen) = try await ask(request.encoded(), generator, from: lane) else {
+            throw ProgramFailure(.failure, "The server gave no cookie.")
         }
+        return (cookie, seen)
+    }
+
+    private func record(of identity: Identity, at endpoint: Endpoint) throws(ProgramFailure) -> [UInt8] {
+        let sequence = UInt64(clamping: Clocks.system.wall().milliseconds)
+        do {
+            return try PeerRecord(key: identity.key, sequence: sequence, candidates: [Candidate(.reflexive, endpoint)])
+                .signed(by: identity)
+        } catch { throw ProgramFailure(.failure, "A record could not be signed: \(error)") }
     }
 
     private func ask(

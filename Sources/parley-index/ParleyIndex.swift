@@ -20,7 +20,7 @@ struct ParleyIndex: ParsableCommand {
               parley-index top --once --json           its figures, for scripts
 
             Exit status: 0 ok, 1 failure, 2 wrong usage or no terminal, 4 no server answers, 128 and a signal's number \
-            when one ended it, but for the server without a dashboard, which then ends with 0.
+            when one ended it.
             """,
         version: parleyVersion,
         subcommands: [Serve.self, Top.self, Bench.self, BenchEcho.self],
@@ -41,9 +41,8 @@ struct ParleyIndex: ParsableCommand {
             let (main, log) = (try makeLoop("main"), try makeLoop("log"))
             let program = try HeadlessProgram(options, log: log)
             log.start()
-            // A service that is told to stop, and stops, has done what it should.
-            runUntilDone(main, signals: signals, executor: LoopTasks(main), signalStatus: { _ in Status.ok.rawValue }) {
-                () async throws(ProgramFailure) in try await program.run().rawValue
+            runUntilDone(main, signals: signals, executor: LoopTasks(main)) { () async throws(ProgramFailure) in
+                try await program.run().rawValue
             }
         }
 

@@ -11,7 +11,7 @@ extension ScreenText {
             var line = line
             for (name, placeholder) in names { line = line.replacing(name, with: placeholder) }
             line = line.replacing(/[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2}( \d{4})?/, with: "#date")
-                .replacing(/[A-Za-z][a-z]{2} (?=\d\d:\d\d)/, with: "")
+                .replacing(/\b[A-Za-z][a-z]{2} (?=\d\d:\d\d)/, with: "")
                 .replacing(/\d\d:\d\d(:\d\d(\.\d+)?)?/, with: "#time")
                 .replacing(/\d+(\.\d+)? (ms|µs|us)\b/, with: "# ms")
                 .replacing(/(127\.0\.0\.1|\[::1?\]):\d+/) { "\($0.output.1):#" }

@@ -70,7 +70,7 @@ struct IndexSite: Sendable {
 struct User: Sendable {
     let name: String
     let home: TemporaryDirectory
-    let port: UInt16
+    var port: UInt16
     /// Addresses of index servers, or `none`.
     var indexes: [String]
 

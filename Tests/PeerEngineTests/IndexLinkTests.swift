@@ -15,7 +15,8 @@ import Wire
         let index = world.startIndex()
         world.addPeer(1)
         world.run(for: .seconds(1))
-        let requests = try world.traffic.filter { $0.from == alice }.map { try IndexRequest(parsing: $0.datagram.bytes) }
+        let sent = world.traffic.filter { $0.from == alice }
+        let requests = try sent.map { try IndexRequest(parsing: $0.datagram.bytes) }
         #expect(requests.count == 2)
         guard case .registration(let first) = requests[0], case .registration(let second) = requests[1] else {
             return #expect(Bool(false))

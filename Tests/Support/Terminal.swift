@@ -12,6 +12,10 @@ public final class Terminal: Sendable {
     fileprivate struct State {
         let emulator: Emulator
         var output: [UInt8] = []
+        /// How much of the output the emulator has.
+        var fed = 0
+        /// Whether a frame has begun and not ended yet (synchronized output, private mode 2026).
+        var isInFrame = false
         var ended = false
         var observer: (@Sendable ([UInt8], Instant) -> Void)?
     }
@@ -109,13 +113,14 @@ public final class Terminal: Sendable {
     /// Every byte that the program printed.
     public var output: [UInt8] { state.withLock { $0.output } }
 
-    /// Waits until the screen is as wished, asking after everything the program prints; the wish of a program that has
-    /// ended is asked once more.
+    /// Waits until the screen is as wished, asking after everything the program prints but within no half frame; the
+    /// wish of a program that has ended is asked once more.
     @discardableResult
     public func wait(
         _ limit: Span = .seconds(10), for what: String, until fits: (ScreenText) -> Bool
     ) throws -> ScreenText {
         let found: ScreenText?? = state.wait(until: .now + limit) { state in
+            guard !state.isInFrame || state.ended else { return nil }
             let text = state.emulator.text
             return fits(text) ? .some(text) : state.ended ? .some(nil) : nil
         }
@@ -130,7 +135,21 @@ public final class Terminal: Sendable {
         try wait(limit, for: "“\(text)”") { $0.contains(text) }
     }
 
-    /// Calls back on the reading thread after each chunk, with the whole screen as UTF-8 and the moment of the chunk.
+    /// Types Ctrl+L, and returns what the screen shows once it is drawn anew from nothing.
+    public func redraw(_ limit: Span = .seconds(5)) throws -> ScreenText {
+        let clear = Array("\u{1B}[2J".utf8)
+        let before = state.withLock { $0.output.count }
+        try type("<c-l>")
+        let found: ScreenText? = state.wait(until: .now + limit) { state in
+            guard !state.isInFrame, contains(Array(state.output[before...]), clear) else { return nil }
+            return state.emulator.text
+        }
+        guard let found else { throw Unexpected(description: "Ctrl+L drew nothing; screen:\n\(screen)") }
+        return found
+    }
+
+    /// Calls back on the reading thread after each frame, or each chunk of a program that marks no frames, with the
+    /// whole screen as UTF-8 and the moment at which the last of it came.
     public func observe(_ observer: (@Sendable ([UInt8], Instant) -> Void)?) {
         state.withLock { $0.observer = observer }
     }
@@ -169,6 +188,7 @@ public final class Terminal: Sendable {
         let modes = privateModes
         if modes[1049] ?? false { left.append("alternate screen still on") }
         if !(modes[25] ?? true) { left.append("cursor hidden") }
+        if modes[2026] ?? false { left.append("a frame never ended") }
         if modes[2004] ?? false { left.append("bracketed paste still on") }
         for mouse in [1000, 1002, 1003, 1006] where modes[mouse] ?? false {
             left.append("mouse mode \(mouse) still on")
@@ -206,9 +226,38 @@ extension Terminal.State {
             return []
         }
         output += chunk
-        let answer = emulator.feed(chunk)
-        if let observer { observer(emulator.utf8, moment) }
+        var answer: [UInt8] = []
+        while let mark = nextFrameMark() {
+            answer += feed(upTo: mark.end)
+            isInFrame = mark.starts
+            if !isInFrame { observer?(emulator.utf8, moment) }
+        }
+        guard fed < output.count else { return answer }
+        answer += feed(upTo: output.count)
+        if !isInFrame { observer?(emulator.utf8, moment) }
         return answer
+    }
+
+    private mutating func feed(upTo end: Int) -> [UInt8] {
+        defer { fed = end }
+        return emulator.feed(output[fed..<end])
+    }
+
+    /// The first mark that ends in what the emulator has not got yet; it may have begun before.
+    private func nextFrameMark() -> (end: Int, starts: Bool)? {
+        let prefix = Array("\u{1B}[?2026".utf8)
+        var place = max(0, fed - prefix.count)
+        while let escape = output[place...].firstIndex(of: 0x1B) {
+            place = escape + 1
+            let end = escape + prefix.count + 1
+            guard end > fed, end <= output.count, output[escape...].starts(with: prefix) else { continue }
+            switch output[end - 1] {
+            case UInt8(ascii: "h"): return (end, true)
+            case UInt8(ascii: "l"): return (end, false)
+            default: continue
+            }
+        }
+        return nil
     }
 }
 

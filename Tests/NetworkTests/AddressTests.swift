@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Model
+import Network
+import Testing
+
+@Suite struct ListenAddressTests {
+    @Test(arguments: [
+        ("50001", "[::]:50001"), ("0", "[::]:0"), ("65535", "[::]:65535"), ("127.0.0.1:50001", "127.0.0.1:50001"),
+        ("0.0.0.0:50001", "0.0.0.0:50001"), ("[::]:50001", "[::]:50001"), ("[::1]:0", "[::1]:0"),
+        ("[::ffff:127.0.0.1]:5", "127.0.0.1:5"),
+    ])
+    func `its three forms are read`(text: String, meaning: String) throws {
+        #expect("\(try #require(ListenAddress(text)))" == meaning)
+    }
+
+    @Test func `without an address it is all of them, of both families`() {
+        #expect(ListenAddress("50001") == ListenAddress(port: 50_001))
+        #expect(ListenAddress("[::]:50001") == ListenAddress(port: 50_001))
+        #expect(ListenAddress("0.0.0.0:50001") == ListenAddress(address: .v4(0), port: 50_001))
+    }
+
+    @Test(arguments: [
+        "", " ", "-1", "+5", "65536", "5x", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", ":50001", "::1:5", "[::1]",
+        "localhost:5", "[fe80::1%eth0]:5", "٣",
+    ])
+    func `anything else is none`(text: String) { #expect(ListenAddress(text) == nil) }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct HostResolverTests {
+    @Test(arguments: [
+        ("127.0.0.1:50001", "127.0.0.1:50001"), ("127.0.0.1", "127.0.0.1:50000"), ("[::1]:9", "[::1]:9"),
+        ("::1", "[::1]:50000"), ("[2001:db8::1]", "[2001:db8::1]:50000"), ("[::ffff:192.0.2.1]:9", "192.0.2.1:9"),
+    ])
+    func `literal addresses are taken as they are`(text: String, meaning: String) async throws {
+        #expect("\(try await HostResolver.resolve(text, defaultPort: 50_000))" == meaning)
+    }
+
+    @Test func `localhost leads to the loopback`() async throws {
+        let endpoint = try await HostResolver.resolve("localhost:50001", defaultPort: 50_000)
+        #expect(endpoint.isLoopback && endpoint.port == 50_001)
+        #expect(try await HostResolver.resolve("localhost", defaultPort: 50_000).port == 50_000)
+    }
+
+    @Test(arguments: [
+        "", ":", ":5", "localhost:", "localhost:0", "localhost:+5", "localhost:65536", "a:b:c", "127.0.0.1:0",
+        "0.0.0.0:50000", "[::]:50000", "224.0.0.1:5", "[]", "no such name", "nonsense.invalid:5",
+    ])
+    func `nonsense is one sentence`(text: String) async throws {
+        let error = await #expect(throws: NetworkError.self) {
+            try await HostResolver.resolve(text, defaultPort: 50_000)
+        }
+        #expect(error?.description.hasSuffix(".") == true)
+    }
+}

@@ -8,8 +8,8 @@ import Synchronization
 /// A thread of its own waits for them, not a loop: a program whose loops hang still ends, less than two seconds after the
 /// first signal, whatever else it does. A waiting thread costs no wake-up.
 public final class SignalWatch: Sendable {
-    /// How long a program has for an orderly end.
-    private static let grace = timespec(tv_sec: 1, tv_nsec: 800_000_000)
+    /// How long a program has for an orderly end, in nanoseconds.
+    private static let grace: UInt64 = 1_800_000_000
 
     private let numbers: [Int32]
     private let handler = Mutex<(@Sendable (Int32) -> Void)?>(nil)
@@ -41,10 +41,19 @@ public final class SignalWatch: Sendable {
         var number: Int32 = 0
         guard !numbers.isEmpty, sigwait(&set, &number) == 0 else { return }
         handler.withLock { $0 }?(number)
-        // A second one is impatience: then at once.
-        var grace = Self.grace
-        sigtimedwait(&set, nil, &grace)
+        waitForSecond(of: &set)
         _exit(128 + number)
+    }
+
+    /// Waits out the grace. A second signal is impatience, and ends it at once; any other, as a child's end, does not.
+    private func waitForSecond(of set: inout sigset_t) {
+        let end = PollExecutor.now() + Self.grace
+        while true {
+            let now = PollExecutor.now()
+            guard now < end else { return }
+            var rest = timespec(tv_sec: Int((end - now) / 1_000_000_000), tv_nsec: Int((end - now) % 1_000_000_000))
+            guard sigtimedwait(&set, nil, &rest) < 0, errno == EINTR else { return }
+        }
     }
 
     private static func set(of numbers: [Int32]) -> sigset_t {

@@ -42,7 +42,6 @@ soak: ## The tests that grow with time, twenty times as long
 bench: ## The figures of docs/BENCHMARKS.md
 	@assets/need.sh curses.h=libncurses-dev python3=python3 irssi=irssi
 	@$(MAKE) --no-print-directory build
-	$(BIN)/parley-index bench --echo
 	$(BIN)/parley-index bench
 	python3 assets/bench/bench.py $(BIN)
 

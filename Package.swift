@@ -96,7 +96,8 @@ let package = Package(
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),
         tests("NetworkTests", uses: ["Model", "Wire", "Queues", "Reactor", "Network", "CPosix"]),
-        tests("IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),
+        tests(
+            "IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),
         tests("TerminalKitTests", uses: ["SafeText", "TerminalKit"]),
         tests("CursesScreenTests", uses: ["SafeText", "TerminalKit", "CursesScreen", "Queues", "Reactor", "CPosix"]),
         tests("ChatScreenTests", uses: ["Model", "SafeText", "TerminalKit", "ChatScreen"], exclude: ["Goldens"]),

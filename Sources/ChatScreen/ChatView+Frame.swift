@@ -37,7 +37,10 @@ extension ChatView {
         frame.put(
             right, column: columns - right.columns - 1, row: row, style: conversation.unread > 0 ? .bold : .dim)
         if conversation.peer == state.current {
-            frame.restyle(Rect(column: 0, row: row, columns: columns, rows: 1)) { $0.adding(.reverse) }
+            frame.restyle(Rect(column: 0, row: row, columns: columns, rows: 1)) {
+                // One plain bar: colours and dimming would break it into pieces.
+                Style(.standard, on: .standard, $0.attributes.subtracting(.dim).union(.reverse))
+            }
         }
     }
 

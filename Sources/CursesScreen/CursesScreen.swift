@@ -79,7 +79,9 @@ public import TerminalKit
         }
         isPlain = Self.plainTypes.contains { type.hasPrefix($0) }
         decoder.guessesPastes = isPlain
-        resetText = Self.frameEnd + Self.pasteOff + Self.mouseOff + ["rmkx", "cnorm", "sgr0", "rmcup"].map(Terminfo.unpadded).joined()
+        resetText =
+            Self.frameEnd + Self.pasteOff + Self.mouseOff
+            + ["rmkx", "cnorm", "sgr0", "rmcup"].map(Terminfo.unpadded).joined()
         raw()
         noecho()
         nonl()

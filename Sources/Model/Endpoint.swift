@@ -108,7 +108,9 @@ extension Endpoint.Address: CustomStringConvertible {
         case .v4(let bits):
             return "\(bits >> 24).\(bits >> 16 & 0xFF).\(bits >> 8 & 0xFF).\(bits & 0xFF)"
         case .v6(let high, let low):
-            let groups = [high, low].flatMap { word in (0..<4).map { UInt16(truncatingIfNeeded: word >> (48 - 16 * $0)) } }
+            let groups = [high, low].flatMap { word in
+                (0..<4).map { UInt16(truncatingIfNeeded: word >> (48 - 16 * $0)) }
+            }
             guard let zeros = longestZeroRun(groups) else { return hexGroups(groups[...]) }
             return hexGroups(groups[..<zeros.lowerBound]) + "::" + hexGroups(groups[zeros.upperBound...])
         }

@@ -27,7 +27,11 @@ public struct PeerID: Hashable, Sendable {
                 guard byte == UInt8(ascii: "-") else { return nil }
             default:
                 guard let value = hexValue(byte), digits < 32 else { return nil }
-                if digits < 16 { words.0 = words.0 << 4 | UInt64(value) } else { words.1 = words.1 << 4 | UInt64(value) }
+                if digits < 16 {
+                    words.0 = words.0 << 4 | UInt64(value)
+                } else {
+                    words.1 = words.1 << 4 | UInt64(value)
+                }
                 digits += 1
             }
             position += 1

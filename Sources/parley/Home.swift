@@ -44,7 +44,8 @@ private func takeLock(_ home: String, _ purpose: String) throws(ProgramFailure) 
         close(descriptor)
         let holder = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
         throw ProgramFailure(
-            .failure, "\(holder.isEmpty ? "Another parley" : holder) uses \(home) already; stop it, or use another --home.")
+            .failure,
+            "\(holder.isEmpty ? "Another parley" : holder) uses \(home) already; stop it, or use another --home.")
     }
     let note = Array("parley \(purpose) (process \(getpid()))".utf8)
     ftruncate(descriptor, 0)

@@ -33,7 +33,9 @@ struct Parley: ParsableCommand {
         guard !options.plain else { return try runPlain() }
         guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
             throw ProgramFailure(
-                .usage, "The chat needs a terminal on standard input and output. Without one, use 'parley pipe' or 'parley send'.")
+                .usage,
+                "The chat needs a terminal on standard input and output. Without one, use 'parley pipe' or 'parley send'."
+            )
         }
         let loop = try makeLoop("network")
         let host = try PeerHost(options, purpose: "chat", loop: loop)

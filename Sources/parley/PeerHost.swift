@@ -96,6 +96,8 @@ struct PeerHost: Sendable {
 /// The port that was asked for; else that of the last run, which friends may still know; else any.
 private func openPort(_ wanted: ListenAddress?, lastPort: UInt16?) throws(NetworkError) -> DatagramPort {
     if let wanted { return try DatagramPort(wanted, reportsUnreachable: true) }
-    if let lastPort, let port = try? DatagramPort(ListenAddress(port: lastPort), reportsUnreachable: true) { return port }
+    if let lastPort, let port = try? DatagramPort(ListenAddress(port: lastPort), reportsUnreachable: true) {
+        return port
+    }
     return try DatagramPort(ListenAddress(port: 0), reportsUnreachable: true)
 }

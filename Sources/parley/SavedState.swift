@@ -94,7 +94,8 @@ final class StateFile: ClientStore, Sendable {
         guard let state else { return nil }
         guard let code = replaceFile(path, state.json.encoded(.invisible)) else { return nil }
         content.withLock { $0.isDirty = true }
-        return "Contacts could not be saved in \(path): \(String(cString: strerror(code))). Make room and change one again."
+        return
+            "Contacts could not be saved in \(path): \(String(cString: strerror(code))). Make room and change one again."
     }
 
     private static func read(_ path: String) throws(ProgramFailure) -> SavedState {

@@ -46,12 +46,13 @@ final class SendReport: Sendable {
     }
 
     private func failure(_ cause: String?, _ reason: String) -> ProgramFailure {
-        let status: Status = switch cause.flatMap(Reason.Cause.init(rawValue:)) {
-        case .unknownPeer: .noSuchPeer
-        case .noAnswer: .indexUnreachable
-        case .user: .refused
-        case .network, nil: .failure
-        }
+        let status: Status =
+            switch cause.flatMap(Reason.Cause.init(rawValue:)) {
+            case .unknownPeer: .noSuchPeer
+            case .noAnswer: .indexUnreachable
+            case .user: .refused
+            case .network, nil: .failure
+            }
         return ProgramFailure(status, "The message was not sent: \(reason).")
     }
 

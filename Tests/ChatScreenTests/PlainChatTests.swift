@@ -30,7 +30,9 @@ import Testing
 
     @Test mutating func `what a message hides is shown`() {
         befriend()
-        #expect(chat.hear(.message(message("\u{1B}[2J\u{202E}x"))).first?.string == "14:02 bob (plain text): ‹ESC›[2J‹RLO›x")
+        #expect(
+            chat.hear(.message(message("\u{1B}[2J\u{202E}x"))).first?.string == "14:02 bob (plain text): ‹ESC›[2J‹RLO›x"
+        )
     }
 
     @Test mutating func `a line without a conversation goes nowhere and says so`() {

@@ -109,12 +109,13 @@ import Testing
         #expect(mode(nowhere) == nil, "looking makes nothing")
     }
 
-    @Test(arguments: [
-        { (path: String) in mkdir(path, 0o700) },
-        { (path: String) in symlink("/etc/hostname", path) },
-        { (path: String) in symlink("/nowhere", path) },
-        { (path: String) in mkfifo(path, 0o600) },
-    ] as [@Sendable (String) -> Int32])
+    @Test(
+        arguments: [
+            { (path: String) in mkdir(path, 0o700) },
+            { (path: String) in symlink("/etc/hostname", path) },
+            { (path: String) in symlink("/nowhere", path) },
+            { (path: String) in mkfifo(path, 0o600) },
+        ] as [@Sendable (String) -> Int32])
     func `is refused when something else has its name`(make: @Sendable (String) -> Int32) throws {
         let scratch = try Scratch()
         #expect(make(scratch.path + "/identity") == 0)

@@ -35,9 +35,10 @@ private let MS_PRIVATE: UInt = 0x40000
 // Linux calls that Glibc's Swift module does not show.
 private typealias Flags = @convention(c) (Int32) -> Int32
 private typealias User = @convention(c) (UInt32) -> Int32
-private typealias Mount = @convention(c) (
-    UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafePointer<CChar>?, UInt, UnsafePointer<CChar>?
-) -> Int32
+private typealias Mount =
+    @convention(c) (
+        UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafePointer<CChar>?, UInt, UnsafePointer<CChar>?
+    ) -> Int32
 
 private func unshare(_ flags: Int32) -> Int32 { symbol("unshare", as: Flags.self)(flags) }
 private func setfsuid(_ user: UInt32) { _ = symbol("setfsuid", as: User.self)(user) }

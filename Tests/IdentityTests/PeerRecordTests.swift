@@ -68,14 +68,15 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [1, 4, 127, 0, 0, 1, 0, 0],
-        [1, 4, 0, 0, 0, 0, 1, 2],
-        [1, 4, 224, 0, 0, 1, 1, 2],
-        [1, 4, 255, 255, 255, 255, 1, 2],
-        [1, 6] + [UInt8](repeating: 0, count: 16) + [1, 2],
-        [1, 6, 0xFF, 0x02] + [UInt8](repeating: 1, count: 14) + [1, 2],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [1, 4, 127, 0, 0, 1, 0, 0],
+            [1, 4, 0, 0, 0, 0, 1, 2],
+            [1, 4, 224, 0, 0, 1, 1, 2],
+            [1, 4, 255, 255, 255, 255, 1, 2],
+            [1, 6] + [UInt8](repeating: 0, count: 16) + [1, 2],
+            [1, 6, 0xFF, 0x02] + [UInt8](repeating: 1, count: 14) + [1, 2],
+        ] as [[UInt8]])
     func `skips candidates that nothing may be sent to`(candidate: [UInt8]) throws {
         #expect(try PeerRecord(verifying: assembled(candidates: [candidate])).candidates.isEmpty)
     }
@@ -99,18 +100,20 @@ import Testing
         #expect(throws: PeerRecord.Fault.badSignature) { try PeerRecord(verifying: record.signed(by: Identity())) }
     }
 
-    @Test(arguments: [
-        (0, 1000, 1000), (999, 1000, 1000), (1000, 1000, 1001), (5000, 1000, 5001), (.max, 1000, .max),
-        (0, -5, 1),
-    ] as [(UInt64, Int64, UInt64)])
+    @Test(
+        arguments: [
+            (0, 1000, 1000), (999, 1000, 1000), (1000, 1000, 1001), (5000, 1000, 5001), (.max, 1000, .max),
+            (0, -5, 1),
+        ] as [(UInt64, Int64, UInt64)])
     func `has a sequence that grows and follows the clock`(last: UInt64, now: Int64, next: UInt64) {
         #expect(PeerRecord.nextSequence(after: last, now: WallTime(milliseconds: now)) == next)
     }
 
-    @Test(arguments: [
-        (1_000_000, false), (1_000_000 + 9_999, true), (1_000_000 + 10_000, false),
-        (400_000 - 1, false), (400_000, true),
-    ] as [(Int64, Bool)])
+    @Test(
+        arguments: [
+            (1_000_000, false), (1_000_000 + 9_999, true), (1_000_000 + 10_000, false),
+            (400_000 - 1, false), (400_000, true),
+        ] as [(Int64, Bool)])
     func `is current from ten minutes before its sequence to the end of its validity`(now: Int64, isCurrent: Bool) {
         let sequence: UInt64 = now == 1_000_000 ? 1_600_001 : 1_000_000
         let record = PeerRecord(key: identity.key, sequence: sequence, validity: 10, candidates: [])

@@ -4,19 +4,21 @@ import Testing
 import Wire
 
 @Suite struct `The JSON reader` {
-    @Test(arguments: [
-        ("null", .null), ("true", true), ("false", false), (" \t\r\n7 \n", 7), ("\"\"", ""), ("[]", []), ("[ ]", []),
-        ("{}", .object([:])), ("{ }", .object([:])), ("[1,\n2]", [1, 2]), ("[[],[[]]]", [[], [[]]]),
-        (#"{"a":1 , "b":[null]}"#, .object(["a": 1, "b": [nil]])), (#"{"":0}"#, .object(["": 0])),
-        ("0", 0), ("-0", 0), ("-1", -1), ("9223372036854775807", 9_223_372_036_854_775_807),
-        ("-9223372036854775808", .integer(.min)), ("9223372036854775808", .number(9_223_372_036_854_775_808)),
-        ("0.5", .number(0.5)), ("-0.0", .number(-0.0)), ("1e2", .number(100)), ("1E+2", .number(100)),
-        ("1.0", .number(1)), ("123e-2", .number(1.23)), ("0e0", .number(0)), ("1e400", .number(.infinity)),
-        ("-1e400", .number(-.infinity)), ("1e-400", .number(0)), ("1e999999999999999999999", .number(.infinity)),
-        (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"), (#""\u0041\u00e9\u20AC\ud83d\uDE42""#, "Aé€🙂"),
-        (#""\u0000""#, "\0"), ("\"\u{7f}\u{2028}\u{10ffff}\"", "\u{7f}\u{2028}\u{10ffff}"), ("\"é\"", "é"),
-        (#""\uFFFF""#, "\u{ffff}"), (#""ü\u00fc""#, "üü"), (#""\\u0041""#, "\\u0041"),
-    ] as [(String, JSONValue)])
+    @Test(
+        arguments: [
+            ("null", .null), ("true", true), ("false", false), (" \t\r\n7 \n", 7), ("\"\"", ""), ("[]", []),
+            ("[ ]", []),
+            ("{}", .object([:])), ("{ }", .object([:])), ("[1,\n2]", [1, 2]), ("[[],[[]]]", [[], [[]]]),
+            (#"{"a":1 , "b":[null]}"#, .object(["a": 1, "b": [nil]])), (#"{"":0}"#, .object(["": 0])),
+            ("0", 0), ("-0", 0), ("-1", -1), ("9223372036854775807", 9_223_372_036_854_775_807),
+            ("-9223372036854775808", .integer(.min)), ("9223372036854775808", .number(9_223_372_036_854_775_808)),
+            ("0.5", .number(0.5)), ("-0.0", .number(-0.0)), ("1e2", .number(100)), ("1E+2", .number(100)),
+            ("1.0", .number(1)), ("123e-2", .number(1.23)), ("0e0", .number(0)), ("1e400", .number(.infinity)),
+            ("-1e400", .number(-.infinity)), ("1e-400", .number(0)), ("1e999999999999999999999", .number(.infinity)),
+            (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"), (#""\u0041\u00e9\u20AC\ud83d\uDE42""#, "Aé€🙂"),
+            (#""\u0000""#, "\0"), ("\"\u{7f}\u{2028}\u{10ffff}\"", "\u{7f}\u{2028}\u{10ffff}"), ("\"é\"", "é"),
+            (#""\uFFFF""#, "\u{ffff}"), (#""ü\u00fc""#, "üü"), (#""\\u0041""#, "\\u0041"),
+        ] as [(String, JSONValue)])
     func `accepts`(document: String, value: JSONValue) throws {
         #expect(try JSONValue(parsing: Array(document.utf8)) == value)
     }
@@ -37,12 +39,15 @@ import Wire
         #expect(throws: WireError.self) { try JSONValue(parsing: Array(document.utf8)) }
     }
 
-    @Test(arguments: [
-        [0xFF], [0x80], [0xC0, 0xAF], [0xC1, 0xBF], [0xE0, 0x80, 0xAF], [0xE0, 0x9F, 0xBF], [0xF0, 0x80, 0x80, 0xAF],
-        [0xF0, 0x8F, 0xBF, 0xBF], [0xED, 0xA0, 0x80], [0xED, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80],
-        [0xF5, 0x80, 0x80, 0x80], [0xC3], [0xE2, 0x82], [0xF0, 0x9F, 0x99], [0xC3, 0x28], [0xC3, 0x5C, 0x6E], [0xC0, 0x80],
-        [0xF8, 0x88, 0x80, 0x80, 0x80],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF], [0x80], [0xC0, 0xAF], [0xC1, 0xBF], [0xE0, 0x80, 0xAF], [0xE0, 0x9F, 0xBF],
+            [0xF0, 0x80, 0x80, 0xAF],
+            [0xF0, 0x8F, 0xBF, 0xBF], [0xED, 0xA0, 0x80], [0xED, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80],
+            [0xF5, 0x80, 0x80, 0x80], [0xC3], [0xE2, 0x82], [0xF0, 0x9F, 0x99], [0xC3, 0x28], [0xC3, 0x5C, 0x6E],
+            [0xC0, 0x80],
+            [0xF8, 0x88, 0x80, 0x80, 0x80],
+        ] as [[UInt8]])
     func `refuses what is no UTF-8`(octets: [UInt8]) {
         let quote = UInt8(ascii: "\"")
         #expect(throws: WireError.notJSON(at: 1)) { try JSONValue(parsing: [quote] + octets + [quote]) }
@@ -174,7 +179,8 @@ private struct DocumentMaker {
     private mutating func character() -> String {
         switch chance(5) {
         case 0: return [#"\""#, #"\\"#, #"\/"#, #"\b"#, #"\f"#, #"\n"#, #"\r"#, #"\t"#][chance(8)]
-        case 1: return String(format: "\\u%04x", [0, 0x1F, 0x41, 0x7F, 0xE9, 0x200B, 0x2028, 0xD7FF, 0xE000][chance(9)])
+        case 1:
+            return String(format: "\\u%04x", [0, 0x1F, 0x41, 0x7F, 0xE9, 0x200B, 0x2028, 0xD7FF, 0xE000][chance(9)])
         case 2: return #"\ud83d\ude42"#
         case 3: return ["ü", "€", "🙂", "\u{7f}", "\u{ad}", "\u{2029}", "漢"][chance(7)]
         default: return ["a", "Z", "0", " ", "/", "'", "~"][chance(7)]

@@ -8,10 +8,11 @@ import Wire
         #expect(text(object.encoded()) == #"{"b":[1,null,true,"x"],"a":{},"":0.5}"#)
     }
 
-    @Test(arguments: [
-        (.integer(.min), "-9223372036854775808"), (.number(1e100), "1e+100"), (.number(-0.25), "-0.25"),
-        (.number(.nan), "null"), (.number(.infinity), "null"), (.number(-.infinity), "null"), (.number(3), "3.0"),
-    ] as [(JSONValue, String)])
+    @Test(
+        arguments: [
+            (.integer(.min), "-9223372036854775808"), (.number(1e100), "1e+100"), (.number(-0.25), "-0.25"),
+            (.number(.nan), "null"), (.number(.infinity), "null"), (.number(-.infinity), "null"), (.number(3), "3.0"),
+        ] as [(JSONValue, String)])
     func `writes numbers that JSON can say`(value: JSONValue, expected: String) {
         #expect(text(value.encoded()) == expected)
     }

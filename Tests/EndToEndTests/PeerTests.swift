@@ -47,12 +47,11 @@ extension EndToEnd {
             let alice = try Pipe(try User("alice", index: site.address))
             try alice.waitForIndex()
             for number in 1...3 { try seed.send("hello \(number)", to: alice.uuid) }
-            let notice = try alice.event("notice")
-            #expect(notice["message"]?.string?.contains("--plaintext-peers") == true)
+            _ = try alice.process.errorLine(containing: "--plaintext-peers")
             try alice.command("send", ["to": seed.uuid, "text": "x", "tag": "x"])
             #expect(try alice.event("error")["message"]?.string?.contains("--plaintext-peers") == true)
             #expect(try seed.inbox.receive(.milliseconds(300)) == nil)
-            #expect(try alice.events("notice").count == 1)
+            #expect(alice.process.errorLines.count == 1, "\(alice.process.errorLines)")
             #expect(try alice.events("message").isEmpty && alice.events("request").isEmpty)
         }
 

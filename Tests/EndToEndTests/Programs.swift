@@ -24,6 +24,13 @@ struct IndexSite: Sendable {
         [try Executables.parleyIndex(), "--listen", listen ?? address, "--data-dir", data.path]
     }
 
+    /// Starts it with a screen.
+    func dashboard(
+        _ size: Size = Size(columns: 80, rows: 24), options: [String] = [], environment: [String: String] = [:]
+    ) throws -> Terminal {
+        try Terminal(try arguments() + options, size: size, environment: environment, companions: [data])
+    }
+
     /// Starts it without a screen, and returns when it answers.
     func startHeadless(listen: String? = nil, family: DatagramSocket.Family = .v4) throws -> ChildProcess {
         let process = try ChildProcess(try arguments(listen: listen) + ["--headless"])
@@ -92,7 +99,7 @@ struct User: Sendable {
     func chat(
         _ size: Size = Size(columns: 80, rows: 24), options: [String] = [], environment: [String: String] = [:]
     ) throws -> Terminal {
-        try Terminal(try parley() + options, size: size, environment: environment)
+        try Terminal(try parley() + options, size: size, environment: environment, companions: [home])
     }
 
     /// Runs a subcommand to its end.
@@ -115,9 +122,11 @@ struct Pipe: Sendable {
     let process: ChildProcess
     let uuid: String
     let ready: JSON
+    private let home: TemporaryDirectory
 
     /// Starts it, and returns once its port is open.
     init(_ user: User, options: [String] = []) throws {
+        home = user.home
         process = try ChildProcess(try user.parley(["pipe"]) + options)
         ready = try JSON(try process.nextLine().text)
         guard ready["event"]?.string == "ready", let uuid = ready["uuid"]?.string else {

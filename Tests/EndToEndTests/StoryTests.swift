@@ -13,7 +13,7 @@ extension EndToEnd {
         ])
         func `two people chat, an operator watches, the index dies and comes back`(size: Size) throws {
             let site = try IndexSite()
-            let dashboard = try Terminal(try site.arguments(), size: size)
+            let dashboard = try site.dashboard(size)
             try site.waitUntilItAnswers()
             let (alice, bob) = (try User("alice", index: site.address), try User("bob", index: site.address))
             let (left, right) = (try alice.chat(size), try bob.chat(size))
@@ -40,6 +40,11 @@ extension EndToEnd {
             #expect(try site.queries() == probes + 2)
             try exchange(left, right, "talk", rounds: 10)
             #expect(try site.queries() == probes + 2)
+            if size.rows < 16 { try dashboard.type("<tab>") }  // room for one panel at a time
+            for asked in [aliceID, bobID] {
+                let shown = try dashboard.wait(for: "one query for \(asked)") { $0.queries(for: asked) > 0 }
+                #expect(shown.queries(for: asked) == 1 && shown.countsPeers(2), "\(shown)")
+            }
             let ids = [String(aliceID.prefix(8)): "<ALICE>", String(bobID.prefix(8)): "<BOB>"]
             for (who, terminal) in [("alice", left), ("bob", right)] {
                 let name = "story-\(who)-\(size.columns)x\(size.rows)"
@@ -57,11 +62,13 @@ extension EndToEnd {
             try exchange(left, right, "still", rounds: 3)
 
             // Back under the same UUIDs, within 25 s, without anybody's doing.
-            let second = try Terminal(try site.arguments(), size: size)
+            let second = try site.dashboard(size)
             try waitForRegistrations([aliceID, bobID], site, within: .seconds(25))
             try second.wait(for: "both registrations") {
                 $0.contains(aliceID.prefix(6)) && $0.contains(bobID.prefix(6))
             }
+            // Nobody asked anything: both know each other's address.
+            #expect(try site.queries() == 0)
             for chat in [left, right] {
                 try chat.wait(for: "word that the index is back") { $0.saysIndexIs(.ok) }
             }
@@ -107,6 +114,20 @@ private enum IndexState { case ok, gone }
 
 extension ScreenText {
     fileprivate func contains(_ text: Substring) -> Bool { contains(String(text)) }
+
+    /// How many answered queries for a peer the dashboard's feed shows.
+    fileprivate func queries(for uuid: String) -> Int {
+        lines.count { line -> Bool in
+            // On a wide screen a registration stands to the left of a query.
+            guard let look = line.firstRange(of: "LOOK ") else { return false }
+            return line[look.upperBound...].hasPrefix(uuid.prefix(6)) && line.contains(" hit ")
+        }
+    }
+
+    /// Whether the dashboard counts so many registrations.
+    fileprivate func countsPeers(_ count: Int) -> Bool {
+        contains("registrations \(count) ") || contains("peers \(count) ")
+    }
 
     /// What the status line says; a narrow screen has room for one word, at the end of its tabs.
     fileprivate func saysIndexIs(_ state: IndexState) -> Bool {

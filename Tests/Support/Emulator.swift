@@ -67,7 +67,8 @@ final class Emulator {
 
     func resize(_ size: Size) {
         self.size = size
-        vterm_set_size(terminal, Int32(clamping: size.rows), Int32(clamping: size.columns))
+        // libvterm 0.3 writes a wide character into a single column through a null pointer.
+        vterm_set_size(terminal, Int32(clamping: size.rows), Int32(clamping: max(2, size.columns)))
     }
 
     /// The whole screen as UTF-8, rows parted by newlines.

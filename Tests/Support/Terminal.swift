@@ -30,13 +30,17 @@ public final class Terminal: Sendable {
     private let master: Monitor<Descriptor?>
     private let reader: Reader
     private let settingsBefore: termios
+    private let companions: [any Sendable]
 
     /// Starts a program on a new pty.
-    /// - Parameter environment: laid over ``Child/environment``; an empty value removes a variable.
+    /// - Parameters:
+    ///   - environment: laid over ``Child/environment``; an empty value removes a variable.
+    ///   - companions: what must last as long as the program, such as its directory.
     public init(
         _ arguments: [String], size: Size = Size(columns: 80, rows: 24), environment: [String: String] = [:],
-        directory: String? = nil
+        directory: String? = nil, companions: [any Sendable] = []
     ) throws {
+        self.companions = companions
         let (master, path) = try Terminal.openPty(size)
         guard let emulator = Emulator(size: size) else { throw SystemError("vterm_new", ENOMEM) }
         settingsBefore = try Terminal.settings(master)

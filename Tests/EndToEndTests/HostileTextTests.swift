@@ -144,7 +144,7 @@ extension EndToEnd {
             }
             #expect(try site.queries() == probes + HostileTextTests.texts.count)
             server.child.send(SIGTERM)
-            #expect(server.wait() == .exited(0))
+            #expect(server.wait() == .exited(128 + SIGTERM))
             let lines = server.lines.map(\.text)
             // One more says where it listens.
             #expect(lines.count == 1 + probes + HostileTextTests.texts.count)

@@ -26,8 +26,13 @@ import Wire
     private let ending = Alarm()
     private var exitCode: Int32 = 0
 
-    /// Pause between frames that nobody typed for: what arrives meanwhile is drawn together.
-    private static let frameInterval: UInt64 = 8_000_000
+    /// Events since the last frame.
+    private var undrawn = 0
+
+    /// Pause between frames that nobody typed for: what arrives meanwhile is drawn together. A flood, which nobody can
+    /// read anyway, leaves more of the time to the keys.
+    private var frameInterval: UInt64 { undrawn > ChatProgram.flood ? 24_000_000 : 8_000_000 }
+    private static let flood = 32
 
     init(_ options: Options, host: PeerHost) throws(ProgramFailure) {
         do throws(ScreenError) {
@@ -88,11 +93,12 @@ import Wire
     private func draw() {
         guard isDirty else { return }
         let now = PollExecutor.now()
-        guard now >= lastDraw + ChatProgram.frameInterval else {
-            ScreenActor.executor.setDeadline(lastDraw + ChatProgram.frameInterval) {}
+        guard now >= lastDraw + frameInterval else {
+            ScreenActor.executor.setDeadline(lastDraw + frameInterval) {}
             return
         }
         isDirty = false
+        undrawn = 0
         lastDraw = now
         screen.draw(view(state, size: screen.size))
     }
@@ -100,6 +106,7 @@ import Wire
     private func apply(_ event: ChatEvent) {
         if case .terminal = event { lastDraw = 0 }
         isDirty = true
+        undrawn += 1
         for effect in update(&state, event) { carryOut(effect) }
     }
 

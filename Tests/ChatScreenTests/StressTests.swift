@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Model
 import TerminalKit
+import Support
 import Testing
 
 @testable import ChatScreen
-
-/// SplitMix64: the same chance in every run.
-private struct Chance: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 @Suite struct StressTests {
     private static let scripts = [
@@ -34,7 +23,7 @@ private struct Chance: RandomNumberGenerator {
 
     @Test(arguments: 0..<12)
     func `no event at any size traps, and the cursor stays inside`(seed: UInt64) {
-        var chance = Chance(state: seed)
+        var chance = SplitMix64(seed: seed)
         var session = Session(ascii: seed % 2 == 0)
         let peers = [Session.bob, Session.carol, Session.dave, Session.stranger, PeerID(high: 7, low: 7)]
         var ids: [MessageID] = []
@@ -76,7 +65,7 @@ private struct Chance: RandomNumberGenerator {
     }
 
     @Test func `waiting messages are counted right through everything`() {
-        var chance = Chance(state: 99)
+        var chance = SplitMix64(seed: 99)
         var session = Session()
         var ids: [MessageID] = []
         for _ in 0..<500 {

@@ -3,12 +3,13 @@ import DashboardScreen
 import IndexEngine
 import Model
 import TerminalKit
+import Support
 import Testing
 
 struct FuzzTests {
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func `no keys, sizes or snapshots break it`(seed: UInt64) {
-        var dice = Dice(state: seed)
+        var dice = SplitMix64(seed: seed)
         var fixture = Fixture(80, 24, role: seed % 2 == 0 ? .server : .visitor, ascii: seed > 2, peers: 50)
         let characters = Array("q?/s<>rp +-ywxm1234jkgGé日!zabn")
         let codes: [Key.Code] = [
@@ -55,18 +56,5 @@ struct FuzzTests {
                 #expect(frame.lines.count == rows)
             }
         }
-    }
-}
-
-/// Chance that repeats itself (splitmix64).
-struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

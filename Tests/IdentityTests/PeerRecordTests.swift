@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Identity
 import Model
+import Support
 import Testing
 
 @Suite struct `A peer record` {
@@ -129,7 +130,7 @@ import Testing
 
     @Test func `survives any mutation without a trap`() async throws {
         let valid = try [signed(two: true), assembled(extensions: 40)]
-        var random = SplitMix(state: 1)
+        var random = SplitMix64(seed: 1)
         for step in 0..<50_000 {
             // The tests that run beside this one want the processors too.
             if step % 64 == 0 { await Task.yield() }
@@ -167,18 +168,5 @@ import Testing
         let tail = [UInt8(extensions >> 8), UInt8(extensions & 0xFF)] + [UInt8](repeating: 0xEE, count: extensions)
         let octets = head + body + tail
         return octets + (try identity.sign(Array("parley/record/1".utf8) + octets))
-    }
-}
-
-/// A small generator with a seed (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -2,6 +2,7 @@
 import Identity
 import IndexEngine
 import Model
+import Support
 import Wire
 
 /// A machine, a clock and a source of chance under the test's control.
@@ -9,7 +10,7 @@ struct IndexHarness {
     var machine: IndexMachine
     var now = Instant(nanoseconds: 1_000_000_000_000)
     var wall = WallTime(milliseconds: 1_795_000_000_000)
-    var generator = Dice(state: 7)
+    var generator = SplitMix64(seed: 7)
 
     static let info = ServerInfo(version: "1.0", listen: "[::]:50000", control: nil, boot: "1a2b3c4d")
     static let secret = [UInt8](repeating: 9, count: 32)
@@ -64,19 +65,6 @@ struct IndexHarness {
 
     mutating func snapshot(_ request: SnapshotRequest = SnapshotRequest()) -> IndexSnapshot {
         machine.snapshot(for: request, now: now, wall: wall)
-    }
-}
-
-/// Chance that repeats itself (splitmix64).
-struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
 

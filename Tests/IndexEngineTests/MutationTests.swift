@@ -2,13 +2,14 @@
 import Identity
 import IndexEngine
 import Model
+import Support
 import Testing
 import Wire
 
 struct MutationTests {
     @Test func `fifty thousand damaged datagrams break nothing`() throws {
         var index = IndexHarness()
-        var dice = Dice(state: 42)
+        var dice = SplitMix64(seed: 42)
         let identity = Identity()
         let source = Endpoint.loopback(5000)
         guard case .registered(_, let lease?)? = try index.register(identity, from: source) else {
@@ -39,7 +40,7 @@ struct MutationTests {
         #expect(counters.malformed > 0 && counters.ignored > 0 && counters.hits > 0)
     }
 
-    private func damaged(_ bytes: [UInt8], _ dice: inout Dice) -> [UInt8] {
+    private func damaged(_ bytes: [UInt8], _ dice: inout SplitMix64) -> [UInt8] {
         var bytes = bytes
         for _ in 0...Int.random(in: 0..<3, using: &dice) where !bytes.isEmpty {
             let place = Int.random(in: bytes.indices, using: &dice)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Support
 import Testing
 
 @testable import SafeText
@@ -208,24 +209,11 @@ private func expectSound(_ text: DisplayText, _ comment: Comment? = nil, locatio
     }
 }
 
-/// Small, seeded: the same texts every run (SplitMix64).
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 private func withoutSpaces(_ text: String) -> [Unicode.Scalar] { text.unicodeScalars.filter { $0 != " " } }
 
 @Suite struct `Hostile text` {
     @Test func `a hundred thousand random texts are sound, cut and wrapped right`() {
-        var random = Seeded(state: 42)
+        var random = SplitMix64(seed: 42)
         let interesting = Array(
             """
             a b日か\u{3099}\u{301}\u{20E3}\u{200D}\u{FE0F}👍🏽🇫🇷👩\u{1100}\u{1161}\u{11A8}\

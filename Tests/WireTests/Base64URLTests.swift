@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Support
 import Testing
 import Wire
 
@@ -28,7 +29,7 @@ import Wire
     }
 
     @Test func `brings back every length`() {
-        var random = SplitMix(state: 4)
+        var random = SplitMix64(seed: 4)
         for count in 0..<300 {
             let octets = (0..<count).map { _ in UInt8.random(in: 0 ... .max, using: &random) }
             let encoded = Base64URL.encode(octets)

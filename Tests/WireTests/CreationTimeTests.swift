@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Model
+import Support
 import Testing
 import Wire
 
@@ -86,7 +87,7 @@ import Wire
     }
 
     @Test func `comes back as it was written`() {
-        var random = SplitMix(state: 3)
+        var random = SplitMix64(seed: 3)
         for _ in 0..<2_000 {
             let range = WallTime.earliest.milliseconds...WallTime.latest.milliseconds
             let time = WallTime(milliseconds: .random(in: range, using: &random))

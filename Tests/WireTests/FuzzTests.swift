@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Model
+import Support
 import Testing
 import Wire
 
@@ -45,10 +46,10 @@ private struct Fuzzer {
         Samples.requests.map { (.request, Array($0.1.utf8)) } + Samples.replies.map { (.reply, Array($0.2.utf8)) }
         + Samples.messages.map { (.message, Array($0.1.utf8)) }
 
-    private var random: SplitMix
+    private var random: SplitMix64
     private(set) var tally = Tally()
 
-    init(seed: UInt64) { random = SplitMix(state: seed) }
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     mutating func step() {
         let (kind, valid) = Self.corpus[below(Self.corpus.count)]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Foundation
+import Support
 import Testing
 import Wire
 
@@ -102,7 +103,7 @@ import Wire
 
     /// The documents are made, not mutated, so both sides must accept them all.
     @Test func `agrees with Foundation about valid documents`() throws {
-        var maker = DocumentMaker(random: SplitMix(state: 5))
+        var maker = DocumentMaker(random: SplitMix64(seed: 5))
         for _ in 0..<2_000 {
             let document = maker.document()
             let ours = try JSONValue(parsing: Array(document.utf8))
@@ -135,7 +136,7 @@ private func agree(_ ours: JSONValue, _ theirs: Any) -> Bool {
 
 /// Writes random JSON of every production of the grammar.
 private struct DocumentMaker {
-    var random: SplitMix
+    var random: SplitMix64
 
     mutating func document() -> String { space() + value(depth: 0) + space() }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Support
 import Testing
 import Wire
 
@@ -53,7 +54,7 @@ import Wire
 
     /// An echo that outgrows its original would make a server an amplifier.
     @Test func `never makes an echo longer than it was sent`() throws {
-        var random = SplitMix(state: 6)
+        var random = SplitMix64(seed: 6)
         let pieces = [
             #"\""#, #"\\"#, #"\/"#, "/", #"\n"#, #"\u000a"#, #"\u0001"#, #"\u00e9"#, "é", #"\u20ac"#, "€", "a",
             "\u{7f}", #"\ud83d\ude42"#, "🙂", #"\u2028"#, "\u{2028}",

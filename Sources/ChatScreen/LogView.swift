@@ -203,6 +203,16 @@ struct LogView {
 
     private func clock(_ message: Message) -> String { message.received.civil(offset: offset).clock }
 
+    /// When its author says it was written, if that is a minute or more away from its arrival.
+    private func written(_ message: Message) -> String? {
+        guard message.direction == .incoming, let created = message.created,
+            abs(created.milliseconds - message.received.milliseconds) >= 60_000
+        else { return nil }
+        let (then, here) = (created.civil(offset: offset), message.received.civil(offset: offset))
+        let isSameDay = (then.year, then.month, then.day) == (here.year, here.month, here.day)
+        return "written " + (isSameDay ? "" : then.day(long: then.year != here.year) + " ") + then.clock
+    }
+
     private func startsGroup(_ message: Message, after previous: LogEntry?) -> Bool {
         guard let previous = previous?.message else { return true }
         return previous.direction != message.direction || clock(previous) != clock(message)
@@ -240,6 +250,7 @@ struct LogView {
             case .sent, .delivered, .read: if kind == .wide { words.append(message.state.rawValue) }
             }
         }
+        if kind == .wide, let written = written(message) { words.append(written) }
         if kind == .wide, !message.secure { words.append("plain") }
         if kind == .narrow, startsGroup(message, after: previous) { words.append(clock(message)) }
         return glyphs.joined(words)

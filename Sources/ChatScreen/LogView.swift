@@ -271,7 +271,7 @@ extension Substring {
 
 extension WallTime.Civil {
     /// `14:02`.
-    var clock: String { "\(twoDigits(hour)):\(twoDigits(minute))" }
+    var clock: String { "\(padded(hour, 2)):\(padded(minute, 2))" }
 
     /// `Sun 22 Nov`, or with the year.
     func day(long: Bool) -> String {
@@ -281,5 +281,3 @@ extension WallTime.Civil {
         return long ? day + " \(year)" : day
     }
 }
-
-private func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : String(number) }

@@ -167,7 +167,7 @@ public struct PlainChat: Sendable {
     /// One line with the time before it.
     private func line(_ text: String) -> DisplayText {
         guard let civil = now?.civil(offset: offset) else { return DisplayText(text) }
-        return DisplayText("\(padded(civil.hour, 2)):\(padded(civil.minute, 2)) \(text)")
+        return DisplayText("\(civil.clock) \(text)")
     }
 
     /// A message, further lines of it indented.

@@ -5,6 +5,23 @@ import PeerEngine
 
 // What the client says, as the screen knows it, and what the screen wants, as the client knows it: neither knows the other.
 
+/// A stranger's first message is shown with its request, and not again when it is accepted.
+struct ShownRequests {
+    /// As many as there are strangers, who are bounded.
+    private var messages: Set<MessageID> = []
+
+    /// Whether the event's message is on the screen already.
+    mutating func cover(_ event: ClientEvent) -> Bool {
+        switch event {
+        case .request(let message):
+            messages.insert(message.id)
+            return false
+        case .message(let message): return messages.remove(message.id) != nil
+        default: return false
+        }
+    }
+}
+
 extension ChatEvent {
     /// `nil` for what no screen shows.
     init?(_ event: ClientEvent) {

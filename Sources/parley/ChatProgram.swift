@@ -21,8 +21,7 @@ import Wire
     private var lastDraw: UInt64 = 0
     /// Effects that the client carries out, in the order in which the user wanted them.
     private let wishes = BoundedQueue<ChatEffect>(capacity: 1024)
-    /// First messages of strangers: bounded as strangers are.
-    private var requests: Set<MessageID> = []
+    private var requests = ShownRequests()
     private let ending = Alarm()
     private var exitCode: Int32 = 0
 
@@ -130,16 +129,11 @@ import Wire
     /// The third loop: everything that happens, on the screen.
     private func display() async {
         while let batch = await host.client.events.next() {
-            for event in batch { show(event) }
+            for event in batch where !requests.cover(event) {
+                if let shown = ChatEvent(event) { apply(shown) }
+            }
             await host.report(batch)
         }
-    }
-
-    /// A stranger's first message is shown with its request, and not again when it is accepted.
-    private func show(_ event: ClientEvent) {
-        if case .request(let message) = event { requests.insert(message.id) }
-        if case .message(let message) = event, requests.remove(message.id) != nil { return }
-        if let event = ChatEvent(event) { apply(event) }
     }
 
     private func fulfil() async {

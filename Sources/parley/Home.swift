@@ -8,8 +8,6 @@ import Model
 final class Home: Sendable {
     let path: String
     let identity: Identity
-    /// Whether the identity was made just now.
-    let isNew: Bool
     private let lock: Int32
 
     /// Opens the home, makes the identity if there is none, and holds it until the end of the program.
@@ -17,7 +15,7 @@ final class Home: Sendable {
     init(_ path: String, purpose: String) throws(ProgramFailure) {
         self.path = path
         do throws(IdentityFileError) {
-            (identity, isNew) = try IdentityFile.loadOrCreate(home: path)
+            identity = try IdentityFile.loadOrCreate(home: path).identity
         } catch {
             throw ProgramFailure(.badIdentity, "\(error)")
         }

@@ -14,7 +14,7 @@ actor PlainProgram {
     private let host: PeerHost
     private let input: LineInput
     private var chat: PlainChat
-    private var shownRequests: Set<MessageID> = []
+    private var requests = ShownRequests()
 
     init(_ options: Options, loop: PollExecutor) throws(ProgramFailure) {
         host = try PeerHost(options, purpose: "chat", loop: loop)
@@ -37,9 +37,7 @@ actor PlainProgram {
 
     private func display() async {
         while let batch = await host.client.events.next() {
-            for event in batch {
-                if case .request(let message) = event { shownRequests.insert(message.id) }
-                if case .message(let message) = event, shownRequests.remove(message.id) != nil { continue }
+            for event in batch where !requests.cover(event) {
                 if let shown = ChatEvent(event) { hear(shown) }
             }
             await host.report(batch)

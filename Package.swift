@@ -20,6 +20,8 @@ func tests(_ name: String, uses: [Target.Dependency], exclude: [String] = []) ->
 }
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let deques: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -33,11 +35,18 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // MARK: C: what Swift's own modules do not show
         .systemLibrary(name: "CNcurses", providers: [.apt(["libncurses-dev"])]),
         .target(name: "CPosix"),
+        .systemLibrary(name: "CQrencode", providers: [.apt(["libqrencode-dev"])]),
+        .target(
+            name: "CQuic",
+            linkerSettings: [
+                .linkedLibrary("ngtcp2"), .linkedLibrary("ngtcp2_crypto_gnutls"), .linkedLibrary("gnutls"),
+            ]),
 
         // MARK: Values
         layer("Model"),
@@ -46,10 +55,10 @@ let package = Package(
 
         // MARK: Bytes and keys
         layer("Wire", uses: ["Model"]),
-        layer("Identity", uses: ["Model", crypto]),
+        layer("Identity", uses: ["Model", crypto, cryptoExtras]),
 
         // MARK: Engines: pure machines
-        layer("PeerEngine", uses: ["Model", "Wire", "Identity", "Queues", deques]),
+        layer("PeerEngine", uses: ["Model", "Wire", "Identity", "Queues", crypto, deques]),
         layer("IndexEngine", uses: ["Model", "Wire", "Identity", crypto]),
 
         layer("Scripting", uses: ["Model", "Wire", "PeerEngine"]),
@@ -57,12 +66,17 @@ let package = Package(
         // MARK: Threads and sockets
         layer("Reactor", uses: ["Queues", "CPosix"]),
         layer("Network", uses: ["Model", "Wire", "Queues", "Reactor", "CPosix"]),
+        layer(
+            "Sessions",
+            uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "Reactor", "Network", "CQuic", crypto]),
+        layer("ChatStore", uses: ["Model", "PeerEngine", grdb]),
         layer("IndexServer", uses: ["Model", "Wire", "SafeText", "IndexEngine", "Reactor", "Network"]),
 
         // MARK: Screens
         layer("TerminalKit", uses: ["SafeText"]),
+        layer("QRCode", uses: ["CQrencode"]),
         layer("CursesScreen", uses: ["CNcurses", "CPosix", "Reactor", "TerminalKit", "SafeText"]),
-        layer("ChatScreen", uses: ["Model", "SafeText", "TerminalKit"]),
+        layer("ChatScreen", uses: ["Model", "SafeText", "TerminalKit", "QRCode"]),
         layer("DashboardScreen", uses: ["Model", "SafeText", "TerminalKit", "IndexEngine"]),
 
         // MARK: Programs
@@ -71,7 +85,7 @@ let package = Package(
             name: "parley",
             dependencies: [
                 "Model", "SafeText", "Queues", "Wire", "Identity", "PeerEngine", "Scripting", "Reactor", "Network",
-                "TerminalKit", "CursesScreen", "ChatScreen", "CommandLineKit", argumentParser,
+                "Sessions", "ChatStore", "TerminalKit", "CursesScreen", "ChatScreen", "CommandLineKit", argumentParser,
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
@@ -93,6 +107,11 @@ let package = Package(
         tests("IdentityTests", uses: ["Model", "Identity"]),
         tests("QueuesTests", uses: ["Queues"]),
         tests("PeerEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "IndexEngine"]),
+        tests(
+            "SessionsTests",
+            uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "Reactor", "Network", "Sessions", "CQuic"]),
+        tests("ChatStoreTests", uses: ["Model", "PeerEngine", "ChatStore"]),
+        tests("QRCodeTests", uses: ["QRCode"]),
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),
         tests("NetworkTests", uses: ["Model", "Wire", "Queues", "Reactor", "Network", "CPosix"]),

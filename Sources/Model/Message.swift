@@ -19,6 +19,15 @@ public struct MessageID: Hashable, Sendable, CustomStringConvertible {
         self.bits = bits
     }
 
+    /// Takes 16 octets in network order; `nil` for any other count.
+    public init?(octets: some Collection<UInt8>) {
+        guard let bits = PeerID(octets: octets) else { return nil }
+        self.bits = bits
+    }
+
+    /// The 16 octets in network order.
+    public var octets: [UInt8] { bits.octets }
+
     /// The canonical lower-case UUID form.
     public var description: String { bits.description }
 }
@@ -60,10 +69,14 @@ public struct Message: Equatable, Sendable {
     public var reason: String?
     /// Whether it travelled authenticated and encrypted.
     public var secure: Bool
+    /// Its author's count of messages to this reader, from 1: order and gaps. 0 on the seed's wire, which has none.
+    public var counter: UInt64
+    /// The word by which a script knows an outgoing message.
+    public var tag: String?
 
     public init(
         id: MessageID, peer: PeerID, direction: Direction, text: String, created: WallTime?, received: WallTime,
-        state: DeliveryState, reason: String? = nil, secure: Bool
+        state: DeliveryState, reason: String? = nil, secure: Bool, counter: UInt64 = 0, tag: String? = nil
     ) {
         self.id = id
         self.peer = peer
@@ -74,6 +87,8 @@ public struct Message: Equatable, Sendable {
         self.state = state
         self.reason = reason
         self.secure = secure
+        self.counter = counter
+        self.tag = tag
     }
 }
 

@@ -5,7 +5,7 @@ public import Queues
 public import Wire
 
 /// Keeps what must outlive the program.
-public protocol ClientStore: Sendable {
+public protocol RunStore: Sendable {
     func save(contacts: [Contact])
     func save(sequence: UInt64)
 }
@@ -28,7 +28,7 @@ public final class Client: Sendable {
     private let alarm = Alarm()
 
     public init(
-        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any ClientStore, clocks: Clocks
+        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any RunStore, clocks: Clocks
     ) {
         core = ClientCore(configuration, transport: transport, store: store, clocks: clocks, events: events)
     }
@@ -96,12 +96,12 @@ private actor ClientCore {
     nonisolated let me: PeerID
     private var machine: ClientMachine
     private let transport: any DatagramTransport
-    private let store: any ClientStore
+    private let store: any RunStore
     private let clocks: Clocks
     private let events: BoundedQueue<ClientEvent>
 
     init(
-        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any ClientStore, clocks: Clocks,
+        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any RunStore, clocks: Clocks,
         events: BoundedQueue<ClientEvent>
     ) {
         me = configuration.identity.peer

@@ -1,22 +1,46 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Identity
 public import Model
 
 /// What a user, a screen or a script asks of the client.
 public enum ClientCommand: Equatable, Sendable {
-    /// Add a contact and accept its messages.
+    /// Add a contact and accept its messages; a keyed peer gets a contact request.
     case add(PeerID, name: String?)
+    /// Add whoever gave this invite: its key is pinned, its secret is proven at the first contact.
+    case addInvite(Invite, name: String?)
+    /// Revoke the invites given so far: a new secret takes the place of the old one.
+    case renewInvite
     case rename(PeerID, String)
+    /// The user compared the digits of a peer's key, or takes that back.
+    case verify(PeerID, Bool)
+    /// Let a peer without a key be talked to in the open, or no longer.
+    case allowPlaintext(PeerID, Bool)
+    /// Drop a stranger's request without a word; it may ask again.
+    case ignore(PeerID)
     /// Queue a message; the tag comes back in its events. A peer that is no contact becomes one.
     case send(to: PeerID, text: String, tag: String?)
     case accept(PeerID)
     case block(PeerID)
     case remove(PeerID)
-    /// Queue a failed message again.
+    /// Forget the texts of a conversation; the contact stays.
+    case forget(PeerID)
+    /// Forget the text of one message, here.
+    case erase(MessageID, of: PeerID)
+    /// Queue a failed message again, or try a waiting one now.
     case retry(MessageID)
     /// Take a queued message back.
     case cancel(MessageID)
     /// The user saw everything up to this message.
     case read(PeerID, MessageID)
+    /// The conversation that is open on the screen, whose session is kept up.
+    case open(PeerID?)
+    /// The user is writing to a peer, or no longer.
+    case typing(PeerID, Bool)
+    /// The user is at the keyboard, or no longer.
+    case active(Bool)
+    /// Keep what is written and not yet sent.
+    case draft(PeerID, String)
+    case set(ClientSetting, Bool)
 }
 
 /// Why a command was refused: one sentence for the user.
@@ -35,6 +59,14 @@ public struct Reason: Equatable, Sendable {
         case noAnswer = "no_answer"
         /// This machine's network refused.
         case network
+        /// The address is known, but nobody answers there; the message waits.
+        case unreachable
+        /// The other side does not want it.
+        case refused
+        /// The peer's identity is in doubt.
+        case alarm
+        /// This machine's disk refused.
+        case disk
         /// The user's own doing.
         case user
     }
@@ -57,10 +89,22 @@ public enum ClientEvent: Equatable, Sendable {
     case message(Message)
     case state(MessageID, tag: String?, to: PeerID, DeliveryState, reason: Reason?)
     /// How a peer is reached changed.
-    case path(PeerID, PathKind, reason: Reason?)
+    case path(PeerID, PathKind, roundTrip: Span?, reason: Reason?)
     case lookup(PeerID, LookupSource, found: Bool, took: Span)
-    /// The first message of a stranger. It comes again as a message once the stranger is accepted.
-    case request(Message)
+    /// A stranger wants to talk; its messages come once it is accepted. The text may be empty.
+    /// - Parameter name: what it calls itself, if it says.
+    case request(PeerID, name: String?, text: String, invited: Bool)
+    /// A contact is writing, or no longer.
+    case typing(PeerID, Bool)
+    /// A contact is at the keyboard, or no longer.
+    case active(PeerID, Bool)
+    /// The user saw everything of a peer up to a message: what other screens of this home should know.
+    case readHere(PeerID, upTo: MessageID)
+    /// The texts of a conversation are gone, or that of one message.
+    case forgotten(PeerID, MessageID?)
+    /// The invite to give away from now on.
+    case invite(Invite)
+    case setting(ClientSetting, Bool)
     /// The contact list changed.
     case contacts([Contact])
     /// One sentence about something that no command asked for.

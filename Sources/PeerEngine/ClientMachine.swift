@@ -189,7 +189,7 @@ public struct ClientMachine: Sendable {
             return (contact == nil ? [.tell(.contacts(contacts.all))] : []) + show(message)
         }
         switch contacts.hold(message) {
-        case .firstOfStranger: return [.tell(.contacts(contacts.all)), .tell(.request(message))]
+        case .firstOfStranger: return [.tell(.contacts(contacts.all)), .tell(.request(message.peer, name: nil, text: message.text, invited: false))]
         case .held: return []
         case .dropped: return tooManyStrangers()
         }
@@ -262,6 +262,7 @@ public struct ClientMachine: Sendable {
         case .read(let peer, _):
             try require(peer)
             return []
+        default: throw CommandError("not yet")
         }
     }
 
@@ -414,7 +415,7 @@ public struct ClientMachine: Sendable {
     private mutating func setPath(_ peer: PeerID, _ path: PathKind, reason: Reason?) -> [Action] {
         let known = paths.updateValue((path, reason?.cause), forKey: peer)
         guard known?.kind != path || known?.cause != reason?.cause else { return [] }
-        return [.tell(.path(peer, path, reason: reason))]
+        return [.tell(.path(peer, path, roundTrip: nil, reason: reason))]
     }
 
     // MARK: For display

@@ -20,19 +20,15 @@ public enum PipeEvent {
             message.direction == .incoming ? line(for: message, name: name(message.peer)) : nil
         case .state(let id, let tag, let peer, let state, let reason):
             line(for: id, tag: tag, peer, state, reason)
-        case .path(let peer, let kind, let reason):
-            withReason(reason, ["event": "path", "peer": .string("\(peer)"), "path": .string(kind.rawValue)])
+        case .path(let peer, let kind, let roundTrip, let reason): path(peer, kind, roundTrip, reason)
         case .lookup(let peer, let source, let found, let took):
             [
                 "event": "lookup", "peer": .string("\(peer)"), "source": .string(source.rawValue),
                 "found": .bool(found), "ms": .number(rounded(took)),
             ]
-        case .request(let message):
-            [
-                "event": "request", "peer": .string("\(message.peer)"), "text": .string(message.text),
-                "invited": false,
-            ]
-        case .notice, .contacts: nil
+        case .request(let peer, let name, let text, let invited):
+            request(peer, name: name, text: text, invited: invited)
+        case .notice, .contacts, .typing, .active, .readHere, .forgotten, .invite, .setting: nil
         }
     }
 
@@ -61,6 +57,22 @@ public enum PipeEvent {
             "created": time(message.created), "received": time(message.received),
             "state": .string(message.state.rawValue), "secure": .bool(message.secure),
         ]
+    }
+
+    private static func path(
+        _ peer: PeerID, _ kind: PathKind, _ roundTrip: Span?, _ reason: Reason?
+    ) -> JSONObject {
+        var object: JSONObject = ["event": "path", "peer": .string("\(peer)"), "path": .string(kind.rawValue)]
+        object["rtt_ms"] = roundTrip.map { .number(rounded($0)) }
+        return withReason(reason, object)
+    }
+
+    private static func request(_ peer: PeerID, name: String?, text: String, invited: Bool) -> JSONObject {
+        var object: JSONObject = ["event": "request", "peer": .string("\(peer)")]
+        object["name"] = name.map { .string($0) }
+        object["text"] = .string(text)
+        object["invited"] = .bool(invited)
+        return object
     }
 
     private static func index(_ server: String, _ status: IndexStatus) -> JSONObject? {

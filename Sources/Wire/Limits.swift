@@ -10,6 +10,12 @@ public enum WireLimits {
     public static let record = 384
     /// Bytes of a padded query: as many as the longest answer with a record has.
     public static let paddedQuery = 704
+    /// Bytes of UTF-8 in the text of one message between peers with keys.
+    public static let text = 64 * 1024
+    /// Bytes of one frame of a session: such a text with every character escaped, and the members around it.
+    public static let frame = 400 * 1024
+    /// Bytes of one UDP payload of a session, its tag and MAC included: what every path carries (RFC 9000, §14).
+    public static let sessionDatagram = 1232
     /// Bytes of one line of `parley pipe`.
     public static let pipeLine = 256 * 1024
     /// UDP port of an index server, unless told otherwise.

@@ -5,34 +5,17 @@ import PeerEngine
 
 // What the client says, as the screen knows it, and what the screen wants, as the client knows it: neither knows the other.
 
-/// A stranger's first message is shown with its request, and not again when it is accepted.
-struct ShownRequests {
-    /// As many as there are strangers, who are bounded.
-    private var messages: Set<MessageID> = []
-
-    /// Whether the event's message is on the screen already.
-    mutating func cover(_ event: ClientEvent) -> Bool {
-        switch event {
-        case .request(let message):
-            messages.insert(message.id)
-            return false
-        case .message(let message): return messages.remove(message.id) != nil
-        default: return false
-        }
-    }
-}
-
 extension ChatEvent {
     /// `nil` for what no screen shows.
     init?(_ event: ClientEvent) {
         switch event {
         case .index(let server, let status): self = .index(server: server, status.shown)
-        case .message(let message), .request(let message): self = .message(message)
+        case .message(let message): self = .message(message)
         case .state(let id, _, _, let state, let reason): self = .messageState(id, state, reason: reason?.text)
-        case .path(let peer, let kind, let reason): self = .path(peer, kind, reason: reason?.text)
+        case .path(let peer, let kind, _, let reason): self = .path(peer, kind, reason: reason?.text)
         case .contacts(let contacts): self = .contacts(contacts)
         case .notice(let text, let peer): self = .notice(text, about: peer)
-        case .lookup: return nil
+        case .lookup, .request, .typing, .active, .readHere, .forgotten, .invite, .setting: return nil
         }
     }
 }

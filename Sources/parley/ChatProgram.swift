@@ -21,7 +21,6 @@ import Wire
     private var lastDraw: UInt64 = 0
     /// Effects that the client carries out, in the order in which the user wanted them.
     private let wishes = BoundedQueue<ChatEffect>(capacity: 1024)
-    private var requests = ShownRequests()
     private let ending = Alarm()
     private var exitCode: Int32 = 0
 
@@ -129,7 +128,7 @@ import Wire
     /// The third loop: everything that happens, on the screen.
     private func display() async {
         while let batch = await host.client.events.next() {
-            for event in batch where !requests.cover(event) {
+            for event in batch {
                 if let shown = ChatEvent(event) { apply(shown) }
             }
             await host.report(batch)

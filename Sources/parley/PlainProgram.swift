@@ -14,7 +14,6 @@ actor PlainProgram {
     private let host: PeerHost
     private let input: LineInput
     private var chat: PlainChat
-    private var requests = ShownRequests()
 
     init(_ options: Options, loop: PollExecutor) throws(ProgramFailure) {
         host = try PeerHost(options, purpose: "chat", loop: loop)
@@ -37,7 +36,7 @@ actor PlainProgram {
 
     private func display() async {
         while let batch = await host.client.events.next() {
-            for event in batch where !requests.cover(event) {
+            for event in batch {
                 if let shown = ChatEvent(event) { hear(shown) }
             }
             await host.report(batch)

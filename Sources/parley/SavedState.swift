@@ -7,7 +7,7 @@ import Queues
 import Wire
 
 /// What outlives a run besides the identity: the port, the sequence of the last record, the contacts.
-struct SavedState: Equatable, Sendable {
+struct FormerState: Equatable, Sendable {
     var port: UInt16?
     var sequence: UInt64 = 0
     var contacts: [Contact] = []
@@ -44,9 +44,9 @@ struct SavedState: Equatable, Sendable {
 }
 
 /// Writes the saved state behind the client's back, so that no decision waits for a disk.
-final class StateFile: ClientStore, Sendable {
+final class StateFile: RunStore, Sendable {
     private struct Content {
-        var state: SavedState
+        var state: FormerState
         var isDirty = false
     }
 
@@ -62,13 +62,13 @@ final class StateFile: ClientStore, Sendable {
         content = Lock(Content(state: try StateFile.read(path)))
     }
 
-    var state: SavedState { content.withLock { $0.state } }
+    var state: FormerState { content.withLock { $0.state } }
 
     func save(contacts: [Contact]) { change { $0.contacts = contacts } }
     func save(sequence: UInt64) { change { $0.sequence = max($0.sequence, sequence) } }
     func save(port: UInt16) { change { $0.port = port } }
 
-    private func change(_ body: (inout SavedState) -> Void) {
+    private func change(_ body: (inout FormerState) -> Void) {
         content.withLock { content in
             body(&content.state)
             content.isDirty = true
@@ -87,7 +87,7 @@ final class StateFile: ClientStore, Sendable {
     /// Writes now if something changed.
     /// - Returns: a sentence when it could not; the next change tries again.
     func flush() -> String? {
-        let state = content.withLock { content -> SavedState? in
+        let state = content.withLock { content -> FormerState? in
             defer { content.isDirty = false }
             return content.isDirty ? content.state : nil
         }
@@ -98,10 +98,10 @@ final class StateFile: ClientStore, Sendable {
             "Contacts could not be saved in \(path): \(String(cString: strerror(code))). Make room and change one again."
     }
 
-    private static func read(_ path: String) throws(ProgramFailure) -> SavedState {
+    private static func read(_ path: String) throws(ProgramFailure) -> FormerState {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            guard errno != ENOENT else { return SavedState() }
+            guard errno != ENOENT else { return FormerState() }
             throw ProgramFailure(.failure, "\(path) can't be read: \(String(cString: strerror(errno))).")
         }
         defer { close(descriptor) }
@@ -112,11 +112,11 @@ final class StateFile: ClientStore, Sendable {
             guard count > 0 else { break }
             bytes += buffer[..<count]
         }
-        if let object = try? JSONObject(parsing: bytes) { return SavedState(json: object) }
+        if let object = try? JSONObject(parsing: bytes) { return FormerState(json: object) }
         let aside = path + ".damaged"
         rename(path, aside)
         complain("\(path) was damaged and is now \(aside); the contacts start empty, your identity is untouched.")
-        return SavedState()
+        return FormerState()
     }
 }
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// One line that a user gives to a friend: who to dial, how to be let in, and whom to ask for the address.
+public struct Invite: Equatable, Sendable {
+    /// An index server that the inviter registers at.
+    public struct IndexHint: Equatable, Sendable {
+        /// `HOST:PORT`, as one gives it to `--index`.
+        public var server: String
+        /// The key that it proves; `nil` for a server without one.
+        public var key: PeerKey?
+
+        public init(server: String, key: PeerKey? = nil) {
+            self.server = server
+            self.key = key
+        }
+    }
+
+    /// The key to dial; the peer ID is its hash.
+    public var key: PeerKey
+    /// 16 octets whose knowledge is proven, never sent: the request is then shown at once.
+    public var secret: [UInt8]
+    /// Four at most.
+    public var indexes: [IndexHint]
+
+    public init(key: PeerKey, secret: [UInt8], indexes: [IndexHint] = []) {
+        self.key = key
+        self.secret = secret
+        self.indexes = indexes
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Identity
+public import Model
+
+/// The name of one authenticated encrypted connection between two peers, within one run. Sessions that we dial have even
+/// numbers, given by the engine; those that come in have odd ones, given by the transport.
+public struct SessionID: Hashable, Sendable, CustomStringConvertible {
+    public let number: UInt64
+    public init(_ number: UInt64) { self.number = number }
+    /// Whether we are the client, in QUIC's words.
+    public var isDialled: Bool { number & 1 == 0 }
+    public var description: String { "\(number)" }
+}
+
+/// Why a session ended.
+public enum SessionEnd: Equatable, Sendable {
+    /// Nobody answered the first packets.
+    case noAnswer
+    /// Packets stopped coming while an answer was due, or for longer than the idle limit.
+    case pathDied
+    /// The other side closed it, with a code of ours.
+    case closedByPeer(SessionCloseCode)
+    /// We closed it.
+    case closedHere(SessionCloseCode)
+    /// The other side holds another key than the one that was dialled, or the handshake was tampered with; one clause.
+    case handshakeFailed(String)
+    /// The other side broke the protocol; one clause.
+    case protocolViolation(String)
+    /// This machine could not; one clause.
+    case failed(String)
+}
+
+/// What one side tells the other when it closes a session: QUIC application error codes (RFC 9000, §20.2).
+public enum SessionCloseCode: UInt64, Sendable {
+    /// No more use for it; it may be dialled again.
+    case done = 0
+    /// The other of two simultaneous sessions stays.
+    case superseded = 1
+    /// The user of this side does not want the other.
+    case refused = 2
+    /// A frame that can't be.
+    case protocolViolation = 3
+    /// Too many sessions already.
+    case busy = 4
+}
+
+/// What the engine wants done with sessions.
+public enum SessionCommand: Equatable, Sendable {
+    /// Connect to the holder of exactly this key. Endpoints are tried at once, in their order, with staggered starts.
+    case dial(SessionID, key: PeerKey, at: [Endpoint])
+    /// Send whole frames, in order, without their length prefixes.
+    case send(SessionID, frames: [[UInt8]])
+    /// Frames of so many bytes have been dealt with: as many more may come.
+    case consumed(SessionID, bytes: Int)
+    /// Make sure that the other side is still there: ask for a sign of life.
+    case probe(SessionID)
+    case close(SessionID, SessionCloseCode)
+}
+
+/// What happens to sessions.
+public enum SessionEvent: Equatable, Sendable {
+    /// The handshake is confirmed: the other side holds `key`, and both know it.
+    /// - Parameters:
+    ///   - at: the address that its packets come from.
+    ///   - binding: 32 octets exported from the session's secrets (RFC 8446, §7.5), the same on both sides and in no
+    ///     other session: what proofs inside the session are bound to.
+    case up(SessionID, key: PeerKey, at: Endpoint, binding: [UInt8])
+    /// Whole frames in their order. The transport stops reading once more than its window waits for `consumed`.
+    case frames(SessionID, [[UInt8]])
+    /// The smoothed round trip, when it changed noticeably.
+    case roundTrip(SessionID, Span)
+    /// The last event of a session, also of one that never came up.
+    case closed(SessionID, SessionEnd)
+}
+
+/// The session seam: QUIC on the one UDP port, or a simulated network in a test.
+public protocol SessionTransport: Sendable {
+    /// Takes commands without waiting. What comes of them is told as events, in order, to whoever owns the transport.
+    /// A command about a session that is gone does nothing.
+    func perform(_ commands: [SessionCommand])
+}

@@ -50,8 +50,9 @@ final class SendReport: Sendable {
             switch cause.flatMap(Reason.Cause.init(rawValue:)) {
             case .unknownPeer: .noSuchPeer
             case .noAnswer: .indexUnreachable
-            case .user: .refused
-            case .network, nil: .failure
+            case .user, .refused, .alarm: .refused
+            case .unreachable: .notDelivered
+            case .network, .disk, nil: .failure
             }
         return ProgramFailure(status, "The message was not sent: \(reason).")
     }

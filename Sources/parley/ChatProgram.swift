@@ -116,7 +116,7 @@ import Wire
         case .redraw: screen.redraw()
         case .copy(let text): _ = screen.copyToClipboard(text)
         case .setMouse(let on): screen.setMouse(on)
-        case .send, .add, .rename, .remove, .accept, .block:
+        default:
             if wishes.offer([effect]) == 0 {
                 apply(.failed("Too much waits to be done; try again in a moment.", effect))
             }

@@ -58,7 +58,7 @@ struct Parley: ParsableCommand {
         @OptionGroup var options: Options
         @Argument(help: "A UUID or a contact's name.") var peer: String
         @Argument(help: "The message; '-' reads it from standard input.") var text: [String]
-        @Option(help: ArgumentHelp("How long to wait until it has left.", valueName: "10s")) var wait = "20s"
+        @Option(help: ArgumentHelp("How long to wait until it is on the other side's disk.", valueName: "10s")) var wait = "20s"
         @Flag(help: "Print what became of it as JSON.") var json = false
 
         func run() throws {
@@ -91,7 +91,7 @@ struct Parley: ParsableCommand {
 
     struct ID: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "id", abstract: "Show your own ID, key and digits.")
+            commandName: "id", abstract: "Show your own ID, key, digits and invite.")
         @OptionGroup var options: Options
         @Flag(help: "As JSON: {uuid,invite,key,digits}.") var json = false
 
@@ -100,17 +100,13 @@ struct Parley: ParsableCommand {
 
     struct Log: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show the messages of the run that is under way, oldest first.")
+            abstract: "Show what was said, oldest first.")
         @OptionGroup var options: Options
         @Argument(help: "A UUID or a contact's name; everyone by default.") var peer: String?
         @Flag(help: "As JSON lines.") var json = false
 
         func run() throws {
-            let signals = SignalWatch()
-            let loop = try makeLoop("network")
-            let program = LogProgram(
-                home: try options.homePath, peer: peer, json: json, link: ControlLink(loop: loop))
-            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
+            try LogProgram(home: try options.homePath, peer: peer, json: json).run()
         }
     }
 }

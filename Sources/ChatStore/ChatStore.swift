@@ -65,6 +65,14 @@ public final class ChatStore: ClientStore, Sendable {
         return effects
     }
 
+    /// The same, for a program's start: blocks.
+    public func commitNow(_ changes: [StoreChange]) throws(StoreError) {
+        guard let pool else { throw StoreError("\(path) is open for reading only.", mayPass: false) }
+        _ = try pool.writeWithoutTransaction { db in
+            Result { () throws(StoreError) in try self.apply(changes, db) }
+        }.get()
+    }
+
     /// One transaction, on the writer's queue.
     private func apply(_ changes: [StoreChange], _ db: Database) throws(StoreError) -> ([Bool], erased: Bool) {
         try writing(db) { db in

@@ -127,6 +127,36 @@ extension ChatStore {
         }
     }
 
+    /// Where a message lies, whichever way it went; `nil` when it is not there.
+    public func sequence(of id: MessageID, with peer: PeerID) throws(StoreError) -> Int64? {
+        try reading { db in
+            try db.first(
+                "SELECT sequence FROM message WHERE peer = ? AND id = ? ORDER BY sequence LIMIT 1",
+                [db.number(of: peer), id.blob])?.required(0)
+        }
+    }
+
+    /// The oldest incoming message that the user has not seen.
+    public func firstUnread(of peer: PeerID) throws(StoreError) -> StoredMessage? {
+        try reading { db in
+            try db.messages(
+                """
+                WHERE m.peer = ? AND m.outgoing = 0 AND m.sequence > (SELECT seen FROM peer WHERE number = m.peer)
+                ORDER BY m.sequence LIMIT 1
+                """, [db.number(of: peer)]
+            ).first
+        }
+    }
+
+    /// Whom the newest message was from or to.
+    public func lastConversation() throws(StoreError) -> PeerID? {
+        try reading { db in
+            try db.first(
+                "SELECT p.id FROM message m JOIN peer p ON p.number = m.peer ORDER BY m.sequence DESC LIMIT 1"
+            )?.peer(0)
+        }
+    }
+
     /// What is written to a peer and not yet sent; empty for nothing.
     public func draft(of peer: PeerID) throws(StoreError) -> String {
         try reading { try $0.first("SELECT draft FROM peer WHERE id = ?", [peer.blob])?.text(0) ?? "" }

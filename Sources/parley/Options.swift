@@ -8,7 +8,9 @@ import Wire
 
 /// The options of every subcommand, before or after its name.
 struct Options: ParsableArguments {
-    @Option(help: ArgumentHelp("What you call yourself. Contacts are told; the screen shows it as your own.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "What you call yourself. Contacts are told; the screen shows it as your own.", valueName: "name"))
     var name: String?
 
     @Option(help: ArgumentHelp("Where everything of one user lies. Two homes are two people.", valueName: "dir"))

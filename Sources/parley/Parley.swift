@@ -58,7 +58,8 @@ struct Parley: ParsableCommand {
         @OptionGroup var options: Options
         @Argument(help: "A UUID or a contact's name.") var peer: String
         @Argument(help: "The message; '-' reads it from standard input.") var text: [String]
-        @Option(help: ArgumentHelp("How long to wait until it is on the other side's disk.", valueName: "10s")) var wait = "20s"
+        @Option(help: ArgumentHelp("How long to wait until it is on the other side's disk.", valueName: "10s"))
+        var wait = "20s"
         @Flag(help: "Print what became of it as JSON.") var json = false
 
         func run() throws {

@@ -46,7 +46,7 @@ struct PeerHost: Sendable {
                 hasIndex: !indexServers.isEmpty),
             transport: port, sessions: sessions, store: store, clocks: .system)
         relay.connect(client)
-        door = ControlDoor(loop: loop, path: home.controlPath, store: store)
+        door = ControlDoor(loop: loop, path: home.controlPath)
     }
 
     /// Runs the client as long as `body` does; what is under way to the disk gets there.

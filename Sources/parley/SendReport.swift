@@ -53,13 +53,13 @@ final class SendReport: Sendable {
     }
 
     private func status(_ cause: String?) -> Status {
-            switch cause.flatMap(Reason.Cause.init(rawValue:)) {
-            case .unknownPeer: .noSuchPeer
-            case .noAnswer: .indexUnreachable
-            case .user, .refused, .alarm: .refused
-            case .unreachable: .notDelivered
-            case .network, .disk, nil: .failure
-            }
+        switch cause.flatMap(Reason.Cause.init(rawValue:)) {
+        case .unknownPeer: .noSuchPeer
+        case .noAnswer: .indexUnreachable
+        case .user, .refused, .alarm: .refused
+        case .unreachable: .notDelivered
+        case .network, .disk, nil: .failure
+        }
     }
 
     private func refusal(_ message: String) -> ProgramFailure {

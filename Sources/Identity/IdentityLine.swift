@@ -68,8 +68,8 @@ extension IdentityLine.Sealed {
     fileprivate init?(_ line: Substring) {
         let fields = line.split(separator: " ", omittingEmptySubsequences: false)
         guard fields.count == 7, let cost = PassphraseCost(fields[2..<5]),
-            let salt = octets(hex: fields[5]), salt.count == PassphraseCost.saltSize,
-            let sealed = octets(hex: fields[6]), IdentityLine.isSealedSize(sealed.count),
+            let salt = octets(lowerHex: fields[5]), salt.count == PassphraseCost.saltSize,
+            let sealed = octets(lowerHex: fields[6]), IdentityLine.isSealedSize(sealed.count),
             let box = try? ChaChaPoly.SealedBox(combined: sealed)
         else { return nil }
         head = String(line.dropLast(fields[6].count))

@@ -77,3 +77,8 @@ func octets(hex text: some StringProtocol) -> [UInt8]? {
     guard values.count == text.utf8.count, values.count.isMultiple(of: 2) else { return nil }
     return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
 }
+
+/// The octets of lower-case hex digits: one text for one value.
+func octets(lowerHex text: some StringProtocol) -> [UInt8]? {
+    octets(hex: text).flatMap { hexText($0) == text ? $0 : nil }
+}

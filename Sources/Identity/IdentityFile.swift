@@ -35,6 +35,16 @@ public enum IdentityFile {
         }
     }
 
+    /// Puts an identity from elsewhere into a home that has none; one that is there already stays.
+    /// - Returns: whether it is this identity's file that is kept now.
+    @discardableResult
+    public static func adopt(
+        _ identity: Identity, home: String, passphrase: [UInt8]? = nil
+    ) throws(IdentityFileError) -> Bool {
+        try makeDirectory(home)
+        return try create(try line(identity, passphrase, .standard, home), try openDirectory(home), home)
+    }
+
     /// Reads the identity and takes from others whatever right they have to its file and directory.
     /// - Throws: `passphraseNeeded` when the file is protected and no passphrase is given: ask for it, and call again.
     public static func load(home: String, passphrase: [UInt8]? = nil) throws(IdentityFileError) -> Identity {

@@ -25,7 +25,9 @@ struct Parley: ParsableCommand {
             delivered in time, 6 refused, 7 unusable identity, 128 and a signal's number when one ended it.
             """,
         version: parleyVersion,
-        subcommands: [Send.self, Pipe.self, ID.self, Log.self])
+        subcommands: [
+            Send.self, Pipe.self, ID.self, Log.self, Export.self, Import.self, SetPassphrase.self,
+        ])
 
     @OptionGroup var options: Options
 
@@ -109,6 +111,45 @@ struct Parley: ParsableCommand {
         func run() throws {
             try LogProgram(home: try options.homePath, peer: peer, json: json).run()
         }
+    }
+
+    struct Export: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write identity, contacts and history into one encrypted file.")
+        @OptionGroup var options: Options
+        @Argument(help: "The file to write; it must not exist.") var file: String
+        @Option(help: ArgumentHelp("Where the backup's passphrase comes from; default: the terminal.", valueName: "n"))
+        var backupPassphraseFd: Int32?
+
+        func run() throws {
+            try ExportProgram(
+                options: options, file: file, backupPassphrase: Passphrase(descriptor: backupPassphraseFd)
+            ).run()
+        }
+    }
+
+    struct Import: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take over what 'parley export' wrote: into an empty home, or the same identity's.")
+        @OptionGroup var options: Options
+        @Argument(help: "The file to read.") var file: String
+        @Option(help: ArgumentHelp("Where the backup's passphrase comes from; default: the terminal.", valueName: "n"))
+        var backupPassphraseFd: Int32?
+
+        func run() throws {
+            try ImportProgram(
+                options: options, file: file, backupPassphrase: Passphrase(descriptor: backupPassphraseFd)
+            ).run()
+        }
+    }
+
+    struct SetPassphrase: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "passphrase", abstract: "Protect the identity by a passphrase, change it, or take it away.")
+        @OptionGroup var options: Options
+        @Flag(help: "Take the passphrase away.") var remove = false
+
+        func run() throws { try PassphraseProgram.run(home: try options.homePath, remove: remove) }
     }
 }
 

@@ -55,10 +55,7 @@ struct PeerHost: Sendable {
         await client.keepPort(port.local.port)
         let result = await withTaskGroup(of: Void.self) { group in
             await door.open { [client, port, loop, sessions] in
-                port.receive(on: loop) { events in
-                    let others = sessions.assumeIsolated { $0.take(events) }
-                    if !others.isEmpty { client.received.offer(others) }
-                }
+                port.receive(on: loop) { route($0, sessions, client) }
             }
             group.addTask { await client.run() }
             group.addTask { await door.serve(client) }
@@ -99,6 +96,23 @@ struct PeerHost: Sendable {
             pause = min(60, pause * 2)
         }
     }
+}
+
+/// Gives each datagram to whom its first byte names; on the loop's thread.
+private func route(_ events: [DatagramEvent], _ sessions: SessionHost, _ client: Client) {
+    var packets: [Datagram] = []
+    var others: [DatagramEvent] = []
+    for event in events {
+        switch event {
+        case .received(let datagram) where SessionHost.isSession(datagram.bytes): packets.append(datagram)
+        case .received: others.append(event)
+        case .unreachable(let endpoint):
+            sessions.unreachable(endpoint)
+            others.append(event)
+        }
+    }
+    if !packets.isEmpty { sessions.receive(packets) }
+    if !others.isEmpty { client.received.offer(others) }
 }
 
 /// Carries sessions' events to a client that is made after the sessions.

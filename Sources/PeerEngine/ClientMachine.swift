@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Identity
+public import Identity
 public import Model
 public import Wire
 
@@ -55,12 +55,14 @@ public struct ClientMachine: Sendable {
     // MARK: Index servers
 
     /// Registers at a server from now on.
-    /// - Parameter name: as the user wrote it.
-    public mutating func addIndex(_ name: String, at server: Endpoint, now: Instant) {
+    /// - Parameters:
+    ///   - name: as the user wrote it.
+    ///   - key: what the server has to prove; `nil` to take whoever answers.
+    public mutating func addIndex(_ name: String, at server: Endpoint, key: PeerKey? = nil, now: Instant) {
         guard !links.contains(where: { $0.link.server == server }) else { return }
         let link = IndexLink(
-            server: server, identity: configuration.identity, address: configuration.address, now: now,
-            random: random.split())
+            server: server, name: name, pinned: key, identity: configuration.identity,
+            address: configuration.address, now: now, random: random.split())
         links.append((name, link))
     }
 
@@ -102,7 +104,7 @@ public struct ClientMachine: Sendable {
 
     private mutating func receive(_ datagram: Datagram, now: Instant, wall: WallTime) -> [Action] {
         if let index = links.firstIndex(where: { $0.link.server == datagram.endpoint }),
-            let (reply, nonce) = try? IndexReply.parse(datagram.bytes)
+            let (reply, nonce) = links[index].link.read(datagram.bytes)
         {
             return receive(reply, nonce, at: index, now: now, wall: wall)
         }
@@ -122,8 +124,9 @@ public struct ClientMachine: Sendable {
         }
         let link = links[index].link
         let answer = Lookup.Answer(
-            address: address, record: record, nonce: nonce, server: link.server, isSeed: link.isSeed)
-        guard let peer = PeerID(text), let outcome = lookups[peer]?.receive(answer, wall: wall) else {
+            address: address, text: text, record: record, nonce: nonce, server: link.server, isSeed: link.isSeed)
+        let asking = nonce.flatMap { nonce in lookups.first { $0.value.nonce == nonce }?.key }
+        guard let peer = asking ?? PeerID(text), let outcome = lookups[peer]?.receive(answer, wall: wall) else {
             return linkReceive(reply, nonce, at: index, now: now, wall: wall)
         }
         return finishLookup(of: peer, outcome, now: now)
@@ -189,7 +192,11 @@ public struct ClientMachine: Sendable {
             return (contact == nil ? [.tell(.contacts(contacts.all))] : []) + show(message)
         }
         switch contacts.hold(message) {
-        case .firstOfStranger: return [.tell(.contacts(contacts.all)), .tell(.request(message.peer, name: nil, text: message.text, invited: false))]
+        case .firstOfStranger:
+            return [
+                .tell(.contacts(contacts.all)),
+                .tell(.request(message.peer, name: nil, text: message.text, invited: false)),
+            ]
         case .held: return []
         case .dropped: return tooManyStrangers()
         }
@@ -378,12 +385,12 @@ public struct ClientMachine: Sendable {
     private mutating func startLookup(_ peer: PeerID, now: Instant) {
         guard lookups[peer] == nil else { return }
         lookups[peer] = Lookup(
-            peer: peer, minimumSequence: book.sequence(of: peer), deadEndpoint: book.deadEndpoint(of: peer), now: now,
-            random: &random)
+            peer: peer, minimumSequence: book.sequence(of: peer), deadEndpoint: book.deadEndpoint(of: peer),
+            own: configuration.address, now: now, random: &random)
     }
 
     private mutating func advanceLookup(of peer: PeerID, now: Instant) -> [Action] {
-        let servers = links.map(\.link.server)
+        let servers = links.map(\.link.asked)
         guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: servers), let lookup = lookups[peer]
         else {
             return []

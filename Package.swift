@@ -69,7 +69,7 @@ let package = Package(
         layer(
             "Sessions",
             uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "Reactor", "Network", "CQuic", crypto]),
-        layer("ChatStore", uses: ["Model", "PeerEngine", grdb]),
+        layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", grdb]),
         layer("IndexServer", uses: ["Model", "Wire", "SafeText", "IndexEngine", "Reactor", "Network"]),
 
         // MARK: Screens

@@ -7,15 +7,51 @@ public enum ChatEvent: Sendable {
     case terminal(TerminalEvent)
     /// The wall clock and seconds east of UTC: at the start and at each full minute.
     case clock(WallTime, offset: Int)
-    /// The whole address book, strangers and blocked peers included, whenever it changes.
-    case contacts([Contact])
+    /// No key came for five seconds after one that wrote something.
+    case pause
+
+    // MARK: What the last run left
+
+    /// What is known of each conversation without its messages, and which one was open.
+    case restored([ConversationSummary], open: PeerID?)
+    /// The answer to `ChatEffect.load`.
+    case history(HistoryRequest, HistoryPage)
+    /// The answer to `ChatEffect.search`: hits, the newest first, and whether there are more than these.
+    case found(token: Int, [SearchHit], more: Bool)
+
+    // MARK: Messages
+
     /// A new message of either direction; an outgoing one comes back with its ID.
     case message(Message)
-    case messageState(MessageID, DeliveryState, reason: String?)
-    case path(PeerID, PathKind, reason: String?)
+    case messageState(MessageID, to: PeerID, DeliveryState, reason: String?)
+    /// Everything up to this message was seen, on whichever screen.
+    case seen(PeerID, upTo: MessageID)
+    /// The texts of a conversation are gone, or that of one message.
+    case forgotten(PeerID, MessageID?)
+
+    // MARK: Peers
+
+    /// The whole address book, strangers and blocked peers included, whenever it changes.
+    case contacts([Contact])
+    /// A stranger wants to talk.
+    /// - Parameter name: what it calls itself, if it says; unsanitised.
+    case request(PeerID, name: String?, text: String, invited: Bool)
+    /// The 30 digits of a key, a peer's or the user's own, once it is known.
+    case digits(PeerID, String)
+    /// - Parameter roundTrip: the time that a packet takes there and back.
+    case path(PeerID, PathKind, roundTrip: Span?, reason: String?)
+    case typing(PeerID, Bool)
+    /// A contact is at the keyboard, or no longer.
+    case active(PeerID, Bool)
+
+    // MARK: The user's own side
+
     case index(server: String, IndexStatus)
     /// Where the peer can be reached from now on.
     case listening(Endpoint)
+    /// The invite to give away from now on: one word that begins with `parley:`.
+    case invite(String)
+    case setting(ChatSetting, Bool)
     /// One sentence of the engine, about a peer or in general.
     case notice(String, about: PeerID?)
     /// The answer to an effect that could not be carried out; a refused text is given back.
@@ -30,4 +66,14 @@ public enum IndexStatus: Equatable, Sendable {
     case unreachable(reason: String)
     /// It answers, but takes no keyed identities: a server of the seed.
     case noIdentities
+}
+
+/// What `/set` switches.
+public enum ChatSetting: String, CaseIterable, Sendable {
+    /// Telling contacts which of their messages were seen.
+    case readReceipts = "read-receipts"
+    /// Telling contacts that a message is being written.
+    case typing
+    /// Telling contacts whether the user is at the keyboard.
+    case presence
 }

@@ -12,12 +12,15 @@ extension ChatState {
         case .clock(let now, let offset): tick(now, offset)
         case .contacts(let contacts): take(contacts)
         case .message(let message): return receive(message)
-        case .messageState(let id, let state, let reason): advance(id, to: state, reason)
-        case .path(let peer, let path, let reason): setPath(peer, path, reason)
+        case .messageState(let id, _, let state, let reason): advance(id, to: state, reason)
+        case .path(let peer, let path, _, let reason): setPath(peer, path, reason)
         case .index(let server, let status): setIndex(server, status)
         case .listening(let endpoint): listen = endpoint
         case .notice(let text, let peer): note(text, about: peer)
         case .failed(let text, let effect): fail(text, effect)
+        case .pause, .restored, .history, .found, .seen, .forgotten, .request, .digits, .typing, .active, .invite,
+            .setting:
+            break
         }
         return []
     }

@@ -47,8 +47,8 @@ public struct PlainChat: Sendable {
             self.contacts = contacts
             return []
         case .message(let message): return hear(message)
-        case .messageState(let id, let state, let reason): return hear(id, state, reason)
-        case .path(let peer, let kind, let reason):
+        case .messageState(let id, _, let state, let reason): return hear(id, state, reason)
+        case .path(let peer, let kind, _, let reason):
             guard kind == .none, let reason else { return [] }
             return [line("\(label(peer)) is not reached: \(reason)")]
         case .index(let server, let status): return hear(server, status)
@@ -57,7 +57,10 @@ public struct PlainChat: Sendable {
             return [line("listening on \(endpoint)")]
         case .notice(let text, let peer): return [line((peer.map { label($0) + ": " } ?? "") + text)]
         case .failed(let text, _): return [line(text)]
-        case .terminal: return []
+        case .terminal, .pause, .restored, .history, .found, .seen, .forgotten, .request, .digits, .typing, .active,
+            .invite,
+            .setting:
+            return []
         }
     }
 

@@ -2,39 +2,86 @@
 internal import Glibc
 internal import Model
 
-/// The identity on disk: `<home>/identity`, one line `parley-identity-1 ed25519 <seed in lower-case hex>`, readable by
-/// its owner alone.
+/// The identity on disk: `<home>/identity`, one line, readable by its owner alone; under a passphrase if the user wants.
 ///
-/// A file that exists is never overwritten, and a crash never leaves half of one.
+/// A file that exists is never overwritten but by ``setPassphrase(home:old:new:)``, and a crash never leaves half of one.
 public enum IdentityFile {
     private static let name = "identity"
-    private static let header = "parley-identity-1 ed25519 "
-    private static let seedSize = 32
 
     /// Reads the identity; when there is none, makes one, with the directories that lead to it (0700). Of several
     /// programs that start at once all get the same.
+    /// - Parameter passphrase: what opens the file if it is protected, and protects it if it is made.
+    /// - Throws: `passphraseNeeded` when the file is protected and none is given: ask for it, and call again.
     public static func loadOrCreate(
-        home: String
+        home: String, passphrase: [UInt8]? = nil
+    ) throws(IdentityFileError) -> (identity: Identity, created: Bool) {
+        try loadOrCreate(home: home, passphrase: passphrase, cost: .standard)
+    }
+
+    package static func loadOrCreate(
+        home: String, passphrase: [UInt8]?, cost: PassphraseCost
     ) throws(IdentityFileError) -> (identity: Identity, created: Bool) {
         try makeDirectory(home)
         let directory = try openDirectory(home)
         do {
-            return (try load(directory, home), created: false)
+            return (try load(directory, home, passphrase), created: false)
         } catch .missing {
             let identity = Identity()
-            guard try create(identity, directory, home) else { return (try load(directory, home), created: false) }
+            let line = try line(identity, passphrase, cost, home)
+            guard try create(line, directory, home) else {
+                return (try load(directory, home, passphrase), created: false)
+            }
             return (identity, created: true)
         }
     }
 
+    /// Puts an identity from elsewhere into a home that has none; one that is there already stays.
+    /// - Returns: whether it is this identity's file that is kept now.
+    @discardableResult
+    public static func adopt(
+        _ identity: Identity, home: String, passphrase: [UInt8]? = nil
+    ) throws(IdentityFileError) -> Bool {
+        try makeDirectory(home)
+        return try create(try line(identity, passphrase, .standard, home), try openDirectory(home), home)
+    }
+
     /// Reads the identity and takes from others whatever right they have to its file and directory.
-    public static func load(home: String) throws(IdentityFileError) -> Identity {
-        try load(try openDirectory(home), home)
+    /// - Throws: `passphraseNeeded` when the file is protected and no passphrase is given: ask for it, and call again.
+    public static func load(home: String, passphrase: [UInt8]? = nil) throws(IdentityFileError) -> Identity {
+        try load(try openDirectory(home), home, passphrase)
+    }
+
+    /// Protects the identity by a passphrase, by another one, or (`nil`) no longer. The new file takes the old one's
+    /// place as a whole and only when it is known to open again; until then the old one stands.
+    ///
+    /// The disk may hold the octets of the old file for a while longer, as it does with any file that is deleted.
+    /// - Throws: `passphraseNeeded`, `wrongPassphrase`, `emptyPassphrase`, and what reading and writing throw.
+    public static func setPassphrase(home: String, old: [UInt8]?, new: [UInt8]?) throws(IdentityFileError) {
+        try setPassphrase(home: home, old: old, new: new, cost: .standard)
+    }
+
+    package static func setPassphrase(
+        home: String, old: [UInt8]?, new: [UInt8]?, cost: PassphraseCost
+    ) throws(IdentityFileError) {
+        let directory = try openDirectory(home)
+        let identity = try load(directory, home, old)
+        let line = try line(identity, new, cost, home)
+        guard try open(line, "\(home)/\(name)", new).seed == identity.seed else {
+            throw .damaged(path: "\(home)/\(name)")
+        }
+        try withDraft(line, directory, home) { (draft) throws(IdentityFileError) in
+            guard renameat(directory.number, draft, directory.number, name) == 0 else {
+                throw .unwritable(home: home, code: errno)
+            }
+            guard fsync(directory.number) == 0 else { throw .unwritable(home: home, code: errno) }
+        }
     }
 
     // MARK: Reading
 
-    private static func load(_ directory: borrowing Descriptor, _ home: String) throws(IdentityFileError) -> Identity {
+    private static func load(
+        _ directory: borrowing Descriptor, _ home: String, _ passphrase: [UInt8]?
+    ) throws(IdentityFileError) -> Identity {
         let path = "\(home)/\(name)"
         // O_NONBLOCK: a pipe with this name must not hold the start.
         let flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
@@ -48,17 +95,30 @@ public enum IdentityFile {
         guard let status = file.status, status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
         file.restrict(to: 0o600, from: status)
         directory.restrictDirectory()
-        let line = String(decoding: try read(file, path), as: UTF8.self)
-        guard line.hasPrefix(header), let seed = seed(line.dropFirst(header.count)), let identity = Identity(seed: seed)
-        else { throw .damaged(path: path) }
-        return identity
+        return try open(try read(file, path), path, passphrase)
+    }
+
+    private static func open(
+        _ bytes: [UInt8], _ path: String, _ passphrase: [UInt8]?
+    ) throws(IdentityFileError) -> Identity {
+        switch IdentityLine(String(decoding: bytes, as: UTF8.self)) {
+        case .plain(let identity): return identity
+        case .sealed(let sealed):
+            guard let passphrase else { throw .passphraseNeeded(path: path) }
+            switch sealed.open(passphrase) {
+            case .identity(let identity): return identity
+            case .wrongPassphrase: throw .wrongPassphrase(path: path)
+            case .noMemory: throw .noMemory
+            }
+        case nil: throw .damaged(path: path)
+        }
     }
 
     /// More than a whole file of ours has, so that a longer one is seen to be none.
     private static func read(_ file: borrowing Descriptor, _ path: String) throws(IdentityFileError) -> [UInt8] {
         var bytes: [UInt8] = []
-        while bytes.count < 256 {
-            var buffer = [UInt8](repeating: 0, count: 256)
+        while bytes.count < IdentityLine.sizeLimit {
+            var buffer = [UInt8](repeating: 0, count: IdentityLine.sizeLimit)
             let count = Glibc.read(file.number, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .unreadable(path: path, code: errno) }
@@ -68,22 +128,42 @@ public enum IdentityFile {
         return bytes
     }
 
-    /// 64 hex digits, then nothing but the line's end.
-    private static func seed(_ text: Substring) -> [UInt8]? {
-        var digits = Array(text.utf8)
-        if digits.last == UInt8(ascii: "\n") { digits.removeLast() }
-        let values = digits.compactMap(hexValue)
-        guard digits.count == 2 * seedSize, values.count == digits.count else { return nil }
-        return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
-    }
-
     // MARK: Making
 
-    /// Writes a whole file beside the place and links it there, which fails if another program was faster.
-    /// - Returns: whether it is this identity that is kept now.
+    private static func line(
+        _ identity: Identity, _ passphrase: [UInt8]?, _ cost: PassphraseCost, _ home: String
+    ) throws(IdentityFileError) -> [UInt8] {
+        guard let passphrase else { return IdentityLine.plain(of: identity) }
+        guard !passphrase.isEmpty else { throw .emptyPassphrase }
+        var random = RandomSource.system
+        guard let line = IdentityLine.sealed(of: identity, passphrase: passphrase, cost: cost, random: &random)
+        else { throw .noMemory }
+        return line
+    }
+
+    /// Links a whole file to its place, which fails if another program was faster.
+    /// - Returns: whether it is this line that is kept now.
     private static func create(
-        _ identity: Identity, _ directory: borrowing Descriptor, _ home: String
+        _ line: [UInt8], _ directory: borrowing Descriptor, _ home: String
     ) throws(IdentityFileError) -> Bool {
+        var isKept = true
+        try withDraft(line, directory, home) { (draft) throws(IdentityFileError) in
+            guard linkat(directory.number, draft, directory.number, name, 0) == 0 else {
+                guard errno == EEXIST else { throw .unwritable(home: home, code: errno) }
+                isKept = false
+                return
+            }
+            directory.restrictDirectory()
+            guard fsync(directory.number) == 0 else { throw .unwritable(home: home, code: errno) }
+        }
+        return isKept
+    }
+
+    /// Writes a whole file beside the place, for `body` to put there.
+    private static func withDraft(
+        _ line: [UInt8], _ directory: borrowing Descriptor, _ home: String,
+        _ body: (String) throws(IdentityFileError) -> Void
+    ) throws(IdentityFileError) {
         let draft = ".\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36))"
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         guard let file = Descriptor(openat(directory.number, draft, flags, 0o600 as mode_t)) else {
@@ -91,20 +171,10 @@ public enum IdentityFile {
         }
         defer { unlinkat(directory.number, draft, 0) }
         // The umask may have taken rights from the owner too.
-        guard fchmod(file.number, 0o600) == 0, file.write(line(identity)), fsync(file.number) == 0 else {
+        guard fchmod(file.number, 0o600) == 0, file.write(line), fsync(file.number) == 0 else {
             throw .unwritable(home: home, code: errno)
         }
-        guard linkat(directory.number, draft, directory.number, name, 0) == 0 else {
-            if errno == EEXIST { return false }
-            throw .unwritable(home: home, code: errno)
-        }
-        directory.restrictDirectory()
-        guard fsync(directory.number) == 0 else { throw .unwritable(home: home, code: errno) }
-        return true
-    }
-
-    private static func line(_ identity: Identity) -> [UInt8] {
-        Array(header.utf8) + identity.seed.flatMap { [hexDigit($0 >> 4), hexDigit($0 & 0xF)] } + [UInt8(ascii: "\n")]
+        try body(draft)
     }
 
     /// Makes a directory and those above it where they are missing, for the user alone whatever the umask.
@@ -134,7 +204,7 @@ public enum IdentityFile {
     }
 
     private static func openDirectory(_ home: String) throws(IdentityFileError) -> Descriptor {
-        guard let directory = Descriptor(open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) else {
+        guard let directory = Descriptor(Glibc.open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) else {
             switch errno {
             case ENOENT: throw .missing(path: "\(home)/\(name)")
             case ENOTDIR: throw .notADirectory(path: home)

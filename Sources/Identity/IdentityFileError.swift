@@ -15,6 +15,14 @@ public enum IdentityFileError: Error, Equatable, Sendable {
     case unreadable(path: String, code: Int32)
     /// The system refuses to keep a new one; `code` is its `errno`.
     case unwritable(home: String, code: Int32)
+    /// Protected, and no passphrase was given.
+    case passphraseNeeded(path: String)
+    /// Protected by another passphrase; or changed since it was written, which looks the same.
+    case wrongPassphrase(path: String)
+    /// No passphrase protects anything if it is empty.
+    case emptyPassphrase
+    /// The system has not the memory that a passphrase takes, 128 MiB.
+    case noMemory
 }
 
 extension IdentityFileError: CustomStringConvertible {
@@ -33,6 +41,14 @@ extension IdentityFileError: CustomStringConvertible {
             "\(path) cannot be read (\(reason(code))); give yourself the right to read it, or name another --home."
         case .unwritable(let home, let code):
             "A new identity cannot be kept in \(home) (\(reason(code))); mend that, or name another --home."
+        case .passphraseNeeded(let path):
+            "The identity in \(path) is protected; give its passphrase to open it."
+        case .wrongPassphrase(let path):
+            "That passphrase does not open the identity in \(path); try again, or put a backup in its place."
+        case .emptyPassphrase:
+            "An empty passphrase protects nothing; choose a longer one."
+        case .noMemory:
+            "There is not enough memory to check a passphrase, which takes 128 MiB; close other programs and try again."
         }
     }
 }

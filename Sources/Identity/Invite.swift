@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Model
 
 /// One line that a user gives to a friend: who to dial, how to be let in, and whom to ask for the address.
 public struct Invite: Equatable, Sendable {
@@ -27,4 +28,12 @@ public struct Invite: Equatable, Sendable {
         self.secret = secret
         self.indexes = indexes
     }
+
+    /// Whom the invite leads to.
+    public var peer: PeerID { key.peer }
+
+    /// Octets of a secret.
+    public static let secretSize = 16
+    /// Hints of an invite at most.
+    public static let hintLimit = 4
 }

@@ -56,11 +56,6 @@ public struct PeerKey: Hashable, Sendable {
     static let algorithm: UInt8 = 1
 }
 
-/// Reads octets in network order; more than eight would push the first ones out.
-func bigEndian(_ octets: some Sequence<UInt8>) -> UInt64 {
-    octets.reduce(0) { $0 << 8 | UInt64($1) }
-}
-
 /// Whether the y coordinate is below 2^255 - 19 (RFC 8032, §5.1.3).
 private func isCanonicalPoint(_ octets: [UInt8]) -> Bool {
     guard let last = octets.last, let first = octets.first else { return false }

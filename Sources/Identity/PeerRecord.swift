@@ -133,31 +133,9 @@ extension Candidate {
     }
 }
 
-func bigEndianOctets(_ value: UInt64, count: Int) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - $0))) }
-}
-
-/// Takes octets from the front and says when there are too few.
-private struct OctetReader {
-    private let octets: [UInt8]
-    private var position = 0
-
-    init(_ octets: [UInt8]) { self.octets = octets }
-
-    var isAtEnd: Bool { position == octets.count }
-    var consumed: [UInt8] { Array(octets[..<position]) }
-
-    mutating func take(_ count: Int) -> ArraySlice<UInt8>? {
-        guard count >= 0, count <= octets.count - position else { return nil }
-        defer { position += count }
-        return octets[position..<(position + count)]
-    }
-
-    mutating func octet() -> UInt8? { take(1)?.first }
-    mutating func number(_ count: Int) -> UInt64? { take(count).map { bigEndian($0) } }
-
+extension OctetReader {
     /// `nil` for a kind that is not known here, and for an address that nothing may be sent to.
-    mutating func candidate() throws(PeerRecord.Fault) -> Candidate? {
+    fileprivate mutating func candidate() throws(PeerRecord.Fault) -> Candidate? {
         guard let kind = octet(), let family = octet() else { throw .truncated }
         let address: Endpoint.Address
         switch family {

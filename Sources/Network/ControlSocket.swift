@@ -16,6 +16,9 @@ public final class ControlListener: @unchecked Sendable {
     public var onConnect: (LineConnection) -> Void = { _ in }
 
     private let descriptor: Int32
+    /// Given up for a moment when the process has no descriptor left, so that a caller can be turned away: one that stays
+    /// in the backlog would keep the loop awake.
+    private var spare: Int32
     private let path: String
     private let loop: PollExecutor
     private var open: [ObjectIdentifier: LineConnection] = [:]
@@ -23,11 +26,10 @@ public final class ControlListener: @unchecked Sendable {
     /// Binds `path`, mode 0600. A socket that nobody listens at any more is replaced.
     /// - Throws: `NetworkError` when another program listens there, or the system refuses.
     public init(path: String, loop: PollExecutor) throws(NetworkError) {
-        if (try? connectSocket(path)).map({ Glibc.close($0) }) != nil {
-            throw NetworkError("Another program answers at \(path).", code: EADDRINUSE)
-        }
+        guard !isListening(path) else { throw NetworkError("Another program answers at \(path).", code: EADDRINUSE) }
         unlink(path)
         descriptor = try bindSocket(path)
+        spare = openSpare()
         self.path = path
         self.loop = loop
         loop.watch(descriptor) { [weak self] _ in self?.accept() }
@@ -37,6 +39,7 @@ public final class ControlListener: @unchecked Sendable {
     public func close() {
         loop.unwatch(descriptor)
         Glibc.close(descriptor)
+        Glibc.close(spare)
         unlink(path)
         open.values.forEach { $0.close() }
         open = [:]
@@ -48,7 +51,10 @@ public final class ControlListener: @unchecked Sendable {
     private func accept() {
         while true {
             let accepted = Glibc.accept(descriptor, nil, nil)
-            guard accepted >= 0 else { return }
+            guard accepted >= 0 else {
+                if errno == EMFILE || errno == ENFILE, turnAway() { continue }
+                return
+            }
             _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
             guard open.count < ControlListener.connectionLimit, isOwnUser(accepted) else {
                 Glibc.close(accepted)
@@ -59,7 +65,19 @@ public final class ControlListener: @unchecked Sendable {
             onConnect(connection)
         }
     }
+
+    /// - Returns: whether somebody was turned away.
+    private func turnAway() -> Bool {
+        guard spare >= 0 else { return false }
+        Glibc.close(spare)
+        let accepted = Glibc.accept(descriptor, nil, nil)
+        if accepted >= 0 { Glibc.close(accepted) }
+        spare = openSpare()
+        return accepted >= 0
+    }
 }
+
+private func openSpare() -> Int32 { Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC) }
 
 /// Connects to a running program's door.
 public enum ControlSocket {
@@ -90,8 +108,20 @@ private func bindSocket(_ path: String) throws(NetworkError) -> Int32 {
     return descriptor
 }
 
+/// Whether somebody listens there, even if too busy to answer now.
+private func isListening(_ path: String) -> Bool {
+    do throws(NetworkError) {
+        Glibc.close(try connectSocket(path))
+        return true
+    } catch { return error.code == EAGAIN }
+}
+
 private func connectSocket(_ path: String) throws(NetworkError) -> Int32 {
-    try withSocketAddress(path) { Glibc.connect($0, $1, $2) }
+    try withSocketAddress(path) { socket, address, length in
+        // A program whose backlog is full must not hold up the caller: EAGAIN (connect(2)).
+        _ = fcntl(socket, F_SETFL, O_NONBLOCK)
+        return Glibc.connect(socket, address, length)
+    }
 }
 
 /// Makes a Unix socket and does something with it and its address. The address names the directory by descriptor, so that

@@ -15,8 +15,6 @@ public struct AddressBook: Sendable {
         /// The last moment at which the address was known to be good.
         var confirmed: Instant
         var used: Instant
-        /// The last other address that something in the peer's name came from, and when.
-        var rumour: (source: Endpoint, heard: Instant)?
     }
 
     private var entries: [PeerID: Entry] = [:]
@@ -27,6 +25,14 @@ public struct AddressBook: Sendable {
 
     /// How many peers are known, with an address or without.
     public var count: Int { entries.count }
+
+    /// Takes an address of the last run: it is known, but not confirmed.
+    mutating func restore(_ peer: PeerID, _ saved: SavedAddress) {
+        guard entries.count < limit else { return }
+        let never = Instant(nanoseconds: 0)
+        entries[peer] = Entry(
+            endpoint: saved.endpoint, sequence: saved.sequence, confirmed: never, used: never)
+    }
 
     /// The address of a peer; `nil` when none is known, or it has not been confirmed for `Timing.addressLife`.
     public mutating func endpoint(of peer: PeerID, now: Instant) -> Endpoint? {
@@ -50,9 +56,7 @@ public struct AddressBook: Sendable {
         {
             entries[oldest.key] = nil
         }
-        // A source that was asked about in vain is not worth a second question.
-        let rumour = entries[peer].flatMap { $0.endpoint == endpoint ? $0.rumour : nil }
-        entries[peer] = Entry(endpoint: endpoint, sequence: sequence, confirmed: now, used: now, rumour: rumour)
+        entries[peer] = Entry(endpoint: endpoint, sequence: sequence, confirmed: now, used: now)
     }
 
     /// Nobody knew better: goes on with the address for another while, or lets a dead one be tried again.
@@ -64,34 +68,28 @@ public struct AddressBook: Sendable {
         return true
     }
 
-    /// A datagram in the peer's name came from `source`. From the known address it confirms it; from another one the peer
-    /// may have moved, or have two addresses, or someone lies: the address stays, but is worth a question. The seed's
-    /// programs send from any port, so of an unkeyed peer the source says nothing.
-    /// - Returns: whether to look the peer up again; once per source, and not often whatever strangers send.
-    mutating func heard(from peer: PeerID, at source: Endpoint, now: Instant) -> Bool {
-        guard var entry = entries[peer] else { return false }
+    /// A datagram in the name of a peer without a key came from `source`. It confirms the address, wherever it came from:
+    /// the seed's programs send from any port, so the source says nothing.
+    mutating func heard(from peer: PeerID, at source: Endpoint, now: Instant) {
+        guard var entry = entries[peer] else { return }
         if entry.dead == source {
             entry.endpoint = source
             entry.dead = nil
-            entries[peer] = entry
         }
-        guard let known = entry.endpoint else { return false }
-        guard known != source, peer.isKeyed else {
-            entries[peer]?.confirmed = now
-            return false
-        }
-        if let rumour = entry.rumour, rumour.source == source || now.since(rumour.heard) < Timing.rumour {
-            return false
-        }
-        entries[peer]?.rumour = (source, now)
-        return true
+        if entry.endpoint != nil { entry.confirmed = now }
+        entries[peer] = entry
     }
 
-    /// Drops the address of whoever lives at an endpoint; it takes a lookup to reach them again. Their sequences stay,
+    /// What of a peer is worth keeping for the next run.
+    func saved(_ peer: PeerID) -> SavedAddress? {
+        entries[peer].map { SavedAddress(endpoint: $0.endpoint, sequence: $0.sequence) }
+    }
+
+    /// Drops the address of whoever without a key lives at an endpoint; it takes a lookup to reach them again. Their sequences stay,
     /// so that an older record is still refused.
     /// - Returns: the peers concerned, in the order of their IDs.
     mutating func doubt(_ endpoint: Endpoint) -> [PeerID] {
-        let peers = entries.filter { $0.value.endpoint == endpoint }.map(\.key).sorted()
+        let peers = entries.filter { $0.value.endpoint == endpoint && !$0.key.isKeyed }.map(\.key).sorted()
         for peer in peers {
             entries[peer]?.endpoint = nil
             entries[peer]?.dead = endpoint

@@ -1,54 +1,59 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Identity
+public import Identity
 public import Model
 public import Queues
 public import Wire
 
-/// Keeps what must outlive the program.
-public protocol RunStore: Sendable {
-    func save(contacts: [Contact])
-    func save(sequence: UInt64)
-}
-
-/// The seed's `Client`: one port, an address book, a receive queue and three concurrent loops.
+/// The seed's `Client`: one port, an address book, a receive queue and concurrent loops.
 ///
-/// `run` holds two of them, receiving and sending; the third, displaying, is whoever reads `events`. Between them stand
-/// bounded queues: what arrives faster than it can be taken is dropped and counted (UDP promises no more), what is told
-/// makes the teller wait. All state is in one actor, which never waits for anything, so no loop can stall another.
+/// `run` holds three of them, receiving, sending and storing; the fourth, displaying, is whoever reads `events`. Between
+/// them stand bounded queues: datagrams that arrive faster than they can be taken are dropped and counted (UDP promises
+/// no more), what is told or to be stored makes whoever causes it wait. All state is in one actor, which never waits for
+/// anything, so no loop can stall another.
 public final class Client: Sendable {
-    /// Datagrams that wait to be taken: 2 KiB each at most, so 32 MiB.
-    public let received = BoundedQueue<DatagramEvent>(capacity: 16_384)
     /// What happened, for one display.
     public let events = BoundedQueue<ClientEvent>(capacity: 16_384)
 
-    /// Datagrams taken before a command or the sender gets its turn.
+    /// What came and waits to be taken: datagrams of 2 KiB each at most, so 32 MiB. Sessions bring no more than their
+    /// windows allow, beyond that.
+    private let inbox = BoundedQueue<Incoming>(capacity: 16_384)
+    /// What came taken before a command or the sender gets its turn.
     private static let turn = 256
 
     private let core: ClientCore
+    private let changes = BoundedQueue<StoreChange>(capacity: 16_384)
+    private let store: any ClientStore
     private let alarm = Alarm()
 
     public init(
-        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any RunStore, clocks: Clocks
+        _ configuration: ClientConfiguration, transport: any DatagramTransport, sessions: any SessionTransport,
+        store: any ClientStore, clocks: Clocks
     ) {
-        core = ClientCore(configuration, transport: transport, store: store, clocks: clocks, events: events)
+        self.store = store
+        core = ClientCore(
+            configuration, transport: transport, sessions: sessions, clocks: clocks, events: events, changes: changes)
     }
 
-    /// Receives and sends until the task is cancelled.
+    // MARK: Loops
+
+    /// Receives, sends and stores until the task is cancelled; `flush` before that saves what is to be saved.
     public func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.receiveLoop() }
             group.addTask { await self.sendLoop() }
+            group.addTask { await self.storeLoop() }
         }
         events.finish()
     }
 
     private func receiveLoop() async {
-        while !Task.isCancelled, let batch = await received.next() {
+        while !Task.isCancelled, let batch = await inbox.next() {
             var rest = batch[...]
             while !rest.isEmpty, !Task.isCancelled {
                 await core.receive(rest.prefix(Client.turn))
                 rest = rest.dropFirst(Client.turn)
                 alarm.ring()
+                await changes.room()
                 await events.room()
             }
         }
@@ -62,6 +67,46 @@ public final class Client: Sendable {
         }
     }
 
+    /// Commits whatever has gathered, as one: the slower the disk, the larger the groups.
+    private func storeLoop() async {
+        while !Task.isCancelled, let batch = await changes.next() {
+            guard let effects = await commit(batch) else { continue }
+            await core.committed(effects)
+            alarm.ring()
+            await events.room()
+        }
+    }
+
+    /// Tries until the disk takes the changes.
+    /// - Returns: `nil` when it never will, or the task is cancelled.
+    private func commit(_ batch: [StoreChange]) async -> [Bool]? {
+        var pause = Duration.milliseconds(250)
+        while !Task.isCancelled {
+            do throws(StoreError) { return try await store.commit(batch) } catch {
+                await core.commitFailed(error)
+                guard error.mayPass else { return nil }
+            }
+            try? await Task.sleep(for: pause)
+            pause = min(.seconds(2), pause * 2)
+        }
+        return nil
+    }
+
+    // MARK: For the network
+
+    /// Takes what the UDP port brought, without waiting; what there is no room for is dropped and counted.
+    /// - Returns: how many were taken.
+    @discardableResult
+    public func take(_ datagrams: [DatagramEvent]) -> Int { inbox.offer(datagrams.map { .datagram($0) }) }
+
+    /// Takes what happened to sessions, in order and without waiting; nothing is dropped.
+    public func take(_ events: [SessionEvent]) { inbox.append(events.map { .session($0) }) }
+
+    /// Datagrams that were dropped because too many waited.
+    public var dropped: Int { inbox.dropped }
+
+    // MARK: For the program
+
     /// Registers at an index server from now on.
     public func addIndex(_ name: String, at server: Endpoint) async {
         await core.addIndex(name, at: server)
@@ -72,20 +117,30 @@ public final class Client: Sendable {
     public func perform(_ command: ClientCommand) async throws(CommandError) {
         try await core.perform(command)
         alarm.ring()
+        await changes.room()
         await events.room()
     }
 
     /// Tells the display something that happened outside the client.
     public func tell(_ event: ClientEvent) async { await events.send([event]) }
 
+    /// Waits until everything is on disk, nothing more will be, or the task is cancelled.
+    public func flush() async { await core.saved() }
+
     /// Own peer ID.
     public var me: PeerID { core.me }
+    /// The invite to give away now.
+    public var invite: Invite { get async { await core.invite } }
     /// Every contact with its path and what waits for it.
     public var peers: [PeerSummary] { get async { await core.peers } }
-    /// Messages of this run, oldest first.
-    public func log(with peer: PeerID? = nil) async -> [Message] { await core.log(with: peer) }
     /// What a user means by a UUID or a name.
     public func resolve(_ text: String) async -> PeerID? { await core.resolve(text) }
+}
+
+/// What the network thread hands over.
+private enum Incoming: Sendable {
+    case datagram(DatagramEvent)
+    case session(SessionEvent)
 }
 
 /// The client's state, and the hands that do what its machine decides.
@@ -96,61 +151,109 @@ private actor ClientCore {
     nonisolated let me: PeerID
     private var machine: ClientMachine
     private let transport: any DatagramTransport
-    private let store: any RunStore
+    private let sessions: any SessionTransport
     private let clocks: Clocks
     private let events: BoundedQueue<ClientEvent>
+    private let changes: BoundedQueue<StoreChange>
+    /// Those who wait until everything is on disk.
+    private var flushers: [UInt64: CheckedContinuation<Void, Never>] = [:]
+    private var lastFlusher: UInt64 = 0
 
     init(
-        _ configuration: ClientConfiguration, transport: any DatagramTransport, store: any RunStore, clocks: Clocks,
-        events: BoundedQueue<ClientEvent>
+        _ configuration: ClientConfiguration, transport: any DatagramTransport, sessions: any SessionTransport,
+        clocks: Clocks, events: BoundedQueue<ClientEvent>, changes: BoundedQueue<StoreChange>
     ) {
         me = configuration.identity.peer
         machine = ClientMachine(configuration)
         self.transport = transport
-        self.store = store
+        self.sessions = sessions
         self.clocks = clocks
         self.events = events
+        self.changes = changes
     }
 
+    var invite: Invite { machine.invite }
     var peers: [PeerSummary] { machine.peers }
-    func log(with peer: PeerID?) -> [Message] { machine.log.messages(with: peer) }
     func resolve(_ text: String) -> PeerID? { machine.contacts.resolve(text) }
     func addIndex(_ name: String, at server: Endpoint) { machine.addIndex(name, at: server, now: now) }
 
-    func receive(_ batch: ArraySlice<DatagramEvent>) {
+    func receive(_ batch: ArraySlice<Incoming>) {
         let (now, wall) = (now, clocks.wall())
-        var told: [ClientEvent] = []
-        for event in batch { execute(machine.receive(event, now: now, wall: wall), into: &told) }
-        events.append(told)
+        var actions: [ClientMachine.Action] = []
+        for element in batch {
+            switch element {
+            case .datagram(let event): actions += machine.receive(event, now: now, wall: wall)
+            case .session(let event): actions += machine.receive(event, now: now, wall: wall)
+            }
+        }
+        execute(actions)
     }
 
     func perform(_ command: ClientCommand) throws(CommandError) {
-        var told: [ClientEvent] = []
-        execute(try machine.perform(command, now: now, wall: clocks.wall()), into: &told)
-        events.append(told)
+        execute(try machine.perform(command, now: now, wall: clocks.wall()))
+    }
+
+    func committed(_ effects: [Bool]) {
+        execute(machine.committed(effects, now: now, wall: clocks.wall()))
+        releaseFlushers()
+    }
+
+    func commitFailed(_ error: StoreError) {
+        execute(machine.commitFailed(error, now: now, wall: clocks.wall()))
+        releaseFlushers()
     }
 
     /// Sends what is due, and says how long there is nothing more to send.
     func transmit() -> Duration? {
-        var told: [ClientEvent] = []
-        execute(machine.advance(now: now, wall: clocks.wall()), into: &told)
-        events.append(told)
+        execute(machine.advance(now: now, wall: clocks.wall()))
         let moment = now
         return machine.deadline(now: moment).map { .nanoseconds(Int64(clamping: $0.since(moment).nanoseconds)) }
     }
 
-    private func execute(_ actions: [ClientMachine.Action], into told: inout [ClientEvent]) {
-        for action in actions {
-            switch action {
-            case .send(let datagram): _ = transport.send([datagram])
-            case .transmit(let transmission):
-                let result = transport.send(transmission.datagrams)
-                execute(machine.transmitted(transmission, result, now: now), into: &told)
-            case .tell(let event): told.append(event)
-            case .saveContacts(let contacts): store.save(contacts: contacts)
-            case .saveSequence(let sequence): store.save(sequence: sequence)
+    private func execute(_ actions: [ClientMachine.Action]) {
+        var pending = actions
+        var (told, orders, saved): ([ClientEvent], [SessionCommand], [StoreChange]) = ([], [], [])
+        while !pending.isEmpty {
+            var next: [ClientMachine.Action] = []
+            for action in pending {
+                switch action {
+                case .send(let datagram): _ = transport.send([datagram])
+                case .transmit(let transmission):
+                    let result = transport.send(transmission.datagrams)
+                    next += machine.transmitted(transmission, result, now: now, wall: clocks.wall())
+                case .session(let command): orders.append(command)
+                case .commit(let change): saved.append(change)
+                case .tell(let event): told.append(event)
+                }
             }
+            pending = next
         }
+        changes.append(saved)
+        if !orders.isEmpty { sessions.perform(orders) }
+        events.append(told)
+    }
+
+    // MARK: Flushing
+
+    func saved() async {
+        lastFlusher += 1
+        let ticket = lastFlusher
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                guard machine.unsaved > 0, !Task.isCancelled else { return continuation.resume() }
+                flushers[ticket] = continuation
+            }
+        } onCancel: {
+            Task { await self.giveUp(ticket) }
+        }
+    }
+
+    private func giveUp(_ ticket: UInt64) { flushers.removeValue(forKey: ticket)?.resume() }
+
+    private func releaseFlushers() {
+        guard machine.unsaved == 0 else { return }
+        for flusher in flushers.values { flusher.resume() }
+        flushers = [:]
     }
 
     private var now: Instant { clocks.monotonic() }

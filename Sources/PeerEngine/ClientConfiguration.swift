@@ -9,23 +9,27 @@ public struct ClientConfiguration: Sendable {
     public var address: Endpoint
     /// Whether peers without a key may be talked to.
     public var allowsPlaintextPeers: Bool
-    public var contacts: [Contact]
+    /// What the last run left behind.
+    public var saved: SavedState
+    /// What the user calls itself; told to contacts only.
+    public var name: String?
+    /// The index servers that an invite names, four at most.
+    public var indexes: [Invite.IndexHint]
     /// Whether index servers will be named; without any, a peer that is not in the address book is given up at once.
     public var hasIndex: Bool
-    /// The sequence of the last record that this identity signed.
-    public var lastSequence: UInt64
     public var random: RandomSource
 
     public init(
-        identity: Identity, address: Endpoint, allowsPlaintextPeers: Bool = false, contacts: [Contact] = [],
-        hasIndex: Bool = true, lastSequence: UInt64 = 0, random: RandomSource = .system
+        identity: Identity, address: Endpoint, allowsPlaintextPeers: Bool = false, saved: SavedState = SavedState(),
+        name: String? = nil, indexes: [Invite.IndexHint] = [], hasIndex: Bool = true, random: RandomSource = .system
     ) {
         self.identity = identity
         self.address = address
         self.allowsPlaintextPeers = allowsPlaintextPeers
-        self.contacts = contacts
+        self.saved = saved
+        self.name = name
+        self.indexes = indexes
         self.hasIndex = hasIndex
-        self.lastSequence = lastSequence
         self.random = random
     }
 }

@@ -10,14 +10,26 @@ public struct ContactBook: Sendable {
     public static let strangerLimit = 200
     /// Messages held for one stranger at most; the first ones stay, since they say what it wants.
     public static let heldLimit = 32
+    /// Bytes of their texts.
+    public static let heldBytes = 64 * 1024
 
     private var contacts: [PeerID: Contact] = [:]
     private var order: [PeerID] = []
-    private var held: [PeerID: [Message]] = [:]
+    private var held: [PeerID: Held] = [:]
 
-    /// Starts with saved contacts.
-    public init(_ saved: [Contact] = []) {
+    /// What a stranger wrote.
+    private struct Held {
+        /// On disk.
+        var messages: [Message] = []
+        /// Those, and the ones on their way there.
+        var count = 0
+        var bytes = 0
+    }
+
+    /// Starts with saved contacts, and with what strangers among them wrote.
+    public init(_ saved: [Contact] = [], held: [Message] = []) {
         for contact in saved { insert(contact) }
+        for message in held where admit(message.text, of: message.peer) { hold(message) }
     }
 
     /// All of them, strangers included, in order.
@@ -33,16 +45,25 @@ public struct ContactBook: Sendable {
         return folded.count == 1 ? folded.first?.peer : nil
     }
 
-    /// Adds or accepts a contact; a name that another contact has gets a number.
-    /// - Returns: the messages that waited for it.
-    mutating func accept(_ peer: PeerID, name: String?) -> [Message] {
+    /// Changes a contact, if there is one.
+    mutating func update(_ peer: PeerID, _ change: (inout Contact) -> Void) {
+        guard var contact = contacts[peer] else { return }
+        change(&contact)
+        contacts[peer] = contact
+    }
+
+    /// Adds or accepts a contact; a name that another contact has gets a number. What it wrote is held until `release`.
+    mutating func accept(_ peer: PeerID, name: String?) {
         var contact = contacts[peer] ?? Contact(peer: peer, accepted: true)
+        if !contact.accepted { held[peer] = held[peer] ?? Held() }
         contact.accepted = true
         contact.blocked = false
         if let name { contact.name = unusedName(name, for: peer) }
         insert(contact)
-        return held.removeValue(forKey: peer) ?? []
     }
+
+    /// Hands out what was held of a peer, oldest first.
+    mutating func release(_ peer: PeerID) -> [Message] { held.removeValue(forKey: peer)?.messages ?? [] }
 
     mutating func rename(_ peer: PeerID, _ name: String) {
         let unused = unusedName(name, for: peer)
@@ -63,20 +84,25 @@ public struct ContactBook: Sendable {
         order.removeAll { $0 == peer }
     }
 
-    /// How a stranger's message was taken.
-    enum Reception: Equatable { case firstOfStranger, held, dropped }
+    /// Whether there is room for one more message of a stranger; if so, it is reserved.
+    mutating func admit(_ text: String, of peer: PeerID) -> Bool {
+        var its = held[peer] ?? Held()
+        let bytes = text.utf8.count
+        guard its.count < ContactBook.heldLimit, its.bytes + bytes <= ContactBook.heldBytes else { return false }
+        its.count += 1
+        its.bytes += bytes
+        held[peer] = its
+        return true
+    }
 
     /// Keeps a stranger's message until the stranger is accepted.
-    mutating func hold(_ message: Message) -> Reception {
-        if contacts[message.peer] == nil {
-            guard note(message.peer) else { return .dropped }
-            held[message.peer] = [message]
-            return .firstOfStranger
-        }
-        guard held[message.peer, default: []].count < ContactBook.heldLimit else { return .dropped }
-        held[message.peer, default: []].append(message)
-        return .held
-    }
+    mutating func hold(_ message: Message) { held[message.peer, default: Held()].messages.append(message) }
+
+    /// Whether messages of this peer have to wait behind those that are held.
+    func isHolding(_ peer: PeerID) -> Bool { held[peer] != nil }
+
+    /// The first text that is held of a peer.
+    func firstHeld(of peer: PeerID) -> String? { held[peer]?.messages.first?.text }
 
     /// Lists a stranger.
     /// - Returns: false when there are too many already.

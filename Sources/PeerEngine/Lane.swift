@@ -2,41 +2,35 @@
 internal import DequeModule
 internal import Model
 
-/// What waits for one peer, and how fast it may go.
+/// What waits for one peer without a key, and how fast it may go.
 struct Lane {
-    /// One message on its way out, already encoded.
-    struct Item: Equatable {
-        var id: MessageID
-        var tag: String?
-        var bytes: [UInt8]
-    }
 
     /// Messages that wait for one peer at most; past it a new one is refused.
     static let limit = 20_000
 
-    private(set) var items: Deque<Item> = []
-    private var pacer = Pacer()
+    private(set) var items: Deque<Message> = []
+    private var pacer = Pacer.seedWire
     private var heldUntil: Instant?
     /// When something was last sent, for telling when a lookup of the cache is news.
     private(set) var lastUse: Instant?
 
     var isFull: Bool { items.count >= Lane.limit }
 
-    mutating func append(_ item: Item) { items.append(item) }
+    mutating func append(_ message: Message) { items.append(message) }
 
     /// Takes one message back out.
-    mutating func remove(_ id: MessageID) -> Item? {
+    mutating func remove(_ id: MessageID) -> Message? {
         guard let index = items.firstIndex(where: { $0.id == id }) else { return nil }
         return items.remove(at: index)
     }
 
-    mutating func removeAll() -> [Item] {
+    mutating func removeAll() -> [Message] {
         defer { items = [] }
         return Array(items)
     }
 
     /// Takes what may go now.
-    mutating func take(now: Instant) -> [Item] {
+    mutating func take(now: Instant) -> [Message] {
         guard heldUntil.map({ $0 <= now }) ?? true else { return [] }
         let count = pacer.take(items.count, now: now)
         let taken = Array(items.prefix(count))
@@ -46,7 +40,7 @@ struct Lane {
     }
 
     /// Puts back, in order, what the system did not take; it gets a moment's rest.
-    mutating func restore(_ refused: some Collection<Item>, until rested: Instant) {
+    mutating func restore(_ refused: some Collection<Message>, until rested: Instant) {
         items.prepend(contentsOf: refused)
         heldUntil = rested
     }

@@ -19,8 +19,32 @@ enum Timing {
     static let recordRefresh = Span.seconds(43_200)
     /// After so long without a word from a peer its cached address is looked up again before the next message.
     static let addressLife = Span.seconds(600)
-    /// Pause between questions that datagrams from unexpected addresses make us ask about one peer.
-    static let rumour = Span.seconds(5)
     /// Pause after the system took only some of the datagrams that it was given.
     static let busySystem = Span.milliseconds(5)
+
+    // MARK: Sessions
+
+    /// A session that is up has to be greeted within.
+    static let greeting = Span.seconds(10)
+    /// Sessions that came up within so long of each other were dialled at the same time.
+    static let simultaneous = Span.seconds(10)
+    /// A session that nobody has a use for is closed after.
+    static let idle = Span.seconds(60)
+    /// A session that held so long shows that the peer is there: the pauses start over.
+    static let steady = Span.seconds(5)
+    /// Pause after the first try that failed; it doubles.
+    static let firstRetry = Span.milliseconds(250)
+    /// Pause between tries at most while somebody waits.
+    static let urgentRetry = Span.seconds(8)
+    /// Pause between tries at most when the peer has been away for long.
+    static let idleRetry = Span.seconds(60)
+    /// How long a peer that was there counts as likely to come back.
+    static let recently = Span.seconds(600)
+    /// A message without receipt is sent again after, and then after twice as long each time.
+    static let receipt = Span.seconds(30)
+    static let receiptLimit = Span.seconds(240)
+    /// What a peer said about writing holds so long.
+    static let typing = Span.seconds(6)
+    /// What we say about writing is repeated after.
+    static let typingRepeat = Span.seconds(3)
 }

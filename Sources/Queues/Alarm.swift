@@ -35,6 +35,24 @@ public final class Alarm: Sendable {
         }
     }
 
+    /// Whether it rings before so much time has passed; false also when the task is cancelled.
+    /// - Important: one sleeper at a time.
+    public func rings(within duration: Duration) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await self.sleep()
+                return !Task.isCancelled
+            }
+            group.addTask {
+                try? await Task.sleep(for: duration)
+                return false
+            }
+            let rang = await group.next() ?? false
+            group.cancelAll()
+            return rang
+        }
+    }
+
     private func sleep() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

@@ -14,6 +14,10 @@ public enum WireLimits {
     public static let text = 64 * 1024
     /// Bytes of one frame of a session: such a text with every character escaped, and the members around it.
     public static let frame = 400 * 1024
+    /// Messages that one frame acknowledges at most.
+    public static let receipts = 1024
+    /// Unicode scalars of what a peer calls itself.
+    public static let name = 64
     /// Bytes of one UDP payload of a session, its tag and MAC included: what every path carries (RFC 9000, §14).
     public static let sessionDatagram = 1232
     /// Bytes of one line of `parley pipe`.

@@ -21,6 +21,12 @@ import Wire
     private var lastDraw: UInt64 = 0
     /// Effects that the client carries out, in the order in which the user wanted them.
     private let wishes = BoundedQueue<ChatEffect>(capacity: 1024)
+    private let history: ChatHistory
+    /// Questions about what is on disk, in their order.
+    private let questions = BoundedQueue<ChatEffect>(capacity: 1024)
+    private var digits = ToldDigits()
+    /// Rung by every key: what was written and is not yet sent is kept after a pause.
+    private let keys = Alarm()
     private let ending = Alarm()
     private var exitCode: Int32 = 0
 
@@ -39,6 +45,7 @@ import Wire
             throw ProgramFailure(.usage, "\(error) Without one, use 'parley pipe' or 'parley send'.")
         }
         self.host = host
+        history = ChatHistory(host.store)
         state = ChatState(me: host.client.me, name: options.ownName, options: ChatOptions(ascii: options.screen.ascii))
     }
 
@@ -51,6 +58,8 @@ import Wire
             await host.run { [self] in
                 await withTaskGroup(of: Void.self) { tasks in
                     tasks.addTask { await self.fulfil() }
+                    tasks.addTask { await self.answer() }
+                    tasks.addTask { await self.notePauses() }
                     tasks.addTask { await self.tick() }
                     await ending.sleep(for: nil)
                     tasks.cancelAll()
@@ -76,8 +85,26 @@ import Wire
         for notice in screen.notices { apply(.notice(notice.string, about: nil)) }
         tellTime()
         apply(.listening(host.port.local))
-        // The list as saved is on the screen before the network has said anything.
-        apply(.contacts(host.contacts))
+        restore()
+    }
+
+    /// Everything of the last run is on the screen before the network has said anything.
+    private func restore() {
+        apply(.digits(host.client.me, host.home.identity.key.digits))
+        apply(.invite(host.client.startInvite.text))
+        for setting in ClientSetting.allCases {
+            apply(.setting(setting.shown, !host.saved.switchedOff.contains(setting)))
+        }
+        tell(contacts: host.saved.contacts)
+        do throws(StoreError) {
+            let summaries = try history.summaries(host.saved)
+            apply(.restored(summaries, open: try host.store.lastConversation()))
+        } catch { apply(.notice("\(error)", about: nil)) }
+    }
+
+    private func tell(contacts: [Contact]) {
+        apply(.contacts(contacts))
+        for event in digits.news(of: contacts) { apply(event) }
     }
 
     private func end(_ code: Int32) {
@@ -102,7 +129,10 @@ import Wire
     }
 
     private func apply(_ event: ChatEvent) {
-        if case .terminal = event { lastDraw = 0 }
+        if case .terminal = event {
+            lastDraw = 0
+            keys.ring()
+        }
         isDirty = true
         undrawn += 1
         for effect in update(&state, event) { carryOut(effect) }
@@ -116,20 +146,30 @@ import Wire
         case .redraw: screen.redraw()
         case .copy(let text): _ = screen.copyToClipboard(text)
         case .setMouse(let on): screen.setMouse(on)
-        case .send, .add, .rename, .remove, .accept, .block:
+        default:
             if wishes.offer([effect]) == 0 {
                 apply(.failed("Too much waits to be done; try again in a moment.", effect))
             }
         }
     }
 
-    // MARK: The client
+    private func hand(_ effect: ChatEffect, to queue: BoundedQueue<ChatEffect>) {
+        if queue.offer([effect]) == 0 {
+            apply(.failed("Too much waits to be done; try again in a moment.", effect))
+        }
+    }
+
+    // MARK: The client and the history
 
     /// The third loop: everything that happens, on the screen.
     private func display() async {
         while let batch = await host.client.events.next() {
             for event in batch {
-                if let shown = ChatEvent(event) { apply(shown) }
+                if case .contacts(let contacts) = event {
+                    tell(contacts: contacts)
+                } else if let shown = ChatEvent(event) {
+                    apply(shown)
+                }
             }
             await host.report(batch)
         }
@@ -138,11 +178,33 @@ import Wire
     private func fulfil() async {
         while let batch = await wishes.next() {
             for effect in batch {
-                guard let command = ClientCommand(effect) else { continue }
-                do throws(CommandError) { try await host.client.perform(command) } catch {
-                    apply(.failed("\(error)", effect))
-                }
+                if let refusal = await host.client.carryOut(effect) { apply(.failed(refusal, effect)) }
             }
+        }
+    }
+
+    private func answer() async {
+        while let batch = await questions.next() {
+            for question in batch {
+                do throws(StoreError) {
+                    switch question {
+                    case .load(let request): apply(.history(request, try await history.load(request)))
+                    case .search(let text, let peer, let token):
+                        let (hits, more) = try await history.search(text, in: peer)
+                        apply(.found(token: token, hits, more: more))
+                    default: continue
+                    }
+                } catch { apply(.failed("\(error)", question)) }
+            }
+        }
+    }
+
+    private func notePauses() async {
+        while !Task.isCancelled {
+            await keys.sleep(for: nil)
+            var isTyping = true
+            while isTyping, !Task.isCancelled { isTyping = await keys.rings(within: .seconds(5)) }
+            if !Task.isCancelled { apply(.pause) }
         }
     }
 

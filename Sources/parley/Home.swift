@@ -12,13 +12,9 @@ final class Home: Sendable {
 
     /// Opens the home, makes the identity if there is none, and holds it until the end of the program.
     /// - Parameter purpose: what the holder is, for the one who comes second.
-    init(_ path: String, purpose: String) throws(ProgramFailure) {
+    init(_ path: String, purpose: String, passphrase: Passphrase) throws(ProgramFailure) {
         self.path = path
-        do throws(IdentityFileError) {
-            identity = try IdentityFile.loadOrCreate(home: path).identity
-        } catch {
-            throw ProgramFailure(.badIdentity, "\(error)")
-        }
+        identity = try openIdentity(path, passphrase)
         lock = try takeLock(path, purpose)
     }
 
@@ -26,7 +22,37 @@ final class Home: Sendable {
 
     var controlPath: String { Home.controlPath(path) }
     static func controlPath(_ home: String) -> String { home + "/control.sock" }
-    var statePath: String { path + "/state.json" }
+    var storePath: String { Home.storePath(path) }
+    static func storePath(_ home: String) -> String { home + "/history.sqlite" }
+}
+
+/// Where the passphrase comes from, if it takes one.
+struct Passphrase: Sendable {
+    /// `--passphrase-fd`; `nil` asks on the terminal.
+    let descriptor: Int32?
+
+    /// - Parameter prompt: what to ask for.
+    func read(_ prompt: String) throws(ProgramFailure) -> [UInt8] {
+        guard let descriptor else { return try askPassphrase(prompt) }
+        return try readPassphrase(descriptor: descriptor)
+    }
+}
+
+/// Reads or makes the identity, and asks for its passphrase if it has one.
+func openIdentity(_ home: String, _ passphrase: Passphrase) throws(ProgramFailure) -> Identity {
+    let given = try passphrase.descriptor.map { (descriptor) throws(ProgramFailure) in
+        try readPassphrase(descriptor: descriptor)
+    }
+    do throws(IdentityFileError) {
+        return try IdentityFile.loadOrCreate(home: home, passphrase: given).identity
+    } catch .passphraseNeeded {
+        let typed = try askPassphrase("Passphrase for \(home): ")
+        do throws(IdentityFileError) { return try IdentityFile.load(home: home, passphrase: typed) } catch {
+            throw ProgramFailure(.badIdentity, "\(error)")
+        }
+    } catch {
+        throw ProgramFailure(.badIdentity, "\(error)")
+    }
 }
 
 /// A lock of the system on `<home>/lock`: it ends with its holder, however that ends.

@@ -25,7 +25,9 @@ struct Parley: ParsableCommand {
             delivered in time, 6 refused, 7 unusable identity, 128 and a signal's number when one ended it.
             """,
         version: parleyVersion,
-        subcommands: [Send.self, Pipe.self, ID.self, Log.self])
+        subcommands: [
+            Send.self, Pipe.self, ID.self, Log.self, Export.self, Import.self, SetPassphrase.self,
+        ])
 
     @OptionGroup var options: Options
 
@@ -58,7 +60,8 @@ struct Parley: ParsableCommand {
         @OptionGroup var options: Options
         @Argument(help: "A UUID or a contact's name.") var peer: String
         @Argument(help: "The message; '-' reads it from standard input.") var text: [String]
-        @Option(help: ArgumentHelp("How long to wait until it has left.", valueName: "10s")) var wait = "20s"
+        @Option(help: ArgumentHelp("How long to wait until it is on the other side's disk.", valueName: "10s"))
+        var wait = "20s"
         @Flag(help: "Print what became of it as JSON.") var json = false
 
         func run() throws {
@@ -91,7 +94,7 @@ struct Parley: ParsableCommand {
 
     struct ID: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "id", abstract: "Show your own ID, key and digits.")
+            commandName: "id", abstract: "Show your own ID, key, digits and invite.")
         @OptionGroup var options: Options
         @Flag(help: "As JSON: {uuid,invite,key,digits}.") var json = false
 
@@ -100,18 +103,53 @@ struct Parley: ParsableCommand {
 
     struct Log: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show the messages of the run that is under way, oldest first.")
+            abstract: "Show what was said, oldest first.")
         @OptionGroup var options: Options
         @Argument(help: "A UUID or a contact's name; everyone by default.") var peer: String?
         @Flag(help: "As JSON lines.") var json = false
 
         func run() throws {
-            let signals = SignalWatch()
-            let loop = try makeLoop("network")
-            let program = LogProgram(
-                home: try options.homePath, peer: peer, json: json, link: ControlLink(loop: loop))
-            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
+            try LogProgram(home: try options.homePath, peer: peer, json: json).run()
         }
+    }
+
+    struct Export: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write identity, contacts and history into one encrypted file.")
+        @OptionGroup var options: Options
+        @Argument(help: "The file to write; it must not exist.") var file: String
+        @Option(help: ArgumentHelp("Where the backup's passphrase comes from; default: the terminal.", valueName: "n"))
+        var backupPassphraseFd: Int32?
+
+        func run() throws {
+            try ExportProgram(
+                options: options, file: file, backupPassphrase: Passphrase(descriptor: backupPassphraseFd)
+            ).run()
+        }
+    }
+
+    struct Import: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take over what 'parley export' wrote: into an empty home, or the same identity's.")
+        @OptionGroup var options: Options
+        @Argument(help: "The file to read.") var file: String
+        @Option(help: ArgumentHelp("Where the backup's passphrase comes from; default: the terminal.", valueName: "n"))
+        var backupPassphraseFd: Int32?
+
+        func run() throws {
+            try ImportProgram(
+                options: options, file: file, backupPassphrase: Passphrase(descriptor: backupPassphraseFd)
+            ).run()
+        }
+    }
+
+    struct SetPassphrase: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "passphrase", abstract: "Protect the identity by a passphrase, change it, or take it away.")
+        @OptionGroup var options: Options
+        @Flag(help: "Take the passphrase away.") var remove = false
+
+        func run() throws { try PassphraseProgram.run(home: try options.homePath, remove: remove) }
     }
 }
 

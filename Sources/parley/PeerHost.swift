@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import ChatStore
 import CommandLineKit
 import Glibc
 import Identity
@@ -8,63 +9,67 @@ import PeerEngine
 import Queues
 import Reactor
 import Scripting
+import Sessions
 import Wire
 
-/// A running client with its port, its home and its control socket: what the chat, `pipe` and `send` have in common.
+/// A running client with its port, its sessions, its home and its control socket: what the chat, `pipe` and `send` have in
+/// common.
 struct PeerHost: Sendable {
     let home: Home
     let client: Client
     let port: DatagramPort
     let loop: PollExecutor
-    private let state: StateFile
+    let store: ChatStore
+    /// What the last run left.
+    let saved: SavedState
+    private let sessions: SessionHost
     private let door: ControlDoor
-    private let indexServers: [String]
+    private let indexServers: [IndexServerName]
 
     /// Opens everything; nothing moves before `run`.
     /// - Parameter loop: for the sockets; the caller runs it.
     init(_ options: Options, purpose: String, loop: PollExecutor) throws(ProgramFailure) {
-        home = try Home(options.homePath, purpose: purpose)
+        home = try Home(options.homePath, purpose: purpose, passphrase: options.passphrase)
         self.loop = loop
-        indexServers = options.indexServers
-        let notices = NoticeBoard()
-        state = try StateFile(path: home.statePath) { await notices.post($0) }
-        let saved = state.state
-        do throws(NetworkError) {
-            port = try openPort(options.listen.flatMap { ListenAddress($0) }, lastPort: saved.port)
-        } catch {
-            throw ProgramFailure(.failure, "\(error)")
+        indexServers = try options.indexServers
+        store = try openStore(home.storePath)
+        saved = try loadState(store, former: FormerState(home: home.path))
+        port = try openPort(options.listen.flatMap { ListenAddress($0) }, lastPort: saved.port)
+        let relay = Relay()
+        sessions = SessionHost(identity: home.identity, transport: port, loop: loop, clocks: .system) {
+            relay.client?.take($0)
         }
-        state.save(port: port.local.port)
-        let configuration = ClientConfiguration(
-            identity: home.identity, address: port.local.isUnspecified ? .loopback(port.local.port) : port.local,
-            allowsPlaintextPeers: options.plaintextPeers, contacts: saved.contacts, hasIndex: !indexServers.isEmpty,
-            lastSequence: saved.sequence)
-        client = Client(configuration, transport: port, store: state, clocks: .system)
+        client = Client(
+            ClientConfiguration(
+                identity: home.identity, address: port.local.isUnspecified ? .loopback(port.local.port) : port.local,
+                allowsPlaintextPeers: options.plaintextPeers, name: options.name, saved: saved,
+                hasIndex: !indexServers.isEmpty),
+            transport: port, sessions: sessions, store: store, clocks: .system)
+        relay.connect(client)
         door = ControlDoor(loop: loop, path: home.controlPath)
-        notices.connect(client)
     }
 
-    /// Runs the client as long as `body` does.
+    /// Runs the client as long as `body` does; what is under way to the disk gets there.
     func run<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
+        for notice in store.notices { await client.tell(.notice(notice, about: nil)) }
+        await client.keepPort(port.local.port)
         let result = await withTaskGroup(of: Void.self) { group in
-            await door.open { [client, port, loop] in
-                port.receive(on: loop) { client.received.offer($0) }
+            await door.open { [client, port, loop, sessions] in
+                port.receive(on: loop) { route($0, sessions, client) }
             }
             group.addTask { await client.run() }
-            group.addTask { await state.run() }
             group.addTask { await door.serve(client) }
             for server in indexServers { group.addTask { await addIndex(server) } }
             let result = await body()
+            await client.flush()
             group.cancelAll()
             return result
         }
+        await sessions.close()
         await door.close { [port, loop] in port.stop(on: loop) }
-        if let failure = state.flush() { complain(failure) }
+        store.close()
         return result
     }
-
-    /// The contacts of the last run.
-    var contacts: [Contact] { state.state.contacts }
 
     /// Tells those who wait at the control socket about messages and paths.
     func report(_ events: [ClientEvent]) async {
@@ -78,14 +83,14 @@ struct PeerHost: Sendable {
     }
 
     /// Names that lead nowhere are tried again, ever more rarely: a network may come later.
-    private func addIndex(_ server: String) async {
+    private func addIndex(_ server: IndexServerName) async {
         var pause = 2
         while !Task.isCancelled {
             do throws(NetworkError) {
-                let endpoint = try await HostResolver.resolve(server, defaultPort: WireLimits.indexPort)
-                return await client.addIndex(server, at: endpoint)
+                let endpoint = try await HostResolver.resolve(server.name, defaultPort: WireLimits.indexPort)
+                return await client.addIndex(server.name, at: endpoint, key: server.key)
             } catch {
-                await client.tell(.index(server: server, .unreachable("\(error)")))
+                await client.tell(.index(server: server.name, .unreachable("\(error)")))
             }
             try? await Task.sleep(for: .seconds(pause))
             pause = min(60, pause * 2)
@@ -93,11 +98,51 @@ struct PeerHost: Sendable {
     }
 }
 
-/// The port that was asked for; else that of the last run, which friends may still know; else any.
-private func openPort(_ wanted: ListenAddress?, lastPort: UInt16?) throws(NetworkError) -> DatagramPort {
-    if let wanted { return try DatagramPort(wanted, reportsUnreachable: true) }
-    if let lastPort, let port = try? DatagramPort(ListenAddress(port: lastPort), reportsUnreachable: true) {
-        return port
+/// Gives each datagram to whom its first byte names; on the loop's thread.
+private func route(_ events: [DatagramEvent], _ sessions: SessionHost, _ client: Client) {
+    var packets: [Datagram] = []
+    var others: [DatagramEvent] = []
+    for event in events {
+        switch event {
+        case .received(let datagram) where SessionHost.isSession(datagram.bytes): packets.append(datagram)
+        case .received: others.append(event)
+        case .unreachable(let endpoint):
+            sessions.unreachable(endpoint)
+            others.append(event)
+        }
     }
-    return try DatagramPort(ListenAddress(port: 0), reportsUnreachable: true)
+    if !packets.isEmpty { sessions.receive(packets) }
+    if !others.isEmpty { client.received.offer(others) }
+}
+
+/// Carries sessions' events to a client that is made after the sessions.
+private final class Relay: Sendable {
+    private let target = Lock<Client?>(nil)
+    var client: Client? { target.withLock { $0 } }
+    func connect(_ client: Client) { target.withLock { $0 = client } }
+}
+
+func openStore(_ path: String) throws(ProgramFailure) -> ChatStore {
+    do throws(StoreError) { return try ChatStore(path: path) } catch { throw ProgramFailure(.failure, "\(error)") }
+}
+
+private func loadState(_ store: ChatStore, former: FormerState?) throws(ProgramFailure) -> SavedState {
+    do throws(StoreError) {
+        if let former {
+            try store.commitNow(former.changes)
+            former.setAside()
+        }
+        return try store.load()
+    } catch { throw ProgramFailure(.failure, "\(error)") }
+}
+
+/// The port that was asked for; else that of the last run, which friends may still know; else any.
+private func openPort(_ wanted: ListenAddress?, lastPort: UInt16?) throws(ProgramFailure) -> DatagramPort {
+    do throws(NetworkError) {
+        if let wanted { return try DatagramPort(wanted, reportsUnreachable: true) }
+        if let lastPort, let port = try? DatagramPort(ListenAddress(port: lastPort), reportsUnreachable: true) {
+            return port
+        }
+        return try DatagramPort(ListenAddress(port: 0), reportsUnreachable: true)
+    } catch { throw ProgramFailure(.failure, "\(error)") }
 }

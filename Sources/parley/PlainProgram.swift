@@ -13,18 +13,23 @@ import SafeText
 actor PlainProgram {
     private let host: PeerHost
     private let input: LineInput
+    private let history: ChatHistory
     private var chat: PlainChat
+    private var digits = ToldDigits()
 
     init(_ options: Options, loop: PollExecutor) throws(ProgramFailure) {
         host = try PeerHost(options, purpose: "chat", loop: loop)
         input = LineInput(descriptor: STDIN_FILENO, loop: loop)
+        history = ChatHistory(host.store)
         chat = PlainChat(me: host.client.me, name: options.ownName)
     }
 
     /// Runs until `/quit` or the end of input.
     func run() async -> Status {
         put(chat.greeting)
-        hear(.contacts(host.contacts))
+        hear(.digits(host.client.me, host.home.identity.key.digits))
+        hear(.invite(host.client.startInvite.text))
+        tell(contacts: host.saved.contacts)
         hear(.listening(host.port.local))
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.display() }
@@ -37,7 +42,11 @@ actor PlainProgram {
     private func display() async {
         while let batch = await host.client.events.next() {
             for event in batch {
-                if let shown = ChatEvent(event) { hear(shown) }
+                if case .contacts(let contacts) = event {
+                    tell(contacts: contacts)
+                } else if let shown = ChatEvent(event) {
+                    hear(shown)
+                }
             }
             await host.report(batch)
         }
@@ -57,8 +66,18 @@ actor PlainProgram {
     }
 
     private func perform(_ effect: ChatEffect) async {
-        guard let command = ClientCommand(effect) else { return }
-        do throws(CommandError) { try await host.client.perform(command) } catch { hear(.failed("\(error)", effect)) }
+        if case .search(let text, let peer, let token) = effect {
+            do throws(StoreError) {
+                let (hits, more) = try await history.search(text, in: peer)
+                return hear(.found(token: token, hits, more: more))
+            } catch { return hear(.failed("\(error)", effect)) }
+        }
+        if let refusal = await host.client.carryOut(effect) { hear(.failed(refusal, effect)) }
+    }
+
+    private func tell(contacts: [Contact]) {
+        hear(.contacts(contacts))
+        for event in digits.news(of: contacts) { hear(event) }
     }
 
     private func hear(_ event: ChatEvent) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import CommandLineKit
+import Model
 import PeerEngine
 import Queues
 import Scripting
@@ -29,7 +30,9 @@ final class SendReport: Sendable {
         case "state" where line.string("tag") == tag:
             seen.withLock { $0.state = line }
             switch line.string("state") {
-            case "sent", "delivered", "read": return .success(.ok)
+            // Nothing further can be known of a message to a peer without a key.
+            case "sent" where line.string("to").flatMap({ PeerID($0) })?.isKeyed == false: return .success(.ok)
+            case "delivered", "read": return .success(.ok)
             case "failed": return .failure(failure(line.string("cause"), line.string("reason") ?? "no reason given"))
             default: return nil
             }
@@ -40,21 +43,23 @@ final class SendReport: Sendable {
     /// The end of the time that the user gave.
     func late(_ wait: Duration) -> ProgramFailure {
         let (cause, reason) = seen.withLock { ($0.cause, $0.reason) }
-        let why = reason ?? "it still waits"
-        return cause == nil
-            ? ProgramFailure(.notDelivered, "The message did not leave within \(wait): \(why).") : failure(cause, why)
+        let why = reason ?? "the other side has not said that it has it"
+        let sentence = "The message is kept and was not delivered within \(wait): \(why)."
+        return ProgramFailure(cause == nil ? .notDelivered : status(cause), sentence)
     }
 
     private func failure(_ cause: String?, _ reason: String) -> ProgramFailure {
-        let status: Status =
-            switch cause.flatMap(Reason.Cause.init(rawValue:)) {
-            case .unknownPeer: .noSuchPeer
-            case .noAnswer: .indexUnreachable
-            case .user, .refused, .alarm: .refused
-            case .unreachable: .notDelivered
-            case .network, .disk, nil: .failure
-            }
-        return ProgramFailure(status, "The message was not sent: \(reason).")
+        ProgramFailure(status(cause), "The message was not sent: \(reason).")
+    }
+
+    private func status(_ cause: String?) -> Status {
+        switch cause.flatMap(Reason.Cause.init(rawValue:)) {
+        case .unknownPeer: .noSuchPeer
+        case .noAnswer: .indexUnreachable
+        case .user, .refused, .alarm: .refused
+        case .unreachable: .notDelivered
+        case .network, .disk, nil: .failure
+        }
     }
 
     private func refusal(_ message: String) -> ProgramFailure {

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import ChatStore
 import CommandLineKit
 import Glibc
 import Identity
 import Model
 import Network
+import PeerEngine
 import Queues
 import Reactor
 import SafeText
 import Scripting
 import Wire
 
-/// `parley id`: who this home is. Only reads, but for a first start.
+/// `parley id`: who this home is. Only reads, but for what a first start makes.
 enum IDProgram {
     static func run(_ options: Options, json: Bool) throws(ProgramFailure) {
         let home = try options.homePath
-        let identity: Identity
-        do throws(IdentityFileError) {
-            identity = try IdentityFile.loadOrCreate(home: home).identity
-        } catch { throw ProgramFailure(.badIdentity, "\(error)") }
+        let identity = try openIdentity(home, options.passphrase)
+        let invite = try invite(of: identity, home, options).text
         let lines: String
         if json {
             let object: JSONObject = [
-                "uuid": .string("\(identity.peer)"), "invite": .null, "key": .string(identity.key.hex),
+                "uuid": .string("\(identity.peer)"), "invite": .string(invite), "key": .string(identity.key.hex),
                 "digits": .string(identity.key.digits),
             ]
             lines = String(decoding: object.encoded(), as: UTF8.self)
@@ -30,9 +30,26 @@ enum IDProgram {
                 ID      \(identity.peer)
                 key     \(identity.key.hex)
                 digits  \(identity.key.digits)
+                invite  \(invite)
                 """
         }
         writeAll(Array((lines + "\n").utf8), to: STDOUT_FILENO)
+    }
+
+    private static func invite(
+        of identity: Identity, _ home: String, _ options: Options
+    ) throws(ProgramFailure) -> Invite {
+        let hints = try options.indexServers.map { Invite.IndexHint(server: $0.name, key: $0.key) }
+        do throws(StoreError) {
+            let path = Home.storePath(home)
+            if let secret = try ChatStore(readingOnly: path).load().inviteSecret {
+                return Invite(key: identity.key, secret: secret, indexes: hints)
+            }
+            var random = RandomSource.system
+            let secret = random.octets(Invite.secretSize)
+            try ChatStore(path: path).commitNow([.inviteSecret(secret)])
+            return Invite(key: identity.key, secret: secret, indexes: hints)
+        } catch { throw ProgramFailure(.failure, "\(error)") }
     }
 }
 
@@ -62,44 +79,48 @@ actor ControlLink {
     }
 }
 
-/// `parley log`: the messages of the run that is under way in this home, oldest first.
-struct LogProgram: Sendable {
+/// `parley log`: the history on disk, oldest first. Only reads, so it works beside a running program.
+struct LogProgram {
+    private static let page = 1000
+
     let home: String
     let peer: String?
     let json: Bool
-    let link: ControlLink
 
-    func run() async throws(ProgramFailure) -> Status {
-        guard await link.connect(Home.controlPath(home)) else {
-            complain("No parley runs in \(home), and this version keeps no history beyond a run.")
-            return .ok
-        }
-        var request: JSONObject = ["command": "log"]
-        request["peer"] = peer.map { .string($0) }
-        await link.send(request)
-        while let lines = await link.next() {
-            for line in lines {
-                switch line.string("event") {
-                case nil: put(line)
-                case "end": return .ok
-                case "error":
-                    throw ProgramFailure(.noSuchPeer, line.string("message") ?? "The running parley refused.")
-                default: continue
-                }
+    func run() throws(ProgramFailure) {
+        do throws(StoreError) {
+            let store = try ChatStore(readingOnly: Home.storePath(home))
+            let contacts = ContactBook(try store.load().contacts)
+            let wanted = try peer.map { (text) throws(StoreError) in try resolve(text, contacts) }
+            var last: Int64 = 0
+            while true {
+                let page = try store.messages(with: wanted, after: last, limit: LogProgram.page)
+                guard let end = page.last?.sequence else { return }
+                guard put(page.map(\.message), contacts) else { return }
+                last = end
             }
-        }
-        throw ProgramFailure(.failure, "The running parley ended before it had told everything.")
+        } catch { throw ProgramFailure(error.mayPass ? .failure : .noSuchPeer, "\(error)") }
     }
 
-    private func put(_ line: JSONObject) {
-        guard !json else {
-            writeAll(line.encoded(.invisible) + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
-            return
+    private func resolve(_ text: String, _ contacts: ContactBook) throws(StoreError) -> PeerID {
+        if let peer = contacts.resolve(text) { return peer }
+        throw StoreError("'\(text)' is no UUID and no contact's name.", mayPass: false)
+    }
+
+    /// - Returns: false when nobody reads any more.
+    private func put(_ messages: [Message], _ contacts: ContactBook) -> Bool {
+        var bytes: [UInt8] = []
+        for message in messages {
+            bytes += json ? PipeEvent.logLine(message).encoded(.invisible) : Array(line(message, contacts).utf8)
+            bytes.append(UInt8(ascii: "\n"))
         }
-        let who = line.string("direction") == "in" ? String((line.string("peer") ?? "").prefix(8)) : "me"
-        let text = (line.string("text") ?? "").split(separator: "\n", omittingEmptySubsequences: false)
+        return writeAll(bytes, to: STDOUT_FILENO)
+    }
+
+    private func line(_ message: Message, _ contacts: ContactBook) -> String {
+        let who = message.direction == .incoming ? contacts[message.peer]?.label ?? message.peer.shortDigits : "me"
+        let text = message.text.split(separator: "\n", omittingEmptySubsequences: false)
             .map { DisplayText($0).string }.joined(separator: "\n    ")
-        let time = DisplayText(line.string("received") ?? "")
-        writeAll(Array("\(time) \(DisplayText(who)) \(text)\n".utf8), to: STDOUT_FILENO)
+        return "\(message.received.rfc3339) \(DisplayText(who)) \(text)"
     }
 }

@@ -2,4 +2,6 @@
 import ArgumentParser
 import CommandLineKit
 
-Parley.runProgram(valued: ["--name", "--home", "--listen", "--index", "--color"])
+Parley.runProgram(valued: [
+    "--name", "--home", "--listen", "--index", "--passphrase-fd", "--backup-passphrase-fd", "--color",
+])

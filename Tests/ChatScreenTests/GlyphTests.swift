@@ -18,7 +18,7 @@ import Testing
         session.hear("let me in", from: Session.stranger)
         session.say("waiting", state: .queued, reason: "looking")
         session.say("lost", state: .failed, reason: "no answer")
-        session.tell(.path(Session.carol, .none, reason: "no answer"))
+        session.tell(.path(Session.carol, .none, roundTrip: nil, reason: "no answer"))
         session.type(script)
         let foreign = session.frame.cells.filter { !$0.cluster.isASCII }
         #expect(foreign.isEmpty)

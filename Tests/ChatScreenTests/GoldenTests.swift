@@ -10,8 +10,8 @@ import Testing
     /// A conversation with everything in it.
     static func story(_ columns: Int, _ rows: Int, ascii: Bool = false) -> Session {
         var session = Session(ascii: ascii, size: Size(columns: columns, rows: rows))
-        session.tell(.path(Session.bob, .plaintext, reason: nil))
-        session.tell(.path(Session.dave, .none, reason: "no answer for 15 s"))
+        session.tell(.path(Session.bob, .plaintext, roundTrip: nil, reason: nil))
+        session.tell(.path(Session.dave, .none, roundTrip: nil, reason: "no answer for 15 s"))
         session.say("pushed the fix, can you look?", minute: 2)
         session.type("<c-n>")
         session.hear("works here: 日本語 ok 👍", minute: 10)

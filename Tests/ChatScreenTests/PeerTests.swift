@@ -124,7 +124,7 @@ import Testing
     {
         var session = Session()
         let id = session.say("hi", state: .queued)
-        session.tell(.messageState(id, state, reason: reason))
+        session.tell(.messageState(id, to: Session.bob, state, reason: reason))
         let row = try #require(session.row(with: sign))
         #expect(row.hasSuffix(words))
     }
@@ -132,15 +132,15 @@ import Testing
     @Test func `states only move forward`() {
         var session = Session()
         let id = session.say("hi", state: .queued)
-        session.tell(.messageState(id, .sent, reason: nil))
-        session.tell(.messageState(id, .queued, reason: "late"))
+        session.tell(.messageState(id, to: Session.bob, .sent, reason: nil))
+        session.tell(.messageState(id, to: Session.bob, .queued, reason: "late"))
         #expect(session.row(with: "sent · plain") != nil)
         #expect(session.state.waiting == 0)
     }
 
     @Test func `a secure message is not marked plain`() throws {
         var session = Session()
-        session.tell(.path(Session.bob, .direct, reason: nil))
+        session.tell(.path(Session.bob, .direct, roundTrip: nil, reason: nil))
         session.hear("whisper", secure: true)
         let row = try #require(session.row(with: "whisper"))
         #expect(!row.contains("plain"))

@@ -68,8 +68,11 @@ import Testing
         befriend()
         let sent = message("hi", .outgoing)
         _ = chat.hear(.message(sent))
-        #expect(chat.hear(.messageState(sent.id, .failed, reason: "nobody there")) == ["14:02 not sent: nobody there"])
-        #expect(chat.hear(.messageState(sent.id, .failed, reason: "nobody there")).isEmpty)
+        #expect(
+            chat.hear(.messageState(sent.id, to: bob, .failed, reason: "nobody there")) == [
+                "14:02 not sent: nobody there"
+            ])
+        #expect(chat.hear(.messageState(sent.id, to: bob, .failed, reason: "nobody there")).isEmpty)
     }
 
     @Test mutating func `an index server is told when it changes`() {

@@ -40,7 +40,7 @@ import Testing
             case 5:
                 let states: [DeliveryState] = [.queued, .sent, .delivered, .read, .failed]
                 if let id = ids.randomElement(using: &chance), let state = states.randomElement(using: &chance) {
-                    session.tell(.messageState(id, state, reason: text))
+                    session.tell(.messageState(id, to: Session.bob, state, reason: text))
                 }
             case 6:
                 session.tell(
@@ -70,7 +70,9 @@ import Testing
         var ids: [MessageID] = []
         for _ in 0..<500 {
             ids.append(session.say("x", state: .queued))
-            if let id = ids.randomElement(using: &chance) { session.tell(.messageState(id, .sent, reason: nil)) }
+            if let id = ids.randomElement(using: &chance) {
+                session.tell(.messageState(id, to: Session.bob, .sent, reason: nil))
+            }
         }
         let counted = session.state.conversations[0].log.range.count {
             session.state.conversations[0].log[$0]?.message?.isWaiting == true

@@ -153,9 +153,9 @@ import Testing
 
     @Test func `a path out of reach says why`() {
         var session = Session()
-        session.tell(.path(Session.bob, .none, reason: nil))
+        session.tell(.path(Session.bob, .none, roundTrip: nil, reason: nil))
         #expect(session.row(with: "no path") == nil)
-        session.tell(.path(Session.bob, .none, reason: "no answer for 15 s"))
+        session.tell(.path(Session.bob, .none, roundTrip: nil, reason: "no answer for 15 s"))
         #expect(session.row(with: "bob  no path: no answer for 15 s") != nil)
     }
 

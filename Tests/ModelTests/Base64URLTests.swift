@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Model
 import Support
 import Testing
-import Wire
 
 @Suite struct `Base64 for URLs` {
     /// RFC 4648, §10, without the padding.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Base64 with the URL alphabet and without padding (RFC 4648, §5): how bytes travel in our JSON members.
+/// Base64 with the URL alphabet and without padding (RFC 4648, §5): how octets travel in text.
 public enum Base64URL {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 

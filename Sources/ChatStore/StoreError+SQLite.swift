@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import GRDB
+internal import PeerEngine
+
+extension StoreError {
+    /// Says what SQLite's error means for the user.
+    init(_ error: any Error, path: String) {
+        switch error {
+        case let error as StoreError: self = error
+        case let damage as Damage: self = .damaged(path, damage.reason)
+        case let error as DatabaseError: self.init(error, path: path)
+        default: self.init("The history in \(path) failed: \(error).", mayPass: false)
+        }
+    }
+
+    private init(_ error: DatabaseError, path: String) {
+        let said = error.message ?? "no reason given"
+        switch error.resultCode {
+        case .SQLITE_FULL:
+            self.init("The disk of \(path) is full: make room, and Parley goes on by itself.", mayPass: true)
+        case .SQLITE_IOERR where error.isFailedSync:
+            self.init("The disk of \(path) failed to keep what was written: check it, then restart.", mayPass: false)
+        case .SQLITE_IOERR:
+            self.init("The disk of \(path) refuses to read or write (\(said)).", mayPass: true)
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged(path, said)
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            self.init("Another program holds \(path) for too long.", mayPass: true)
+        case .SQLITE_READONLY: self.init("\(path) can't be written (\(said)).", mayPass: false)
+        case .SQLITE_CANTOPEN, .SQLITE_NOMEM: self.init("\(path) can't be opened now (\(said)).", mayPass: true)
+        default: self.init("The history in \(path) failed (\(said)).", mayPass: false)
+        }
+    }
+
+    private static func damaged(_ path: String, _ reason: String) -> StoreError {
+        StoreError("\(path) is damaged (\(reason)): the next start sets it aside.", mayPass: false)
+    }
+}
+
+extension DatabaseError {
+    /// Whether the content is at fault, not the disk or another program.
+    var isDamage: Bool { resultCode == .SQLITE_CORRUPT || resultCode == .SQLITE_NOTADB }
+
+    /// Whether the disk failed to confirm a write: what the system's cache holds can't be trusted from then on.
+    var isFailedSync: Bool {
+        extendedResultCode == .SQLITE_IOERR_FSYNC || extendedResultCode == .SQLITE_IOERR_DIR_FSYNC
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// Reads octets in network order; more than eight would push the first ones out.
+func bigEndian(_ octets: some Sequence<UInt8>) -> UInt64 {
+    octets.reduce(0) { $0 << 8 | UInt64($1) }
+}
+
+/// A number's low octets in network order.
+func bigEndianOctets(_ value: UInt64, count: Int) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - $0))) }
+}
+
+/// Takes octets from the front and says when there are too few.
+struct OctetReader {
+    private let octets: [UInt8]
+    private var position = 0
+
+    init(_ octets: [UInt8]) { self.octets = octets }
+
+    var isAtEnd: Bool { position == octets.count }
+    var consumed: [UInt8] { Array(octets[..<position]) }
+
+    mutating func take(_ count: Int) -> ArraySlice<UInt8>? {
+        guard count >= 0, count <= octets.count - position else { return nil }
+        defer { position += count }
+        return octets[position..<(position + count)]
+    }
+
+    mutating func octet() -> UInt8? { take(1)?.first }
+    mutating func number(_ count: Int) -> UInt64? { take(count).map { bigEndian($0) } }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Identity
+internal import Model
+internal import Wire
+
+// Sessions: when they are wanted, how they are tried, which one counts.
+extension ClientMachine {
+    /// Sessions of strangers at once, at most; the one that was idle longest makes room.
+    static let strangerSessions = 32
+
+    /// Whether anything may be said to a peer by ourselves.
+    func mayTalk(to peer: PeerID) -> Bool {
+        guard let contact = contacts[peer] else { return false }
+        return contact.accepted && !contact.blocked && contact.alarm == nil
+    }
+
+    /// Whether there is a use for a session: packets flow only where there is a conversation.
+    private func isWanted(_ peer: PeerID) -> Bool {
+        guard let conversation = conversations[peer], mayTalk(to: peer) else { return false }
+        return !conversation.outbox.isEmpty || opened == peer || conversation.introduces
+    }
+
+    // MARK: Time
+
+    func deadline(of peer: PeerID) -> Instant? {
+        guard let conversation = conversations[peer] else { return nil }
+        let isWanted = isWanted(peer)
+        var times = [
+            conversation.link.expiry(isWanted: isWanted, isStranger: contacts[peer]?.accepted != true),
+            conversation.typingUntil,
+        ]
+        if conversation.link.current != nil { times.append(conversation.outbox.deadline) }
+        if isWanted, mayTry(peer) { times.append(conversation.link.nextTry) }
+        return times.compactMap { $0 }.min()
+    }
+
+    mutating func advanceConversation(with peer: PeerID) {
+        guard let conversation = conversations[peer] else { return }
+        let isStranger = contacts[peer]?.accepted != true
+        for closing in conversation.link.expired(now: now, isWanted: isWanted(peer), isStranger: isStranger) {
+            close(closing.id, closing.code)
+        }
+        if let until = conversation.typingUntil, until <= now { setTyping(peer, false) }
+        repeatOverdue(peer)
+        pursue(peer)
+    }
+
+    // MARK: Trying
+
+    /// Tries to reach a peer if there is a use for it and it is time.
+    mutating func pursue(_ peer: PeerID) {
+        guard isWanted(peer), mayTry(peer), let link = conversations[peer]?.link, link.nextTry <= now else { return }
+        let isCertain = link.failures == 0 && book.endpoint(of: peer, now: now) != nil
+        if let key = knownKey(of: peer), let endpoint = book.lastEndpoint(of: peer) {
+            if isCertain { tell(.lookup(peer, .cache, found: true, took: .zero)) }
+            dial(peer, key, at: [endpoint])
+            if isCertain { return }
+        }
+        startLookup(peer)
+        advanceLookup(of: peer)
+    }
+
+    /// Whether a try would do more than what is under way already.
+    private func mayTry(_ peer: PeerID) -> Bool {
+        guard conversations[peer]?.link.isEmpty == true else { return false }
+        return lookups[peer] == nil || knownKey(of: peer) != nil && book.lastEndpoint(of: peer) != nil
+    }
+
+    private func knownKey(of peer: PeerID) -> PeerKey? {
+        contacts[peer]?.key.flatMap { PeerKey(octets: $0) } ?? conversations[peer]?.key
+    }
+
+    private mutating func dial(_ peer: PeerID, _ key: PeerKey, at endpoints: [Endpoint]) {
+        lastSession += 2
+        let id = SessionID(lastSession)
+        owners[id] = peer
+        let now = now
+        conversation(peer) { $0.link.dial(id, at: endpoints, now: now) }
+        order(.dial(id, key: key, at: endpoints))
+    }
+
+    /// Tries now, since the user waits.
+    mutating func hurry(_ peer: PeerID) {
+        let now = now
+        conversation(peer) { $0.link.hurry(now: now) }
+        if let session = conversations[peer]?.link.current { order(.probe(session)) }
+        pursue(peer)
+    }
+
+    /// A record of the peer says where it is.
+    mutating func found(_ record: PeerRecord, of peer: PeerID) {
+        if let pinned = contacts[peer]?.key, pinned != record.key.octets { return raiseAlarm(peer) }
+        let now = now
+        conversation(peer) { $0.key = record.key }
+        if let saved = book.saved(peer) { commit(.address(peer, saved)) }
+        guard isWanted(peer), let link = conversations[peer]?.link, link.current == nil else { return }
+        let dialled = link.dialled
+        let endpoints = record.candidates.map(\.endpoint).filter { $0.isUnicast && !dialled.contains($0) }
+        guard !endpoints.isEmpty, link.sessions.count(where: { $0.isDialling }) < PeerLink.dialLimit else { return }
+        conversation(peer) { $0.link.tried(now: now) }
+        dial(peer, record.key, at: endpoints)
+    }
+
+    /// Nobody says where the peer is.
+    mutating func notFound(_ peer: PeerID, _ reason: Reason) {
+        guard isWanted(peer), conversations[peer]?.link.isEmpty == true else { return }
+        postpone(peer, reason)
+    }
+
+    private mutating func postpone(_ peer: PeerID, _ reason: Reason, cause: String? = nil) {
+        guard let conversation = conversations[peer] else { return }
+        let wasThere = conversation.link.lastUp.map { now.since($0) < Timing.recently } ?? false
+        let isUrgent = opened == peer || wasThere && !conversation.outbox.isEmpty
+        conversations[peer]?.link.postpone(isUrgent: isUrgent, now: now, using: &random)
+        setPath(peer, .none, reason, cause: cause, nextTry: conversations[peer]?.link.nextTry)
+    }
+
+    // MARK: What happens
+
+    mutating func receive(_ event: SessionEvent) {
+        switch event {
+        case .up(let id, let key, let endpoint, let binding): cameUp(id, key, at: endpoint, binding)
+        case .frames(let id, let frames): receive(frames, on: id)
+        case .roundTrip(let id, let span):
+            guard let peer = owners[id], conversations[peer]?.link.current == id else { return }
+            setPath(peer, currentPath(of: peer), roundTrip: span)
+        case .closed(let id, let end): ended(id, end)
+        }
+    }
+
+    private mutating func cameUp(_ id: SessionID, _ key: PeerKey, at endpoint: Endpoint, _ binding: [UInt8]) {
+        let peer = key.peer
+        guard id.isDialled ? owners[id] == peer : owners[id] == nil else { return close(id, .done) }
+        let contact = contacts[peer]
+        guard peer != me, contact?.blocked != true, contact?.alarm == nil else { return close(id, .refused) }
+        if let pinned = contact?.key, pinned != key.octets {
+            close(id, .refused)
+            return raiseAlarm(peer)
+        }
+        if contact?.accepted != true { makeRoomForStranger() }
+        owners[id] = peer
+        let now = now
+        let closings = conversation(peer) { conversation in
+            conversation.key = key
+            return conversation.link.cameUp(id, at: endpoint, binding: binding, now: now)
+        }
+        if let contact { noteMeeting(contact, key, at: endpoint) }
+        send([hello(for: peer)], on: id, to: peer)
+        for closing in closings { close(closing.id, closing.code) }
+    }
+
+    /// The greeting tells a name only to whom we have accepted.
+    private func hello(for peer: PeerID) -> SessionFrame {
+        let isContact = mayTalk(to: peer)
+        return .hello(.init(instance: instance, contact: isContact, name: isContact ? configuration.name : nil))
+    }
+
+    /// Pins the key, and remembers the address.
+    private mutating func noteMeeting(_ contact: Contact, _ key: PeerKey, at endpoint: Endpoint) {
+        let peer = contact.peer
+        if contact.key == nil { change(peer) { $0.key = key.octets } }
+        let isNews = book.lastEndpoint(of: peer) != endpoint
+        book.learn(peer, endpoint, sequence: book.sequence(of: peer), now: now)
+        if isNews, let saved = book.saved(peer) { commit(.address(peer, saved)) }
+    }
+
+    private mutating func makeRoomForStranger() {
+        let strangers = owners.filter { contacts[$0.value]?.accepted != true }
+        guard strangers.count >= ClientMachine.strangerSessions else { return }
+        let sessions = strangers.compactMap { id, peer in conversations[peer]?.link[id] }
+        let oldest = sessions.min { ($0.lastUse, $0.id.number) < ($1.lastUse, $1.id.number) }
+        if let oldest { close(oldest.id, .busy) }
+    }
+
+    /// The other side greeted: which session counts from now on?
+    mutating func greeted(_ peer: PeerID, _ hello: SessionFrame.Hello, on id: SessionID) {
+        let now = now
+        let former = conversations[peer]?.link.current
+        let closings = conversation(peer) { conversation in
+            conversation.acceptsUs = hello.contact
+            return conversation.link.greeted(id, instance: hello.instance, now: now)
+        }
+        if contacts[peer] != nil, let name = hello.name { change(peer) { $0.nickname = name } }
+        let isCurrent = conversations[peer]?.link.current == id
+        if isCurrent, former != nil { conversation(peer) { $0.outbox.sessionLost() } }
+        for closing in closings { close(closing.id, closing.code) }
+        if isCurrent { resume(peer) }
+    }
+
+    /// There is a session to send on, and it is a new one.
+    private mutating func resume(_ peer: PeerID) {
+        guard let session = conversations[peer]?.link.currentSession else { return }
+        setPath(peer, session.endpoint?.isLocal == true ? .lan : .direct)
+        announce(peer)
+        tellSeen(peer)
+        if isUserActive { sayActive(true, to: peer) }
+        flush(peer)
+    }
+
+    // MARK: Ends
+
+    /// Closes a session, whether we know it or not.
+    mutating func close(_ id: SessionID, _ code: SessionCloseCode) {
+        order(.close(id, code))
+        ended(id, .closedHere(code))
+    }
+
+    mutating func closeAll(_ peer: PeerID, _ code: SessionCloseCode) {
+        for session in conversations[peer]?.link.sessions ?? [] { close(session.id, code) }
+    }
+
+    private mutating func ended(_ id: SessionID, _ end: SessionEnd) {
+        guard let peer = owners.removeValue(forKey: id),
+            let (session, wasCurrent) = conversations[peer]?.link.ended(id, now: now)
+        else { return }
+        digested[id] = nil
+        if wasCurrent { lost(peer) }
+        guard let link = conversations[peer]?.link, link.current == nil else { return }
+        guard link.isEmpty else { return setPath(peer, .none) }
+        guard isWanted(peer) else {
+            if currentPath(of: peer) != .none { setPath(peer, .none) }
+            if contacts[peer]?.accepted != true { conversations[peer] = nil }
+            return
+        }
+        let (reason, cause) = reason(for: end, of: session)
+        postpone(peer, reason, cause: cause)
+    }
+
+    /// The session that we sent on is gone.
+    private mutating func lost(_ peer: PeerID) {
+        conversation(peer) { conversation in
+            conversation.outbox.sessionLost()
+            conversation.saidTyping = nil
+        }
+        setTyping(peer, false)
+        setActive(peer, false)
+        resume(peer)
+    }
+
+    /// Why a session ended, and by which words that differs from other reasons.
+    private func reason(for end: SessionEnd, of session: PeerLink.Session) -> (Reason, String) {
+        let place: String
+        if case .dialling(let endpoints) = session.phase {
+            place = endpoints.map { "\($0)" }.joined(separator: " and ")
+        } else {
+            place = session.endpoint.map { "\($0)" } ?? "the peer"
+        }
+        let reason =
+            switch end {
+            case .noAnswer: Reason(.unreachable, "nobody answers at \(place)")
+            case .pathDied: Reason(.unreachable, "the connection to \(place) broke off")
+            case .closedByPeer(.refused): Reason(.refused, "the other side does not want to talk")
+            case .closedByPeer(.busy): Reason(.unreachable, "the other side has too many connections")
+            case .closedByPeer, .closedHere: Reason(.unreachable, "the connection was closed")
+            case .handshakeFailed(let clause): Reason(.unreachable, "whoever is at \(place) is not this peer: \(clause)")
+            case .protocolViolation(let clause): Reason(.unreachable, "the other side broke the protocol: \(clause)")
+            case .failed(let clause): Reason(.network, "this machine could not connect: \(clause)")
+            }
+        return (reason, reason.text)
+    }
+
+    /// Another key for a peer that is pinned to one: nothing more is sent until the user removes and adds it again.
+    mutating func raiseAlarm(_ peer: PeerID) {
+        guard contacts[peer]?.alarm == nil else { return }
+        change(peer) { $0.alarm = "another key appeared for its ID, and somebody may be posing as it" }
+        lookups[peer] = nil
+        closeAll(peer, .refused)
+        let label = contacts[peer]?.label ?? peer.shortDigits
+        let text = "Another key appeared for \(label): somebody may be posing as it. Nothing more is sent to it."
+        tell(.notice(text, about: peer))
+        setPath(peer, .none, Reason(.alarm, "its identity is in doubt"))
+    }
+
+    // MARK: Frames
+
+    mutating func send(_ frames: [SessionFrame], on id: SessionID, to peer: PeerID) {
+        let now = now
+        conversation(peer) { $0.link.use(id, now: now) }
+        order(.send(id, frames: frames.map { $0.encoded() }))
+    }
+
+    /// Sends on the session that counts, if there is one.
+    mutating func send(_ frame: SessionFrame, to peer: PeerID) {
+        if let session = conversations[peer]?.link.current { send([frame], on: session, to: peer) }
+    }
+}
+
+extension Endpoint {
+    /// Whether it is on this machine or this network: loopback, link-local, or private (RFC 1918, RFC 4193).
+    var isLocal: Bool {
+        switch address {
+        case .v4(let bits):
+            isLoopback || bits >> 24 == 10 || bits >> 20 == 0xAC1 || bits >> 16 == 0xC0A8 || bits >> 16 == 0xA9FE
+        case .v6(let high, _): isLoopback || high >> 57 == 0x7E || high >> 54 == 0x3FA
+        }
+    }
+}

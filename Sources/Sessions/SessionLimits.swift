@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Model
+
+/// How much sessions may take, and for how long they may wait.
+public struct SessionLimits: Sendable {
+    /// Sessions at a time, in both directions.
+    public var sessions = 256
+    /// Incoming sessions at a time whose handshake is not confirmed; what comes beyond is not answered.
+    public var halfOpen = 128
+    /// Of those, how many may come without having proved that they receive at their address (RFC 9000, §8.1.2).
+    public var halfOpenWithoutRetry = 64
+    /// How long an answer to a Retry is good.
+    public var retryLifetime = Span.seconds(10)
+    /// Until a handshake must be confirmed.
+    public var handshake = Span.seconds(10)
+    /// Until the first answer to a dial must come.
+    public var firstAnswer = Span.seconds(5)
+    /// How long an acknowledgement may be due.
+    public var silence = Span.seconds(5)
+    /// How long nothing at all may come (RFC 9000, §10.1).
+    public var idle = Span.seconds(25)
+    /// The silence after which a sign of life is sent and asked for; zero: never.
+    public var keepAlive = Span.seconds(10)
+    /// Addresses that one dial tries.
+    public var endpoints = 8
+    /// Between the starts of two of them (RFC 8305, §5, calls it the connection attempt delay).
+    public var stagger = Span.milliseconds(250)
+    /// How long a session that we close may still take to deliver what was sent before.
+    public var flush = Span.milliseconds(200)
+    /// How long packets of a closed session are answered with its last one (RFC 9000, §10.2.1).
+    public var linger = Span.seconds(1)
+    /// Bytes that may arrive on one stream and wait to be consumed.
+    public var window = 1 << 20
+    /// Frames that may wait to be consumed: small ones cost more memory than they have bytes.
+    public var frames = 4096
+    /// Bytes that may wait to be acknowledged by the other side.
+    public var buffered = 8 << 20
+    /// Streams that the other side may have open.
+    public var streams = 16
+
+    public init() {}
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Identity
+import Model
+import Network
+import PeerEngine
+import Queues
+import Reactor
+import Testing
+import Wire
+
+@testable import Sessions
+
+/// A host on a real port of this machine.
+actor LoopbackHost {
+    nonisolated let identity = Identity()
+    nonisolated let loop: PollExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    nonisolated let port: DatagramPort
+    nonisolated let host: SessionHost
+    nonisolated let events = BoundedQueue<SessionEvent>(capacity: 1_000_000)
+
+    init() throws {
+        loop = try PollExecutor(name: "sessions")
+        port = try DatagramPort(ListenAddress(address: .v4(0x7F00_0001), port: 0), reportsUnreachable: true)
+        host = SessionHost(identity: identity, transport: port, loop: loop, clocks: .system) { [events] in
+            events.offer($0)
+        }
+        loop.start()
+    }
+
+    nonisolated var endpoint: Endpoint { .loopback(port.local.port) }
+
+    func listen() {
+        port.receive(on: loop) { [host] in
+            host.receive(
+                $0.compactMap {
+                    guard case .received(let datagram) = $0, SessionHost.isSession(datagram.bytes) else { return nil }
+                    return datagram
+                })
+        }
+    }
+
+    func stop() async {
+        await host.close()
+        port.stop(on: loop)
+        loop.stop()
+    }
+
+    /// Waits for an event that `pick` takes.
+    nonisolated func first<Value>(_ pick: (SessionEvent) -> Value?) async -> Value? {
+        while let batch = await events.next() {
+            for event in batch { if let value = pick(event) { return value } }
+        }
+        return nil
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct HostTests {
+    @Test func `two hosts on loopback exchange frames and part`() async throws {
+        let (alice, bob) = (try LoopbackHost(), try LoopbackHost())
+        await alice.listen()
+        await bob.listen()
+        alice.host.perform([.dial(SessionID(2), key: bob.identity.key, at: [bob.endpoint])])
+        let isUp = await alice.first { event -> Bool? in
+            guard case .up(SessionID(2), bob.identity.key, bob.endpoint, _) = event else { return nil }
+            return true
+        }
+        #expect(isUp == true)
+        let big = [UInt8](repeating: 7, count: WireLimits.frame)
+        alice.host.perform([.send(SessionID(2), frames: [[1, 2, 3], big])])
+        var came: [[UInt8]] = []
+        let accepted = await bob.first { event -> SessionID? in
+            guard case .frames(let id, let frames) = event else { return nil }
+            came += frames
+            return came.count == 2 ? id : nil
+        }
+        #expect(came == [[1, 2, 3], big])
+        bob.host.perform([.close(try #require(accepted), .superseded)])
+        let end = await alice.first { event -> SessionEnd? in
+            guard case .closed(SessionID(2), let end) = event else { return nil }
+            return end
+        }
+        #expect(end == .closedByPeer(.superseded))
+        await alice.stop()
+        await bob.stop()
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Identity
+import Model
+import PeerEngine
+import Support
+import Wire
+
+@testable import Sessions
+
+/// Tables of sessions on one simulated network under a hand-turned clock. Everything that happens follows from the seed,
+/// but for the octets that cryptography draws.
+final class Net {
+    struct Flight {
+        let due: Instant
+        let order: Int
+        let source: Endpoint
+        let datagram: Datagram
+    }
+
+    /// What becomes of a datagram on its way.
+    struct Weather {
+        var delay = Span.milliseconds(1)
+        /// Of a thousand datagrams.
+        var lost = 0
+        var doubled = 0
+        /// Random extra delay: what is greater than the gap between two packets reorders them.
+        var jitter = Span.zero
+    }
+
+    private(set) var now = Instant(nanoseconds: 1_000_000_000)
+    private var nodes: [Endpoint: Node] = [:]
+    private var flights: [Flight] = []
+    private var sent = 0
+    var chance: SplitMix64
+    var weather = Weather()
+    /// Sees, changes (or swallows) each datagram on its way, with its source.
+    var tamper: (Datagram, Endpoint) -> [Datagram] = { datagram, _ in [datagram] }
+    /// Everything that was sent, with its source.
+    private(set) var captured: [(source: Endpoint, datagram: Datagram)] = []
+    var captures = true
+
+    init(seed: UInt64 = 1) { chance = SplitMix64(seed: seed) }
+
+    @discardableResult
+    func add(_ node: Node) -> Node {
+        nodes[node.endpoint] = node
+        return node
+    }
+
+    func node(_ number: UInt16, limits: SessionLimits = SessionLimits()) -> Node {
+        add(Node(number, Identity(), limits: limits))
+    }
+
+    /// Puts a datagram on the network as if `source` had sent it, past everything else.
+    func inject(_ bytes: [UInt8], from source: Endpoint, to destination: Endpoint) {
+        carry(Datagram(bytes, destination), from: source, after: weather.delay)
+    }
+
+    /// Lets time pass until `isDone`, or until so much has passed.
+    /// - Returns: whether it got done.
+    @discardableResult
+    func run(for limit: Span, until isDone: () -> Bool = { false }) -> Bool {
+        let end = now + limit
+        for node in nodes.values { settle(node) }
+        while !isDone() {
+            let moments = nodes.values.compactMap { $0.table.deadline } + flights.map(\.due)
+            guard let next = moments.min(), next <= end else {
+                now = max(now, end)
+                return isDone()
+            }
+            now = max(now, next)
+            let arrived = flights.filter { $0.due <= now }.sorted { ($0.due, $0.order) < ($1.due, $1.order) }
+            flights.removeAll { $0.due <= now }
+            for flight in arrived {
+                guard let node = nodes[flight.datagram.endpoint] else { continue }
+                node.table.receive([Datagram(flight.datagram.bytes, flight.source)], now: now)
+                settle(node)
+            }
+            for node in nodes.values where node.table.deadline.map({ $0 <= now }) ?? false {
+                node.table.advance(to: now)
+                settle(node)
+            }
+        }
+        return true
+    }
+
+    func perform(_ node: Node, _ commands: [SessionCommand]) {
+        node.table.perform(commands, now: now)
+        settle(node)
+    }
+
+    func settle(_ node: Node) {
+        let output = node.table.takeOutput(now: now)
+        for datagram in output.datagrams { send(datagram, from: node.endpoint) }
+        node.events += output.events
+        if node.consumes {
+            let answers = output.events.compactMap { event -> SessionCommand? in
+                guard case .frames(let id, let frames) = event else { return nil }
+                return .consumed(id, bytes: frames.reduce(0) { $0 + $1.count })
+            }
+            if !answers.isEmpty { perform(node, answers) }
+        }
+    }
+
+    private func send(_ datagram: Datagram, from source: Endpoint) {
+        if captures { captured.append((source, datagram)) }
+        for datagram in tamper(datagram, source) {
+            let copies = Int(chance.next() % 1000) < weather.doubled ? 2 : 1
+            for _ in 0..<copies where Int(chance.next() % 1000) >= weather.lost {
+                let jitter = weather.jitter == .zero ? 0 : chance.next() % weather.jitter.nanoseconds
+                carry(datagram, from: source, after: Span(nanoseconds: weather.delay.nanoseconds + jitter))
+            }
+        }
+    }
+
+    private func carry(_ datagram: Datagram, from source: Endpoint, after delay: Span) {
+        sent += 1
+        flights.append(Flight(due: now + delay, order: sent, source: source, datagram: datagram))
+    }
+}
+
+/// One machine on the simulated network.
+final class Node {
+    let identity: Identity
+    let endpoint: Endpoint
+    let table: SessionTable
+    var events: [SessionEvent] = []
+    /// Whether what comes is dealt with at once.
+    var consumes = true
+
+    init(
+        _ number: UInt16, _ identity: Identity, limits: SessionLimits = SessionLimits(),
+        protocolName: String = QuicConnection.protocolName
+    ) {
+        self.identity = identity
+        endpoint = Endpoint(address: .v4(0x0A00_0000 | UInt32(number)), port: 4000)
+        table = SessionTable(identity: identity, limits: limits, protocolName: protocolName)
+    }
+
+    var key: PeerKey { identity.key }
+
+    /// Sessions that are or were up, with the keys of their other sides.
+    var ups: [(id: SessionID, key: PeerKey, at: Endpoint, binding: [UInt8])] {
+        events.compactMap { event in
+            guard case .up(let id, let key, let at, let binding) = event else { return nil }
+            return (id, key, at, binding)
+        }
+    }
+
+    var ends: [SessionEnd] {
+        events.compactMap { event in
+            guard case .closed(_, let end) = event else { return nil }
+            return end
+        }
+    }
+
+    var frames: [[UInt8]] {
+        events.flatMap { event -> [[UInt8]] in
+            guard case .frames(_, let frames) = event else { return [] }
+            return frames
+        }
+    }
+}
+
+extension Net {
+    /// Two nodes with a session between them; `nil` when it does not come up.
+    func pair(
+        limits: SessionLimits = SessionLimits()
+    ) -> (client: Node, server: Node, dialled: SessionID, accepted: SessionID)? {
+        let (client, server) = (node(1, limits: limits), node(2, limits: limits))
+        let id = SessionID(2)
+        perform(client, [.dial(id, key: server.key, at: [server.endpoint])])
+        run(for: .seconds(5)) { !client.ups.isEmpty && !server.ups.isEmpty }
+        guard let accepted = server.ups.first?.id, !client.ups.isEmpty else { return nil }
+        return (client, server, id, accepted)
+    }
+}

@@ -96,7 +96,7 @@ class Counter:
                 self.count += whole.count(self.word)
                 self.changed.notify_all()
 
-    def wait(self, count, limit=300):
+    def wait(self, count, limit=120):
         deadline = time.monotonic() + limit
         with self.changed:
             while self.count < count:
@@ -105,8 +105,8 @@ class Counter:
         return time.monotonic()
 
 
-def sustained(scratch, index, count=50_000):
-    """Handed over at once; the window is the program's own."""
+def sustained(scratch, index, count=50_000, waiting=15_000):
+    """Handed over as fast as the program takes them: not more may wait for one peer than it keeps for it."""
     bob_id, alice_id = uuid_of(scratch, "bob-many"), uuid_of(scratch, "alice-many")
     bob = Counter(scratch, "bob-many", index, b'"event":"message"')
     bob.process.stdin.write(f'{{"command":"add","peer":"{alice_id}","name":"alice"}}\n'.encode())
@@ -121,7 +121,9 @@ def sustained(scratch, index, count=50_000):
     send(0, 1)
     alice.wait(1)
     start = time.monotonic()
-    send(0, count)
+    for first in range(0, count, 1000):
+        alice.wait(first + 1001 - waiting)
+        send(first, first + 1000)
     span = alice.wait(count + 1) - start
     bob.wait(count + 1)
     return count / span
@@ -140,7 +142,7 @@ def main():
             [name, len(spans), *(f"{value:.2f}" for value in (percentile(spans, 50), percentile(spans, 99), max(spans)))]
             for name, spans in (("first message of a new pair", first), ("one at a time, session open", open_session))])
         rate = sustained(scratch, index)
-        table("Sustained", ["", "messages/s"], [["50,000 handed over at once, each with its receipt", f"{rate:.0f}"]])
+        table("Sustained", ["", "messages/s"], [["50,000, at most 15,000 without receipt", f"{rate:.0f}"]])
     finally:
         scratch.close()
 

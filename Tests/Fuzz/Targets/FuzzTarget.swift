@@ -13,6 +13,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case peerMessage = "peer-message"
     case record
     case pipeCommand = "pipe-command"
+    case invite
+    case sessionFrame = "session-frame"
+    /// Bytes are what happens to a client: in any order, with a disk that takes its time.
+    case client
 
     /// Feeds it.
     /// - Returns: the promise that it broke; `nil` when it kept them all.
@@ -28,6 +32,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .pipeCommand:
             // Written by scripts alone: it must return, and there is nothing to write.
             stability(of: { try? PipeCommand(parsing: $0) }, writing: { _ in nil }, bytes)
+        case .invite: stability(of: invite, writing: { Array($0.text.utf8) }, bytes)
+        case .sessionFrame: stability(of: frame, writing: { $0.encoded() }, bytes)
+        case .client:
+            if var play = ClientFuzz(bytes) { play.play() } else { "no client" }
         }
     }
 
@@ -52,6 +60,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     private func message(_ bytes: [UInt8]) -> PeerMessage? {
         guard let object = try? JSONObject(parsing: bytes) else { return nil }
         return try? PeerMessage(object)
+    }
+
+    private func invite(_ bytes: [UInt8]) -> Invite? { try? Invite(String(decoding: bytes, as: UTF8.self)) }
+
+    private func frame(_ bytes: [UInt8]) -> SessionFrame? {
+        if case .frame(let frame) = SessionFrame.read(bytes) { frame } else { nil }
     }
 
     /// Nothing but a genuine record is accepted, and the corpus has the only ones that there are.

@@ -15,6 +15,12 @@ static int crypto_data(
     return ngtcp2_crypto_recv_crypto_data_cb(quic, level, offset, bytes, count, user_data);
 }
 
+// Takes what is in flight off the books without an answer to it.
+static int retried(ngtcp2_conn *quic, const ngtcp2_pkt_hd *header, void *user_data) {
+    ((cq_conn *)user_data)->was_retried = true;
+    return ngtcp2_crypto_recv_retry_cb(quic, header, user_data);
+}
+
 static int make_id(ngtcp2_conn *quic, ngtcp2_cid *id, uint8_t *token, size_t size, void *user_data) {
     (void)quic;
     cq_conn *conn = user_data;
@@ -103,7 +109,7 @@ const ngtcp2_callbacks cq_callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = crypto_data,
-    .recv_retry = ngtcp2_crypto_recv_retry_cb,
+    .recv_retry = retried,
     .encrypt = ngtcp2_crypto_encrypt_cb,
     .decrypt = ngtcp2_crypto_decrypt_cb,
     .hp_mask = ngtcp2_crypto_hp_mask_cb,

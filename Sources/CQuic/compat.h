@@ -33,5 +33,7 @@ void cq_compat_set_original_id(ngtcp2_transport_params *params, const ngtcp2_cid
 uint64_t cq_compat_peer_error(ngtcp2_conn *conn, bool *is_application);
 
 // CONNECTION_CLOSE with an application's code, and with what an ngtcp2 error means.
-ngtcp2_ssize cq_compat_write_close(ngtcp2_conn *conn, uint8_t *destination, size_t capacity, uint64_t code, uint64_t now);
-ngtcp2_ssize cq_compat_write_failure(ngtcp2_conn *conn, uint8_t *destination, size_t capacity, int error, uint64_t now);
+ngtcp2_ssize cq_compat_write_close(
+    ngtcp2_conn *conn, uint8_t *destination, size_t capacity, uint64_t code, uint64_t now);
+ngtcp2_ssize cq_compat_write_failure(
+    ngtcp2_conn *conn, uint8_t *destination, size_t capacity, int error, uint64_t now);

@@ -145,10 +145,11 @@ static cq_result result_of(cq_conn *conn, int error) {
 // What is in flight shrinks only when something new was acknowledged.
 static void note_answers(cq_conn *conn, uint64_t before, uint64_t now) {
     uint64_t after = cq_compat_stat(conn->quic).bytes_in_flight;
-    if (after < before) {
+    if (after < before && !conn->was_retried) {
         conn->progress++;
         conn->unanswered_since = now;
     }
+    conn->was_retried = false;
     if (after == 0) conn->unanswered_since = CQ_NEVER;
     else if (conn->unanswered_since == CQ_NEVER) conn->unanswered_since = now;
 }

@@ -24,7 +24,7 @@ struct cq_conn {
     uint64_t unanswered_since;
     uint8_t id[CQ_ID_SIZE];
     uint8_t pinned[CQ_KEY_SIZE], peer_key[CQ_KEY_SIZE];
-    bool is_server, is_pinned, has_peer_key, has_wrong_key, is_confirmed;
+    bool is_server, is_pinned, has_peer_key, has_wrong_key, is_confirmed, was_retried;
     int error;              // ngtcp2's last one that ended it
 };
 

@@ -14,9 +14,7 @@ extension ChatState {
         case .blank: return []
         case .text(let text): return send(text, typed: line)
         case .command(let command, let arguments): return run(command, arguments, typed: line)
-        case .doubtful:
-            doubted = line
-            flash = Flash(text: "a command behind blanks: Enter again sends it as text", isError: true)
+        case .doubtful: ask("a command behind blanks: Enter again sends it as text", about: line)
         case .unknown(let word):
             let guess = Command.nearest(to: word.lowercased()).map { "Did you mean /\($0.rawValue)? Tab" }
             flash = Flash(
@@ -25,6 +23,12 @@ extension ChatState {
                 isError: true)
         }
         return []
+    }
+
+    /// Says what the line in the editor is about to do; Enter on the same line does it.
+    private mutating func ask(_ question: String, about line: String) {
+        doubted = line
+        flash = Flash(text: question, isError: true)
     }
 
     private mutating func send(_ text: String, typed: String) -> [ChatEffect] {
@@ -36,7 +40,7 @@ extension ChatState {
         guard let index = currentIndex else {
             flash = Flash(
                 text: conversations.isEmpty
-                    ? "nobody to write to yet: /add UUID NAME" : "no conversation open: Ctrl+K picks one",
+                    ? "nobody to write to yet: /add INVITE NAME" : "no conversation open: Ctrl+K picks one",
                 isError: true)
             return []
         }
@@ -60,16 +64,27 @@ extension ChatState {
     }
 
     private mutating func run(_ command: Command, _ arguments: [String], typed: String) -> [ChatEffect] {
+        let isSure = doubted == typed
         let answer: Answer
         switch command {
         case .add: answer = add(arguments)
         case .nick: answer = nick(arguments)
         case .go: answer = go(arguments)
         case .accept: answer = onPeer(arguments) { accept($0) }
+        case .ignore: answer = onPeer(arguments) { ignore($0) }
         case .block: answer = onPeer(arguments) { .did([.block($0.peer)]) }
         case .remove: answer = onPeer(arguments) { .did([.remove($0.peer)]) }
         case .close: answer = close()
         case .peers: answer = .shows(.peers(top: 0))
+        case .requests: answer = requests.isEmpty ? .refused("no requests") : .shows(.requests(selected: 0))
+        case .invite: answer = invite(arguments, isSure: isSure)
+        case .verify: answer = onPeer(arguments) { verify($0) }
+        case .retry: answer = retry()
+        case .search: answer = search(arguments)
+        case .select: answer = select()
+        case .forget: answer = forget(isSure: isSure)
+        case .set: answer = set(arguments)
+        case .plaintext: answer = plaintext(arguments)
         case .id: answer = .shows(.identity)
         case .help: answer = .shows(.help(top: 0))
         case .quit: answer = quit()
@@ -81,6 +96,10 @@ extension ChatState {
         case .shows(let overlay):
             accepted(typed)
             self.overlay = overlay
+        case .does(let effects, let overlay):
+            accepted(typed)
+            self.overlay = overlay
+            return effects
         case .opens(let peer):
             accepted(typed)
             walkStart = nil
@@ -88,6 +107,13 @@ extension ChatState {
         case .closes:
             accepted(typed)
             closeCurrent()
+        case .finds(let box):
+            accepted(typed)
+            return find(in: box)
+        case .selects(let selection):
+            accepted(typed)
+            pick(selection)
+        case .asks(let question): ask(question, about: typed)
         case .refused(let sentence): flash = Flash(text: sentence, isError: true)
         }
         return []
@@ -99,14 +125,19 @@ extension ChatState {
         case shows(Overlay)
         case opens(PeerID)
         case closes
+        case does([ChatEffect], shows: Overlay)
+        case finds(SearchBox)
+        case selects(Selection)
+        case asks(String)
         case refused(String)
     }
 
     private mutating func add(_ arguments: [String]) -> Answer {
         guard let word = arguments.first else { return .refused("usage: \(Command.add.usage)") }
+        if let invite = InputLine.invite(word)?.word { return add(invite: invite, arguments.dropFirst()) }
         guard let peer = PeerID(word) else {
             let shown = DisplayText(word, style: .stripped).truncated(to: 20, ascii: true)
-            return .refused("\(shown) is no UUID: 8-4-4-4-12 hex digits")
+            return .refused("\(shown) is no invite and no UUID")
         }
         guard peer != me else { return .refused("that is your own UUID") }
         var name: String?
@@ -122,6 +153,16 @@ extension ChatState {
         }
         awaited = peer
         return .did([.add(peer, name: name)])
+    }
+
+    private mutating func add(invite: String, _ words: ArraySlice<String>) -> Answer {
+        guard invite != self.invite else { return .refused("that is your own invite: give it to a friend") }
+        guard !words.isEmpty else { return .did([.addInvite(invite, name: nil)]) }
+        // Whose invite it is will only be seen when it is read: the name must be nobody's.
+        switch checkedName(words.joined(separator: " "), for: nil) {
+        case .success(let name): return .did([.addInvite(invite, name: name)])
+        case .failure(let refusal): return .refused(refusal.sentence)
+        }
     }
 
     private func nick(_ arguments: [String]) -> Answer {
@@ -146,7 +187,7 @@ extension ChatState {
     private struct Refusal: Error { var sentence: String }
 
     /// A name that can be shown, is short enough, and means nobody else.
-    private func checkedName(_ raw: String, for peer: PeerID) -> Result<String, Refusal> {
+    private func checkedName(_ raw: String, for peer: PeerID?) -> Result<String, Refusal> {
         let shown = DisplayText(raw, style: .stripped)
         guard PeerID(shown.string) == nil else { return .failure(Refusal(sentence: "a UUID is no name")) }
         guard !shown.isEmpty, shown.columns <= 32 else {
@@ -156,6 +197,10 @@ extension ChatState {
             $0.peer != peer && $0.contact.label.lowercased() == shown.string.lowercased()
         }
         guard taken == nil else { return .failure(Refusal(sentence: "\(shown) is somebody else already")) }
+        if let other = lookalike(of: shown.string, for: peer) {
+            let other = DisplayText(other, style: .stripped)
+            return .failure(Refusal(sentence: "\(shown) looks like \(other): choose another name"))
+        }
         return .success(shown.string)
     }
 
@@ -185,6 +230,76 @@ extension ChatState {
         return conversation.isRequest ? .did([.accept(conversation.peer)]) : .refused("already a contact")
     }
 
+    private func ignore(_ conversation: Conversation) -> Answer {
+        conversation.isRequest ? .did([.ignore(conversation.peer)]) : .refused("that is no request")
+    }
+
+    private func verify(_ conversation: Conversation) -> Answer {
+        guard conversation.peer.isKeyed else { return .refused("a peer without a key: there is nothing to compare") }
+        return .shows(.verify(conversation.peer))
+    }
+
+    private func invite(_ arguments: [String], isSure: Bool) -> Answer {
+        guard let word = arguments.first else { return .shows(.invite(code: nil)) }
+        guard word.lowercased() == "new", arguments.count == 1 else {
+            return .refused("usage: \(Command.invite.usage)")
+        }
+        guard isSure else { return .asks("invites given so far will not work any more: Enter again makes a new one") }
+        return .does([.renewInvite], shows: .invite(code: nil))
+    }
+
+    /// Everything here that failed, and everything that waits, anew.
+    private func retry() -> Answer {
+        guard let conversation else { return .refused("no conversation open") }
+        let failed = conversation.log.range.compactMap { conversation.log[$0]?.message }.filter(\.hasFailed).map(\.id)
+        let known = Set(failed)
+        let waiting = conversation.waitingMessages.subtracting(known).sorted { $0.description < $1.description }
+        let all = failed + waiting
+        return all.isEmpty ? .refused("nothing failed and nothing waits here") : .did(all.map { .retry($0) })
+    }
+
+    private func search(_ arguments: [String]) -> Answer {
+        var box = SearchBox()
+        box.query = LineEditor(arguments.joined(separator: " "))
+        return .finds(box)
+    }
+
+    private func select() -> Answer {
+        newestSelection().map { .selects($0) } ?? .refused("no message here")
+    }
+
+    private func forget(isSure: Bool) -> Answer {
+        guard let conversation else { return .refused("no conversation open") }
+        guard isSure else {
+            return .asks("all texts with \(conversation.contact.label) go from this disk: Enter again deletes them")
+        }
+        return .did([.forget(conversation.peer)])
+    }
+
+    private func set(_ arguments: [String]) -> Answer {
+        guard !arguments.isEmpty else { return .shows(.settings) }
+        let words = arguments.map { $0.lowercased() }
+        guard words.count == 2, let setting = ChatSetting(rawValue: words[0]), let isOn = Self.switches[words[1]] else {
+            let names = ChatSetting.allCases.map(\.rawValue).joined(separator: ", ")
+            return .refused("usage: \(Command.set.usage) with one of \(names)")
+        }
+        return .did([.set(setting, isOn)])
+    }
+
+    private static let switches = ["on": true, "off": false]
+
+    private func plaintext(_ arguments: [String]) -> Answer {
+        guard let last = arguments.last, let isOn = Self.switches[last.lowercased()] else {
+            return .refused("usage: \(Command.plaintext.usage)")
+        }
+        return onPeer(arguments.dropLast()) { conversation in
+            guard !conversation.peer.isKeyed else {
+                return .refused("\(conversation.contact.label) has a key: nothing to it ever goes in the open")
+            }
+            return .did([.allowPlaintext(conversation.peer, isOn)])
+        }
+    }
+
     private func close() -> Answer {
         guard let conversation else { return .refused("no conversation open") }
         return conversation.waiting > 0 ? .refused("\(conversation.waiting) waiting there: not closed") : .closes
@@ -194,8 +309,6 @@ extension ChatState {
     private mutating func closeCurrent() {
         guard let index = currentIndex else { return }
         let place = shown.firstIndex { $0.peer == current } ?? 0
-        let peer = conversations[index].peer
-        outgoing = outgoing.filter { $0.value.peer != peer }
         conversations[index].clear()
         conversations[index].hidden = true
         current = nil
@@ -208,6 +321,6 @@ extension ChatState {
         let count = waiting
         guard count > (quitAsked ?? 0), let sentence = waitingSentence else { return .did([.quit]) }
         quitAsked = count
-        return .refused("\(sentence): Enter again quits anyway")
+        return .refused("\(sentence) – \(waitingPromise): Enter again quits")
     }
 }

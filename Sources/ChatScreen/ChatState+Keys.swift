@@ -11,6 +11,7 @@ extension ChatState {
             flash = nil
         }
         if overlay != nil, let effects = pressInOverlay(key) { return effects }
+        if selection != nil, let effects = pressInSelection(key) { return effects }
         if key != Key(.tab), key != Key(.tab, .shift) { completion = nil }
         if key == .control("k"), draft.editor.isAtEnd {
             openSwitcher()
@@ -32,6 +33,7 @@ extension ChatState {
         let before = draft.editor.isFull
         _ = draft.editor.handle(key, ring: &ring)
         killRing = ring
+        isWriting = true
         if draft.editor.isFull, !before { flash = Flash(text: fullSentence, isError: true) }
     }
 
@@ -48,7 +50,9 @@ extension ChatState {
         case .neighbour(let step): openNeighbour(step)
         case .nextUnread: openNextUnread()
         case .goBack: goBack()
-        case .requests: openRequest()
+        case .requests: openRequests()
+        case .search: return find(in: SearchBox(in: current))
+        case .select: startSelecting()
         case .page(let step): scroll(by: step * max(1, logHeight - 2))
         case .halfPage(let step): scroll(by: step * max(1, logHeight / 2))
         case .bottom: toBottom()
@@ -66,18 +70,30 @@ extension ChatState {
     }
 
     /// Every paste becomes part of the draft: a line break in it never sends.
-    mutating func paste(_ text: String) {
-        if case .switcher(var query, _)? = overlay {
-            query.insert(text.split(whereSeparator: \.isNewline).joined(separator: " "))
+    mutating func paste(_ text: String) -> [ChatEffect] {
+        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        switch overlay {
+        case .switcher(var query, _)?:
+            query.insert(line)
             overlay = .switcher(query: query, selected: 0)
-            return
+            return []
+        case .search(var box)?:
+            box.query.insert(line)
+            return find(in: box)
+        default: break
         }
         overlay = nil
+        selection = nil
         completion = nil
         popupDismissed = false
         doubted = nil
-        if draft.editor.isEmpty, let peer = pastedPeer(text) { return offer(peer) }
+        if draft.editor.isEmpty {
+            if let peer = pastedPeer(text) { offer(peer); return [] }
+            if let invite = pastedInvite(text) { offer(invite: invite); return [] }
+        }
+        isWriting = true
         if !draft.editor.insert(text) { flash = Flash(text: fullSentence, isError: true) }
+        return []
     }
 
     private var fullSentence: String { "a draft holds 64 KiB: the rest was left out" }
@@ -85,6 +101,14 @@ extension ChatState {
     private func pastedPeer(_ text: String) -> PeerID? {
         guard text.utf8.count <= 64 else { return nil }
         return PeerID(text.split(whereSeparator: \.isWhitespace).joined(separator: " "))
+    }
+
+    /// An invite, also when a mail program broke it into lines.
+    private func pastedInvite(_ text: String) -> String? {
+        guard text.utf8.count <= 4096 else { return nil }
+        let lines = text.split(whereSeparator: \.isNewline).map { $0.trimmed }
+        guard lines.allSatisfy({ !$0.contains(where: \.isWhitespace) }) else { return nil }
+        return InputLine.invite(lines.joined())?.word
     }
 
     private mutating func offer(_ peer: PeerID) {
@@ -100,6 +124,11 @@ extension ChatState {
         draft.editor.insert(peer.description)
     }
 
+    private mutating func offer(invite: String) {
+        flash = Flash(text: "an invite: type a name for its peer, Enter adds it", isError: false)
+        draft.editor.replace(with: "/add \(invite) ")
+    }
+
     private mutating func cancel() -> [ChatEffect] {
         doubted = nil
         guard draft.editor.isEmpty else {
@@ -110,7 +139,8 @@ extension ChatState {
         }
         if quitArmed { return [.quit] }
         quitArmed = true
-        flash = Flash(text: (waitingSentence.map { $0 + ": " } ?? "") + "Ctrl+C again to quit", isError: false)
+        let waits = waitingSentence.map { "\($0) – \(waitingPromise): " } ?? ""
+        flash = Flash(text: waits + "Ctrl+C again to quit", isError: false)
         return []
     }
 
@@ -120,6 +150,8 @@ extension ChatState {
             popupDismissed = true
         } else if flash != nil {
             flash = nil
+        } else if marked != nil {
+            marked = nil
         } else {
             toBottom()
         }
@@ -141,6 +173,9 @@ extension ChatState {
         return "\(count) message\(count == 1 ? "" : "s") waiting for \(whom)"
     }
 
+    /// What becomes of waiting messages when the user leaves.
+    var waitingPromise: String { waiting == 1 ? "it stays queued" : "they stay queued" }
+
     // MARK: Overlays
 
     /// - Returns: `nil` when the key is not the overlay's business.
@@ -156,13 +191,20 @@ extension ChatState {
         case .peers(let top): overlay = step(key, top).map { .peers(top: $0) }
         case .identity:
             overlay = nil
-            if key == .char("y") {
-                flash = Flash(text: "copied, if the terminal allows it", isError: false)
-                return [.copy(me.description)]
-            }
+            if key == .char("y") { return copy(me.description) }
+        case .requests(let selected): return pressInRequests(key, selected)
+        case .invite(let code): return pressInInvite(key, code)
+        case .verify(let peer): return pressInVerify(key, peer)
+        case .search(let box): return pressInSearch(key, box)
+        case .info, .settings: overlay = nil
         case nil: return nil
         }
         return []
+    }
+
+    mutating func copy(_ text: String) -> [ChatEffect] {
+        flash = Flash(text: "copied, if the terminal allows it", isError: false)
+        return [.copy(text)]
     }
 
     /// The first line after a key, `nil` when the key closes the list.
@@ -216,5 +258,12 @@ extension ChatState {
         }
         .sorted { $0.1 > $1.1 }
         .map(\.0)
+    }
+}
+
+extension Substring {
+    fileprivate var trimmed: Substring {
+        let head = drop(while: \.isWhitespace)
+        return head.lastIndex { !$0.isWhitespace }.map { head[...$0] } ?? head
     }
 }

@@ -16,12 +16,17 @@ extension ChatState {
         case .help: helpLines
         case .peers: peerLines
         case .identity: identityLines
-        case .switcher, nil: []
+        case .requests(let selected): requestLines(selected: selected)
+        case .invite: inviteLines
+        case .verify(let peer): verifyLines(peer)
+        case .info(let peer, let key): infoLines(peer, key)
+        case .settings: settingLines
+        case .switcher, .search, nil: []
         }
     }
 
     /// A word and what it means: side by side, or on a narrow screen one below the other.
-    private func entry(_ left: String, _ right: String) -> [StyledText] {
+    func entry(_ left: String, _ right: String) -> [StyledText] {
         let left = DisplayText(glyphs.spelled(left))
         let right = DisplayText(glyphs.spelled(right))
         let column = 24
@@ -43,13 +48,15 @@ extension ChatState {
     private var helpLines: [StyledText] {
         let signs: [(Glyph, String)] = [
             (.queued, "waits here"), (.sent, "left this machine"), (.delivered, "on their disk"),
-            (.read, "seen by them"), (.failed, "not sent"), (.heard, "heard from within 5 minutes"),
-            (.unheard, "not heard from lately"), (.request, "a stranger who wants to talk"),
-            (.problem, "in the open (plaintext), or out of reach"),
+            (.read, "seen by them"), (.failed, "not sent"), (.heard, "there, or heard from within 5 minutes"),
+            (.away, "connected, but not at the keyboard"), (.unheard, "not heard from lately"),
+            (.request, "a stranger who wants to talk"),
+            (.problem, "in the open (plaintext), out of reach, or its key is in doubt"),
         ]
         let commands = Command.allCases.map { ($0.usage, $0.summary) }
         return section("Commands", commands + [("//text", "send a text that starts with a slash")])
             + section("Keys", KeyBinding.all.map { ($0.shown, $0.help) })
+            + section("A message picked out with Alt+S", KeyBinding.selecting.map { ($0.shown, $0.help) })
             + section("Writing", KeyBinding.editing.map { ($0.shown, $0.help) })
             + section("Signs", signs.map { (glyphs($0.0), $0.1) })
             + [StyledText("You", .underline)] + identityLines
@@ -62,7 +69,7 @@ extension ChatState {
     }
 
     private var peerLines: [StyledText] {
-        guard !conversations.isEmpty else { return [StyledText("nobody yet: /add UUID NAME", .dim)] }
+        guard !conversations.isEmpty else { return [StyledText("nobody yet: /add INVITE NAME", .dim)] }
         return conversations.flatMap { conversation in
             let name = DisplayText(conversation.contact.name ?? "no name", style: .stripped)
             var row = StyledText(size.columns < 72 ? name : name.fitted(to: 18, ascii: options.ascii) + " ", .bold)
@@ -74,10 +81,21 @@ extension ChatState {
         }
     }
 
-    private func standing(_ conversation: Conversation) -> String {
-        if conversation.contact.blocked { return "blocked" }
-        if conversation.isRequest { return "request" }
-        if conversation.hidden { return "closed" }
-        return conversation.isUnreachable ? "no path" : conversation.path?.rawValue ?? ""
+    func standing(_ conversation: Conversation) -> String {
+        var words: [String] = []
+        if conversation.contact.blocked {
+            words.append("blocked")
+        } else if conversation.contact.alarm != nil {
+            words.append("KEY IN DOUBT")
+        } else if conversation.isRequest {
+            words.append("request")
+        } else if conversation.hidden {
+            words.append("closed")
+        } else if let path = conversation.isUnreachable ? "no path" : conversation.path?.rawValue {
+            words.append(path)
+        }
+        if conversation.contact.verified { words.append("verified") }
+        if let nickname = nickname(conversation) { words.append(nickname) }
+        return glyphs.joined(words)
     }
 }

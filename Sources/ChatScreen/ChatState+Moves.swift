@@ -17,9 +17,9 @@ extension ChatState {
         completion = nil
         doubted = nil
         guard conversations[index].unread > 0, conversations[index].anchor == nil,
-            let first = conversations[index].rule?.sequence
+            let first = conversations[index].rule?.first
         else { return }
-        settle(index, at: logView(of: index).anchor(showing: first, rowsBelow: logHeight * 2 / 3))
+        jump(index, to: .unread(first))
     }
 
     /// Closes the open conversation, remembering where it stood.
@@ -28,6 +28,8 @@ extension ChatState {
         origin = Origin(peer: conversations[index].peer, anchor: conversations[index].anchor)
         conversations[index].dropRule()
         current = nil
+        marked = nil
+        selection = nil
     }
 
     mutating func openShown(_ number: Int) {
@@ -66,15 +68,6 @@ extension ChatState {
         }
     }
 
-    mutating func openRequest() {
-        let next = shown.first { $0.isRequest && $0.peer != current }
-        guard let next else {
-            flash = Flash(text: "no requests", isError: false)
-            return
-        }
-        walkTo(next.peer)
-    }
-
     /// Back to the conversation and the place before the last jump; again to return.
     mutating func goBack() {
         guard let target = origin, let index = index(of: target.peer) else { return }
@@ -90,12 +83,13 @@ extension ChatState {
     /// Rows of the log at the size last told.
     var logHeight: Int { max(1, Layout(self, size: size).log.rows) }
 
-    private func logView(of index: Int) -> LogView {
+    func logView(of index: Int) -> LogView {
         LogView(self, conversations[index], layout: Layout(self, size: size))
     }
 
-    /// Moves a log to a place; at the bottom everything counts as seen.
-    private mutating func settle(_ index: Int, at anchor: LogAnchor?) {
+    /// Moves a log to a place; the bottom is the newest message, also of a log that stands far back.
+    mutating func settle(_ index: Int, at anchor: LogAnchor?) {
+        if anchor == nil, !conversations[index].reachesEnd { conversations[index].clear() }
         conversations[index].anchor = anchor
         if anchor == nil { conversations[index].markSeen() }
     }
@@ -107,15 +101,40 @@ extension ChatState {
     }
 
     mutating func toBottom() {
-        if let index = currentIndex { settle(index, at: nil) }
+        marked = nil
+        if let index = currentIndex {
+            conversations[index].arrived()
+            settle(index, at: nil)
+        }
     }
 
     mutating func toFirstUnread() {
-        guard let index = currentIndex, let first = conversations[index].rule?.sequence else {
+        guard let index = currentIndex, let first = conversations[index].rule?.first else {
             flash = Flash(text: "nothing unread here", isError: false)
             return
         }
-        let anchor = logView(of: index).anchor(showing: first, rowsBelow: logHeight * 2 / 3)
-        settle(index, at: anchor)
+        jump(index, to: .unread(first))
+    }
+
+    /// Goes to a message, by way of the disk when it is not at hand.
+    mutating func jump(_ index: Int, to jump: Jump) {
+        conversations[index].head(for: jump)
+        if conversations[index].number(of: jump.key) != nil { arrive(index) }
+    }
+
+    /// Settles the log at the message that it was to go to, now that its page is here.
+    mutating func arrive(_ index: Int) {
+        guard let jump = conversations[index].jump, conversations[index].pending == nil else { return }
+        conversations[index].arrived()
+        guard let number = conversations[index].number(of: jump.key) else {
+            if case .hit = jump { flash = Flash(text: "that message is gone", isError: true) }
+            return
+        }
+        switch jump {
+        case .unread: settle(index, at: logView(of: index).anchor(showing: number, rowsBelow: logHeight * 2 / 3))
+        case .hit:
+            marked = jump.key
+            settle(index, at: logView(of: index).anchor(showing: number, rowsBelow: max(1, logHeight / 2)))
+        }
     }
 }

@@ -3,37 +3,67 @@ import Model
 import TerminalKit
 
 /// Takes an event in and says what is to be done.
-public func update(_ state: inout ChatState, _ event: ChatEvent) -> [ChatEffect] { state.handle(event) }
+public func update(_ state: inout ChatState, _ event: ChatEvent) -> [ChatEffect] {
+    let effects = state.handle(event)
+    return state.followUp(effects)
+}
 
 extension ChatState {
-    mutating func handle(_ event: ChatEvent) -> [ChatEffect] {
+    fileprivate mutating func handle(_ event: ChatEvent) -> [ChatEffect] {
         switch event {
         case .terminal(let event): return handle(event)
-        case .clock(let now, let offset): tick(now, offset)
-        case .contacts(let contacts): take(contacts)
+        case .clock(let now, let offset): return tick(now, offset)
+        case .pause: isWriting = false
+        case .restored(let summaries, let open): restore(summaries, open: open)
+        case .history(let request, let page): take(page, for: request)
+        case .found(let token, let hits, let more): take(hits, more: more, token: token)
         case .message(let message): return receive(message)
-        case .messageState(let id, _, let state, let reason): advance(id, to: state, reason)
-        case .path(let peer, let path, _, let reason): setPath(peer, path, reason)
+        case .messageState(let id, let peer, let state, let reason):
+            change(peer) { $0.advance(id, to: state, reason: reason) }
+        case .seen(let peer, let id): change(peer) { if $0.lastIncoming ?? id == id { $0.markSeen() } }
+        case .forgotten(let peer, let id): forget(peer, id)
+        case .contacts(let contacts): take(contacts)
+        case .request(let peer, let name, let text, let invited):
+            return announce(peer, name: name, text: text, invited: invited)
+        case .digits(let peer, let digits):
+            if peer == me { self.digits[me] = digits }
+            change(peer) { $0.digits = digits }
+        case .path(let peer, let path, let roundTrip, let reason):
+            change(peer) { $0.setPath(path, roundTrip: roundTrip, reason: reason) }
+        case .typing(let peer, let isTyping): change(peer) { $0.setTyping(isTyping) }
+        case .active(let peer, let isActive): change(peer) { $0.isActive = isActive }
         case .index(let server, let status): setIndex(server, status)
         case .listening(let endpoint): listen = endpoint
+        case .invite(let invite): take(invite: invite)
+        case .setting(let setting, let isOn):
+            if isOn { switchedOff.remove(setting) } else { switchedOff.insert(setting) }
         case .notice(let text, let peer): note(text, about: peer)
         case .failed(let text, let effect): fail(text, effect)
-        case .pause, .restored, .history, .found, .seen, .forgotten, .request, .digits, .typing, .active, .invite,
-            .setting:
-            break
         }
         return []
     }
 
     private mutating func handle(_ event: TerminalEvent) -> [ChatEffect] {
         switch event {
-        case .key(let key): return press(key)
-        case .paste(let text): paste(text)
+        case .key(let key):
+            touch()
+            return press(key)
+        case .paste(let text):
+            touch()
+            return paste(text)
         case .resize(let size): self.size = size
-        case .wheel(let lines): turnWheel(max(-100, min(100, lines)))
+        case .wheel(let lines):
+            touch()
+            turnWheel(max(-100, min(100, lines)))
         case .hangup: return [.quit]
         }
         return []
+    }
+
+    private mutating func touch() {
+        isTouched = true
+        idleMinutes = 0
+        if let index = currentIndex { conversations[index].refused = nil }
     }
 
     private mutating func turnWheel(_ lines: Int) {
@@ -41,13 +71,49 @@ extension ChatState {
         for _ in 0..<abs(lines) where overlay != nil { _ = press(Key(lines < 0 ? .up : .down)) }
     }
 
+    private mutating func change(_ peer: PeerID, _ change: (inout Conversation) -> Void) {
+        if let index = index(of: peer) { change(&conversations[index]) }
+    }
+
+    // MARK: The last run and the disk
+
+    private mutating func restore(_ summaries: [ConversationSummary], open peer: PeerID?) {
+        for summary in summaries {
+            if let index = index(of: summary.peer) {
+                conversations[index].restore(summary)
+            } else {
+                unplaced[summary.peer] = summary
+            }
+        }
+        guard let peer, !isTouched else { return }
+        if index(of: peer) == nil { awaited = peer } else { open(peer) }
+    }
+
+    private mutating func take(_ page: HistoryPage, for request: HistoryRequest) {
+        guard let index = index(of: request.peer) else { return }
+        conversations[index].take(page, for: request.range)
+        arrive(index)
+    }
+
+    private mutating func forget(_ peer: PeerID, _ id: MessageID?) {
+        change(peer) { if let id { $0.erase(id) } else { $0.forget() } }
+    }
+
+    private mutating func take(invite: String) {
+        self.invite = invite
+        if case .invite(let code)? = overlay { overlay = .invite(code: code.flatMap { _ in QRMatrix(invite) }) }
+    }
+
     // MARK: The engine's events
 
-    private mutating func tick(_ now: WallTime, _ offset: Int) {
+    private mutating func tick(_ now: WallTime, _ offset: Int) -> [ChatEffect] {
         self.now = now
         self.offset = offset
+        isWriting = false
+        idleMinutes = min(idleMinutes + 1, Self.awayMinutes)
         flash?.minutes += 1
         if let flash, flash.minutes > 2 { self.flash = nil }
+        return keepDrafts()
     }
 
     private mutating func take(_ contacts: [Contact]) {
@@ -61,14 +127,15 @@ extension ChatState {
             } else {
                 places[contact.peer] = conversations.count
                 conversations.append(Conversation(contact, listed: true))
+                if let summary = unplaced.removeValue(forKey: contact.peer) {
+                    conversations[conversations.count - 1].restore(summary)
+                }
             }
         }
-        if !gone.isEmpty {
-            conversations.removeAll { gone.contains($0.peer) }
-            outgoing = outgoing.filter { !gone.contains($0.value.peer) }
-        }
+        if !gone.isEmpty { conversations.removeAll { gone.contains($0.peer) } }
         sortConversations(asIn: contacts)
         settleCurrent()
+        settleOverlay()
     }
 
     /// Contacts in the order of the address book, then strangers in the order in which they came.
@@ -97,35 +164,36 @@ extension ChatState {
         }
     }
 
-    private mutating func receive(_ message: Message) -> [ChatEffect] {
-        if let place = outgoing[message.id] {
-            guard let index = index(of: place.peer) else { return [] }
-            conversations[index].advance(place.sequence, to: message.state, reason: message.reason)
-            return []
+    /// An overlay about somebody who is gone has nothing to say.
+    private mutating func settleOverlay() {
+        switch overlay {
+        case .requests? where requests.isEmpty: overlay = nil
+        case .verify(let peer)?, .info(let peer, _)?: if index(of: peer) == nil { overlay = nil }
+        default: break
         }
+    }
+
+    private mutating func receive(_ message: Message) -> [ChatEffect] {
         guard let index = conversationIndex(for: message.peer) else { return [] }
         let isCurrent = message.peer == current
-        let seen = isCurrent && conversations[index].anchor == nil
+        let seen = isCurrent && conversations[index].anchor == nil && conversations[index].jump == nil && !isAway
         let named =
             !seen && conversations[index].contact.accepted && message.direction == .incoming && names(message.text)
         let isNews =
-            !isCurrent && conversations[index].unread == 0 || named && conversations[index].mentions == 0
-        let (sequence, dropped) = conversations[index].append(message, seen: seen, names: named)
-        if let dropped { outgoing[dropped.id] = nil }
-        if message.direction == .outgoing { outgoing[message.id] = (message.peer, sequence) }
+            (!isCurrent || isAway) && conversations[index].unread == 0 || named && conversations[index].mentions == 0
+        conversations[index].append(message, seen: seen, names: named)
+        conversations[index].trim(to: isCurrent ? Conversation.openLimit : Conversation.closedLimit)
         let wakes = message.direction == .incoming && conversations[index].contact.accepted && isNews
         return wakes ? [.bell] : []
     }
 
-    /// The conversation of a peer. A stranger's is made, in the place of the oldest untouched one when there are too
-    /// many.
+    /// The conversation of a peer. A stranger's is made, in the place of another stranger when there are too many.
     private mutating func conversationIndex(for peer: PeerID) -> Int? {
         if let index = index(of: peer) { return conversations[index].contact.blocked ? nil : index }
         let strangers = conversations.indices.filter { conversations[$0].isRequest }
         if strangers.count >= Self.requestLimit {
             guard let oldest = strangers.first(where: { isUntouched(conversations[$0]) }) else { return nil }
-            let peer = conversations.remove(at: oldest).peer
-            outgoing = outgoing.filter { $0.value.peer != peer }
+            conversations.remove(at: oldest)
         }
         conversations.append(Conversation(Contact(peer: peer, accepted: false), listed: false))
         return conversations.count - 1
@@ -133,17 +201,14 @@ extension ChatState {
 
     private func isUntouched(_ conversation: Conversation) -> Bool {
         conversation.peer != current && conversation.draft.editor.isEmpty && conversation.waiting == 0
+            && !conversation.contact.invited
     }
 
-    private mutating func advance(_ id: MessageID, to state: DeliveryState, _ reason: String?) {
-        guard let place = outgoing[id], let index = index(of: place.peer) else { return }
-        conversations[index].advance(place.sequence, to: state, reason: reason)
-    }
-
-    private mutating func setPath(_ peer: PeerID, _ path: PathKind, _ reason: String?) {
-        guard let index = index(of: peer) else { return }
-        conversations[index].path = path
-        conversations[index].pathReason = reason
+    private mutating func announce(_ peer: PeerID, name: String?, text: String, invited: Bool) -> [ChatEffect] {
+        guard let index = conversationIndex(for: peer), conversations[index].isRequest else { return [] }
+        let isNews = invited && !conversations[index].contact.invited
+        conversations[index].ask(name: name, text: text, invited: invited)
+        return isNews ? [.bell] : []
     }
 
     private mutating func setIndex(_ server: String, _ status: IndexStatus) {
@@ -159,7 +224,8 @@ extension ChatState {
             flash = Flash(text: text, isError: false)
             return
         }
-        if let dropped = conversations[index].note(text, at: now) { outgoing[dropped.id] = nil }
+        conversations[index].note(text, at: now)
+        conversations[index].trim(to: peer == current ? Conversation.openLimit : Conversation.closedLimit)
         if peer != current { flash = Flash(text: "\(conversations[index].contact.label): \(text)", isError: false) }
     }
 
@@ -169,12 +235,82 @@ extension ChatState {
         case .send(let peer, let text):
             // A line already begun is not disturbed: the refused one then waits behind ↑.
             guard let index = index(of: peer), conversations[index].draft.editor.isEmpty else { return }
-            conversations[index].draft.editor.replace(with: text.hasPrefix("/") ? "/" + text : text)
+            conversations[index].draft.editor.replace(with: InputLine.typed(text))
         case .add(let peer, let name):
             if awaited == peer { awaited = nil }
             guard draft.editor.isEmpty else { return }
             draft.editor.replace(with: "/add \(peer)" + (name.map { " " + $0 } ?? ""))
+        case .addInvite(let invite, let name):
+            guard draft.editor.isEmpty else { return }
+            draft.editor.replace(with: "/add \(invite)" + (name.map { " " + $0 } ?? ""))
+        case .load(let request): change(request.peer) { $0.refuse(request.range) }
+        case .search(_, _, let token): take([], more: false, token: token)
         default: break
+        }
+    }
+
+    // MARK: What follows from whatever happened
+
+    /// Adds what the disk and the other side should know, so that no single way of opening, scrolling or writing has to.
+    fileprivate mutating func followUp(_ effects: [ChatEffect]) -> [ChatEffect] {
+        var effects = effects
+        if let place = effects.firstIndex(of: .quit) {
+            effects.insert(contentsOf: keepDrafts(), at: place)
+            return effects
+        }
+        if current != toldOpen {
+            effects += keepDrafts()
+            if let peer = toldOpen, let left = index(of: peer) {
+                conversations[left].trim(to: Conversation.closedLimit)
+            }
+            toldOpen = current
+            effects.append(.openConversation(current))
+        }
+        if selection?.peer != current { selection = nil }
+        effects += presence() + typing()
+        guard let index = currentIndex else { return effects }
+        look(at: index, &effects)
+        if let range = conversations[index].nextPage(rows: logHeight) {
+            effects.append(.load(HistoryRequest(conversations[index].peer, range)))
+        }
+        return effects
+    }
+
+    private mutating func presence() -> [ChatEffect] {
+        guard isAway != toldAway else { return [] }
+        toldAway = isAway
+        return [.active(!isAway)]
+    }
+
+    private mutating func typing() -> [ChatEffect] {
+        let line = draft.editor.characters
+        let isText = isWriting && !line.isEmpty && line.first != "/" && conversation?.contact.accepted == true
+        if !isText { isWriting = false }
+        let peer = isText ? current : nil
+        guard peer != toldTyping else { return [] }
+        defer { toldTyping = peer }
+        return (toldTyping.map { [.typing($0, false)] } ?? []) + (peer.map { [.typing($0, true)] } ?? [])
+    }
+
+    /// At the bottom, and with somebody there, everything counts as seen.
+    private mutating func look(at index: Int, _ effects: inout [ChatEffect]) {
+        let conversation = conversations[index]
+        guard conversation.anchor == nil, conversation.jump == nil, conversation.reachesEnd, !isAway else { return }
+        if conversation.unread > 0, !conversation.log.isEmpty { conversations[index].markSeen() }
+        guard conversation.owesMark, conversation.contact.accepted, let newest = conversation.lastIncoming else {
+            return
+        }
+        conversations[index].marked()
+        effects.append(.markRead(conversation.peer, newest))
+    }
+
+    /// Drafts that changed since they were last kept.
+    private mutating func keepDrafts() -> [ChatEffect] {
+        conversations.indices.compactMap { index in
+            let text = conversations[index].draft.editor.text
+            guard text != conversations[index].keptDraft, conversations[index].contact.accepted else { return nil }
+            conversations[index].keptDraft = text
+            return .keepDraft(conversations[index].peer, text)
         }
     }
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Model
+import SafeText
 import TerminalKit
 
 /// Everything the chat screen shows or remembers. Only `update` changes it; `view` reads it.
 public struct ChatState: Sendable {
-    /// The most requests of strangers kept on the screen; a further one takes the place of the oldest untouched.
+    /// The most requests kept on the screen; a further one takes the place of the oldest that was not invited.
     static let requestLimit = 50
     /// The most index servers shown.
     static let indexLimit = 8
+    /// Minutes without a key after which the user counts as away.
+    static let awayMinutes = 5
 
     /// The user's own peer ID.
     public let me: PeerID
@@ -28,10 +31,15 @@ public struct ChatState: Sendable {
     var current: PeerID?
     /// What is written while no conversation is open.
     var lobby = Draft()
-    /// Where outgoing messages stand, to find them by ID.
-    var outgoing: [MessageID: (peer: PeerID, sequence: Int)] = [:]
     /// Opened as soon as the address book names it.
     var awaited: PeerID?
+    /// Summaries of peers that the address book has not named yet.
+    var unplaced: [PeerID: ConversationSummary] = [:]
+    /// Digits of keys, likewise.
+    var digits: [PeerID: String] = [:]
+    var invite: String?
+    /// What the user switched off.
+    var switchedOff: Set<ChatSetting> = []
     /// Where `goBack` leads.
     var origin: Origin?
     /// Where the walk through unread conversations began.
@@ -46,8 +54,25 @@ public struct ChatState: Sendable {
     var quitArmed = false
     /// How many messages waited when `/quit` last asked.
     var quitAsked: Int?
-    /// The line that Enter sends although it looks like a command.
+    /// The line that was asked about: Enter again means it.
     var doubted: String?
+    var selection: Selection?
+    /// The message that a search led to.
+    var marked: MessageKey?
+    /// The token of the newest search.
+    var searchToken = 0
+
+    /// Whether a key was pressed at all.
+    var isTouched = false
+    /// Full minutes since the last key.
+    var idleMinutes = 0
+    /// The conversation that was last told to be open.
+    var toldOpen: PeerID?
+    /// Whom we last told that we write.
+    var toldTyping: PeerID?
+    /// Whether a key wrote something since the last pause.
+    var isWriting = false
+    var toldAway = false
 
     var bareView = false
     var panelShown = true
@@ -64,14 +89,6 @@ public struct ChatState: Sendable {
         var text: String
         var isError: Bool
         var minutes = 0
-    }
-
-    /// Something in front of the log.
-    enum Overlay: Equatable, Sendable {
-        case help(top: Int)
-        case peers(top: Int)
-        case identity
-        case switcher(query: LineEditor, selected: Int)
     }
 
     public init(me: PeerID, name: String, options: ChatOptions = ChatOptions()) {
@@ -107,10 +124,26 @@ public struct ChatState: Sendable {
     /// Outgoing messages that wait, of all conversations.
     var waiting: Int { conversations.reduce(0) { $0 + $1.waiting } }
 
-    /// The stranger that the banner speaks of: the open one, or the first unread.
+    /// Strangers who want to talk: the invited ones first, each kind as they came.
+    var requests: [Conversation] {
+        let all = conversations.filter(\.isRequest)
+        return all.filter(\.contact.invited) + all.filter { !$0.contact.invited }
+    }
+
+    /// The stranger that the banner speaks of: the open one, or the first with an invite. The others are only counted.
     var request: Conversation? {
         if let conversation, conversation.isRequest { return conversation }
-        return conversations.first { $0.isRequest && $0.isShown && $0.unread > 0 }
+        return conversations.first { $0.isRequest && $0.contact.invited }
+    }
+
+    /// Whether nobody has touched a key for a while.
+    var isAway: Bool { idleMinutes >= Self.awayMinutes }
+
+    /// The name of another contact that a name may be taken for.
+    func lookalike(of name: String, for peer: PeerID?) -> String? {
+        let skeleton = Skeleton(name)
+        guard !skeleton.isEmpty else { return nil }
+        return conversations.first { $0.peer != peer && $0.contact.accepted && $0.skeleton == skeleton }?.contact.name
     }
 
     /// The peer that a word of a command means: a name, digits of an ID, or a number of the list.

@@ -53,6 +53,8 @@ extension ChatView {
     /// A word about a peer: only what is known.
     private func note(_ conversation: Conversation) -> String {
         if conversation.isRequest { return "request" }
+        if conversation.contact.alarm != nil { return "key changed" }
+        if conversation.isTyping { return "typing" }
         if conversation.waiting > 0 { return "\(conversation.waiting) waiting" }
         if !conversation.draft.editor.isEmpty, conversation.peer != state.current { return "draft" }
         if conversation.isUnreachable { return "no path" }
@@ -61,8 +63,12 @@ extension ChatView {
 
     func glyph(_ conversation: Conversation) -> (String, Style) {
         if conversation.isRequest { return (glyphs(.request), Style(.yellow, on: .standard, .bold)) }
-        if conversation.isUnreachable { return (glyphs(.problem), Style(.red, on: .standard, .bold)) }
-        return isHeard(conversation) ? (glyphs(.heard), Style(.green)) : (glyphs(.unheard), .dim)
+        if conversation.contact.alarm != nil || conversation.isUnreachable {
+            return (glyphs(.problem), Style(.red, on: .standard, .bold))
+        }
+        if conversation.isActive == false { return (glyphs(.away), Style(.yellow)) }
+        let isThere = conversation.isActive == true || isHeard(conversation)
+        return isThere ? (glyphs(.heard), Style(.green)) : (glyphs(.unheard), .dim)
     }
 
     /// Whether the peer said something within five minutes.
@@ -94,29 +100,56 @@ extension ChatView {
             return StyledText(cut("Parley", room), .bold)
         }
         var title = StyledText(cut(label(conversation), room), .bold)
-        var parts: [String] = []
-        if conversation.isRequest { parts.append("request") }
-        switch conversation.path {
-        case PathKind.none?: if let reason = conversation.pathReason { parts.append("no path: \(reason)") }
-        case .plaintext?, nil: break
-        case let path?: parts.append(path.rawValue)
+        if let alarm = conversation.contact.alarm {
+            let words = text(" \(glyphs(.problem)) \(alarm) – nothing is sent ")
+            title.append("  ")
+            title.append(cut(words, room - title.columns), Style(.red, on: .standard, [.bold, .reverse]))
+            return title
         }
-        if let heard = conversation.heard { parts.append("heard \(heard.civil(offset: state.offset).clock)") }
-        if conversation.contact.name != nil, layout.kind == .wide { parts.append(conversation.peer.shortDigits) }
-        if conversation.contact.verified { parts.append("verified") }
-        let rest = cut(DisplayText("  " + glyphs.joined(parts)), room - title.columns)
-        if !parts.isEmpty { title.append(rest, .dim) }
+        var parts = titleParts(conversation)
+        // What matters least goes first, before anything is cut.
+        while parts.count > 1, DisplayText(glyphs.joined(parts)).columns > room - title.columns - 2 {
+            parts.removeLast()
+        }
+        if !parts.isEmpty {
+            title.append(cut(DisplayText("  " + glyphs.joined(parts)), room - title.columns), .dim)
+        }
         return title
     }
 
-    private func security(_ conversation: Conversation) -> StyledText {
-        if conversation.isPlain {
-            return StyledText(DisplayText("\(glyphs(.problem)) plaintext"), Style(.yellow, on: .standard, .bold))
+    /// What is known of a peer, the most important first.
+    private func titleParts(_ conversation: Conversation) -> [String] {
+        var parts: [String] = []
+        if conversation.isRequest { parts.append("request") }
+        if conversation.contact.verified {
+            parts.append("verified")
+        } else if conversation.peer.isKeyed, !conversation.isRequest {
+            parts.append("not verified")
         }
+        if conversation.isTyping { parts.append("typing") }
         switch conversation.path {
-        case .lan?, .direct?, .punched?, .relayed?: return StyledText("e2e", Style(.green))
-        case .plaintext?, PathKind.none?, nil: return StyledText()
+        case PathKind.none?: if let reason = conversation.pathReason { parts.append("no path: \(reason)") }
+        case .plaintext?, nil: break
+        case let path?:
+            parts.append(path.words)
+            if let time = conversation.roundTrip { parts.append("\(shown(milliseconds: time.milliseconds)) ms") }
         }
+        if let isActive = conversation.isActive { parts.append(isActive ? "there" : "away") }
+        if let heard = conversation.heard { parts.append("heard \(heard.civil(offset: state.offset).clock)") }
+        if conversation.contact.name != nil, layout.kind == .wide { parts.append(conversation.peer.shortDigits) }
+        return parts
+    }
+
+    /// Whether what is written here can be read on the way, in a word.
+    private func security(_ conversation: Conversation) -> StyledText {
+        if conversation.contact.alarm != nil {
+            return StyledText(DisplayText(" ALARM "), Style(.red, on: .standard, [.bold, .reverse]))
+        }
+        if conversation.isPlain {
+            return StyledText(
+                DisplayText(" \(glyphs(.problem)) PLAINTEXT "), Style(.yellow, on: .standard, [.bold, .reverse]))
+        }
+        return StyledText("e2e", Style(.green))
     }
 
     var clock: String { state.now?.civil(offset: state.offset).clock ?? "" }
@@ -156,6 +189,8 @@ extension ChatView {
     private var statusParts: [String] {
         var parts: [String] = []
         if !state.indexes.isEmpty { parts.append(indexWords) }
+        let requests = state.requests.count
+        if requests > 0 { parts.append("\(requests) request\(requests == 1 ? "" : "s")") }
         if state.waiting > 0 { parts.append("\(state.waiting) waiting") }
         let lines = state.draft.editor.lineCount
         if lines > 1 { parts.append("[\(lines) lines]") }
@@ -164,6 +199,11 @@ extension ChatView {
         if let listen = state.listen { parts.append("listening \(listen)") }
         parts.append("\(DisplayText(state.name, style: .stripped)) \(state.me.shortDigits)")
         return parts
+    }
+
+    /// Where the narrow screen has no footer, the keys of a picked out message stand here.
+    var selectionWords: String? {
+        state.selection == nil ? nil : "y copy  q quote  r retry  c cancel  x delete  i info"
     }
 
     private var draftNames: [String] {
@@ -192,6 +232,10 @@ extension ChatView {
         guard let area = layout.status else { return }
         if let flash = state.flash {
             frame.put(cut(words(flash), area.columns), column: 0, row: area.row, style: style(flash))
+            return
+        }
+        if layout.footer == nil, let keys = selectionWords {
+            frame.put(cut(DisplayText(keys), area.columns), column: 0, row: area.row)
             return
         }
         let right = DisplayText(" " + shortStatus)
@@ -235,6 +279,7 @@ extension ChatView {
         if !state.indexes.isEmpty {
             parts.append(shortIndexWord)
         }
+        if !state.requests.isEmpty { parts.append("\(state.requests.count)\(glyphs(.request))") }
         if state.waiting > 0 { parts.append("\(state.waiting) waiting") }
         return parts.joined(separator: " ")
     }
@@ -278,7 +323,27 @@ extension ChatView {
         case .switcher: return [("Enter", "open"), ("↑ ↓", "choose"), ("Esc", "close")]
         case .help, .peers: return [("PgUp PgDn", "scroll"), ("any other key", "closes")]
         case .identity: return [("y", "copy the UUID"), ("any other key", "closes")]
+        case .requests:
+            return [
+                ("a", "accept"), ("i", "ignore"), ("b", "block"), ("Enter", "read"), ("↑ ↓", "choose"),
+                ("Esc", "close"),
+            ]
+        case .invite(let code):
+            return [("y", "copy"), ("v", code == nil ? "QR code" : "text"), ("any other key", "closes")]
+        case .verify: return [("y", "verified"), ("n", "not verified"), ("any other key", "closes")]
+        case .info, .settings: return [("any key", "closes")]
+        case .search(let box):
+            return [
+                ("Enter", "go there"), ("↑ ↓", "choose"), ("Ctrl+R", box.peer == nil ? "only here" : "everywhere"),
+                ("Esc", "back"),
+            ]
         case nil: break
+        }
+        if state.selection != nil {
+            return [
+                ("↑ ↓", "move"), ("y", "copy"), ("q", "quote"), ("r", "retry"), ("c", "cancel"), ("x", "delete here"),
+                ("i", "info"), ("Esc", "back"),
+            ]
         }
         var hints = [("F1", "help")]
         let elsewhere = state.shown.filter { $0.unread > 0 && $0.peer != state.current }.count
@@ -296,4 +361,16 @@ private func shown(milliseconds: Double) -> String {
     guard milliseconds < 10 else { return String(Int(min(milliseconds, 999_999) + 0.5)) }
     let tenths = Int(milliseconds * 10 + 0.5)
     return "\(tenths / 10).\(tenths % 10)"
+}
+
+extension PathKind {
+    /// How a path is told of in a title.
+    fileprivate var words: String {
+        switch self {
+        case .lan: "same network"
+        case .direct, .punched, .plaintext: rawValue
+        case .relayed: "via relay"
+        case .none: "no path"
+        }
+    }
 }

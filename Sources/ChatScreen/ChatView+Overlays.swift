@@ -42,10 +42,30 @@ extension ChatView {
         case .help(let top): drawLines("Keys and commands", top: top)
         case .peers(let top): drawLines("Peers", top: top)
         case .identity: drawLines("You", top: 0)
+        case .requests(let selected): drawRequests(selected)
+        case .invite(let code?): drawCode(code)
+        case .invite(nil): drawLines("Your invite", top: 0)
+        case .verify(let peer): drawLines("Verify " + name(of: peer), top: 0)
+        case .info: drawLines("Message", top: 0)
+        case .settings: drawLines("What others may learn", top: 0)
+        case .search(let box): drawSearch(box)
         }
     }
 
-    private mutating func drawLines(_ title: DisplayText, top: Int) {
+    func name(of peer: PeerID) -> DisplayText {
+        state.index(of: peer).map { cut(label(state.conversations[$0]), 32) } ?? "a peer"
+    }
+
+    /// The list of requests, the chosen one in sight.
+    private mutating func drawRequests(_ selected: Int) {
+        let before = state.requestLines(selected: selected).firstIndex {
+            $0.spans.first?.text.string == glyphs(.prompt) + " "
+        }
+        let height = state.overlayHeight(layout)
+        drawLines("Requests", top: max(0, (before ?? 0) - height / 2))
+    }
+
+    mutating func drawLines(_ title: DisplayText, top: Int) {
         let lines = state.overlayLines()
         let height = state.overlayHeight(layout)
         let widest = lines.map(\.columns).max() ?? 0
@@ -76,7 +96,7 @@ extension ChatView {
         let first = max(0, min(selected - height / 2, found.count - height))
         if found.isEmpty, height > 0 {
             frame.put(
-                state.conversations.isEmpty ? "nobody yet: /add UUID NAME" : "no match", column: box.column + 2,
+                state.conversations.isEmpty ? "nobody yet: /add INVITE NAME" : "no match", column: box.column + 2,
                 row: box.row + 2, style: .dim, limit: inner)
         }
         for (row, number) in (first..<min(found.count, first + height)).enumerated() {
@@ -95,7 +115,7 @@ extension ChatView {
     }
 
     /// Clears a box in the middle of what stands above the input, and frames it.
-    private mutating func boxed(_ title: DisplayText, columns: Int, rows: Int) -> Rect {
+    mutating func boxed(_ title: DisplayText, columns: Int, rows: Int) -> Rect {
         let columns = min(columns, layout.size.columns)
         let space = max(0, layout.input.row)
         let rows = min(rows, space)
@@ -138,14 +158,18 @@ extension ChatView {
         }
         say(state.me.description, .bold)
         gap()
+        if state.invite != nil, area.rows >= 7 {
+            say("Better still, give a friend your invite: /invite shows it.")
+            gap()
+        }
         if let listen = state.listen, area.rows >= 7 {
             say("You listen on \(listen).")
             gap()
         }
         if state.shown.isEmpty {
-            if area.rows >= 5 { say("To write to somebody, add them by theirs:") }
+            if area.rows >= 5 { say("To write to somebody, paste their invite or UUID:") }
             gap()
-            say("/add UUID NAME", .bold)
+            say("/add INVITE NAME", .bold)
         } else {
             say("Ctrl+N or Alt+1 opens a conversation.")
         }

@@ -75,14 +75,16 @@ struct ChatView {
 
     private mutating func drawNothingYet(_ conversation: Conversation) {
         let area = layout.log
-        let words = text("nothing written yet: type, Enter sends")
+        let words = text(
+            conversation.pending == nil ? "nothing written yet: type, Enter sends" : "reading the history")
         guard area.rows > 0, words.columns + 1 < area.columns else { return }
         frame.put(words, column: area.column + 1, row: area.endRow - 1, style: .dim)
     }
 
     private mutating func drawNewerBar(_ newer: Int, _ conversation: Conversation) {
         let area = layout.log
-        var words = glyphs(.newer) + (newer > 0 ? " \(newer) newer" : " more below")
+        var words =
+            glyphs(.newer) + (newer > 0 ? " \(newer)\(conversation.reachesEnd ? "" : "+") newer" : " more below")
         if conversation.mentions > 0, conversation.unread > 0 { words += ", \(conversation.mentions) names you" }
         let bar = text(" \(glyphs.joined([words, area.columns >= 60 ? "End to go down" : "End"])) ")
         let column = layout.kind == .wide ? max(area.column, area.endColumn - bar.columns - 1) : area.column
@@ -92,16 +94,35 @@ struct ChatView {
     // MARK: Banner
 
     private mutating func drawBanner() {
-        guard let area = layout.banner, let request = state.request else { return }
-        let who = "\(glyphs(.request)) \(label(request)) wants to talk"
-        var parts = [who]
-        if request.peer == state.current {
-            parts += area.columns >= 60 ? ["an answer accepts", "/accept", "/block"] : ["/accept", "/block"]
+        guard let area = layout.banner else { return }
+        let (words, colour) = alarmWords.map { ($0, Color.red) } ?? (requestWords(area.columns), .yellow)
+        let banner = text(" " + words).fitted(to: area.columns, ascii: glyphs.ascii)
+        frame.put(banner, column: area.column, row: area.row, style: Style(colour, on: .standard, [.bold, .reverse]))
+    }
+
+    private var alarmWords: String? {
+        guard let conversation = state.conversation, let alarm = conversation.contact.alarm else { return nil }
+        return
+            "\(glyphs(.problem)) \(label(conversation)): \(alarm) – nothing is sent · /verify, or /remove and /add again"
+    }
+
+    private func requestWords(_ columns: Int) -> String {
+        guard let request = state.request else { return "" }
+        let isOpen = request.peer == state.current
+        let nickname = state.nickname(request).map { "\($0) and " } ?? ""
+        var parts = ["\(glyphs(.request)) \(label(request)) \(nickname)wants to talk"]
+        if let warning = state.warning(request) { parts.append(warning) }
+        if isOpen {
+            parts +=
+                columns >= 80
+                ? ["an answer accepts", "/accept", "/ignore", "/block"]
+                : ["/accept", "/ignore", "/block"]
         } else {
+            let others = state.requests.count - 1
+            parts.append(others > 0 ? "\(others) more" : "")
             parts.append("Alt+R")
         }
-        let banner = DisplayText(" " + glyphs.joined(parts)).fitted(to: area.columns, ascii: glyphs.ascii)
-        frame.put(banner, column: area.column, row: area.row, style: Style(.yellow, on: .standard, [.bold, .reverse]))
+        return glyphs.joined(parts.filter { !$0.isEmpty })
     }
 
     // MARK: Input

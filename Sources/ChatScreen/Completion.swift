@@ -41,17 +41,22 @@ extension ChatState {
     }
 
     private func argumentCandidates(_ command: Command, _ argument: String) -> [Candidate] {
-        guard command.takesPeer, !argument.contains(" ") else {
-            return [Candidate(line: draft.editor.text, label: command.usage, summary: command.summary)]
+        let names: [String]
+        if command.takesPeer, !argument.contains(" ") {
+            names = conversations.filter {
+                command.isAboutRequest ? $0.isRequest : command == .go || !$0.contact.blocked
+            }.map(\.contact.label)
+        } else {
+            names = command.choices
         }
-        let names = conversations.filter { command == .go || !$0.contact.blocked }.map(\.contact.label)
         let matches = names.filter { $0.lowercased().hasPrefix(argument.lowercased()) }
         guard !matches.isEmpty else {
             return [Candidate(line: draft.editor.text, label: command.usage, summary: command.summary)]
         }
+        let takesMore = command == .nick || command == .plaintext
         return matches.map { name in
             Candidate(
-                line: "/\(command.rawValue) \(name)" + (command == .nick ? " " : ""),
+                line: "/\(command.rawValue) \(name)" + (takesMore ? " " : ""),
                 label: "/\(command.rawValue) \(name)", summary: command.summary)
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Model
+import SafeText
 import TerminalKit
 
 /// What a conversation's log holds, oldest first.
@@ -18,6 +19,19 @@ enum LogEntry: Sendable {
     }
 }
 
+/// A message by its ID and side: a peer may give its message an ID that one of ours has.
+struct MessageKey: Hashable, Sendable {
+    var id: MessageID
+    var direction: Direction
+
+    init(_ id: MessageID, _ direction: Direction) {
+        self.id = id
+        self.direction = direction
+    }
+
+    init(_ message: Message) { self.init(message.id, message.direction) }
+}
+
 /// A place in a log that stays put while messages arrive: the entry at the bottom of the view, and how many of its rows
 /// are hidden below.
 struct LogAnchor: Equatable, Sendable {
@@ -27,25 +41,60 @@ struct LogAnchor: Equatable, Sendable {
 
 /// Where new messages began when the user last looked.
 struct UnreadRule: Equatable, Sendable {
-    var sequence: Int
+    /// `nil` when they are not known one by one.
+    var first: MessageID?
     var count: Int
     var since: WallTime?
 }
 
-/// Everything that the screen knows about one peer.
-struct Conversation: Sendable {
-    /// The most entries kept of a contact's log.
-    static let logLimit = 20_000
-    /// The most kept of a stranger's, who may be anybody.
-    static let strangerLogLimit = 200
+/// A message that the log goes to as soon as it is there.
+enum Jump: Equatable, Sendable {
+    case unread(MessageID)
+    case hit(MessageKey)
 
-    var contact: Contact
+    var key: MessageKey {
+        switch self {
+        case .unread(let id): MessageKey(id, .incoming)
+        case .hit(let key): key
+        }
+    }
+}
+
+/// Everything that the screen knows about one peer. Of its messages it holds a stretch without gaps: the disk has all.
+struct Conversation: Sendable {
+    /// The most entries kept of an open log; a few more, so that not each message moves them all.
+    static let openLimit = 2_000
+    /// The most kept of a log that is not open.
+    static let closedLimit = 200
+    private static let slack = 200
+    /// The most of a stranger's first words that is kept, in characters.
+    private static let requestTextLimit = 1_024
+
+    private(set) var contact: Contact
+    /// What the user's name for the peer looks like.
+    private(set) var skeleton: Skeleton?
     /// Whether the address book has named the peer.
-    var listed: Bool
-    /// Closed by the user; a message opens it again.
-    var hidden = false
-    private(set) var log: Ring<LogEntry>
+    private(set) var listed: Bool
+    /// Not in the list: closed by the user until a message comes, or a stranger's not yet looked at.
+    var hidden: Bool
     var draft = Draft()
+    /// The draft as it is on disk.
+    var keptDraft = ""
+
+    private(set) var log = LogWindow<LogEntry>()
+    private var places: [MessageKey: Int] = [:]
+    /// Whether nothing on disk is older than the log.
+    private(set) var reachesStart = false
+    /// Whether nothing is newer; else new messages are left to the disk.
+    private(set) var reachesEnd = true
+    /// What was asked of the disk.
+    private(set) var pending: HistoryRequest.Range?
+    /// What the disk did not give; not asked for again until the user moves.
+    var refused: HistoryRequest.Range?
+    /// Whether a message came that the page on its way may lack.
+    private var missedOne = false
+    private(set) var jump: Jump?
+
     /// Where the log is scrolled to; `nil` follows the newest.
     var anchor: LogAnchor?
     /// Messages that came while the user looked elsewhere.
@@ -53,19 +102,30 @@ struct Conversation: Sendable {
     /// Those among them that name the user.
     private(set) var mentions = 0
     private(set) var rule: UnreadRule?
-    /// Outgoing messages that wait here.
-    private(set) var waiting = 0
-    var path: PathKind?
-    var pathReason: String?
+    /// Whether the peer's newest message was not yet told to be seen.
+    private(set) var owesMark = false
+    private var waitingIDs: Set<MessageID> = []
+
+    private(set) var path: PathKind?
+    private(set) var roundTrip: Span?
+    private(set) var pathReason: String?
     /// When the peer last said something.
     private(set) var heard: WallTime?
+    private(set) var isTyping = false
+    /// Whether the peer is at the keyboard; `nil` when it does not say.
+    var isActive: Bool?
     /// Whether the last message travelled in the open.
     private(set) var lastWasPlain = false
+    /// What a stranger wrote when it asked.
+    private(set) var requestText = ""
+    /// The 30 digits of the peer's key.
+    var digits: String?
 
     init(_ contact: Contact, listed: Bool) {
         self.contact = contact
         self.listed = listed
-        log = Ring(limit: contact.accepted ? Self.logLimit : Self.strangerLogLimit)
+        skeleton = contact.name.map { Skeleton($0) }
+        hidden = !contact.accepted
     }
 
     var peer: PeerID { contact.peer }
@@ -74,6 +134,9 @@ struct Conversation: Sendable {
     /// Somebody who wants to talk and was not yet answered.
     var isRequest: Bool { !contact.accepted && !contact.blocked }
     var isShown: Bool { !hidden && !contact.blocked }
+    /// Outgoing messages that wait here.
+    var waiting: Int { waitingIDs.count }
+    var waitingMessages: Set<MessageID> { waitingIDs }
 
     /// Whether what is written here travels in the open, as far as anyone knows.
     var isPlain: Bool {
@@ -86,55 +149,126 @@ struct Conversation: Sendable {
 
     /// Takes the address book's word for the contact.
     mutating func update(_ contact: Contact) {
+        if contact.accepted, !self.contact.accepted { hidden = false }
+        if contact.name != self.contact.name { skeleton = contact.name.map { Skeleton($0) } }
         self.contact = contact
         listed = true
-        if contact.accepted, log.limit < Self.logLimit { log = log.growing(to: Self.logLimit) }
     }
 
-    /// Adds a message.
+    /// Takes a stranger's wish to talk.
+    mutating func ask(name: String?, text: String, invited: Bool) {
+        contact.nickname = name ?? contact.nickname
+        contact.invited = contact.invited || invited
+        requestText = String(text.prefix(Self.requestTextLimit))
+    }
+
+    mutating func setPath(_ path: PathKind, roundTrip: Span?, reason: String?) {
+        self.path = path
+        self.roundTrip = roundTrip
+        pathReason = reason
+        guard path == PathKind.none else { return }
+        isTyping = false
+        isActive = nil
+    }
+
+    mutating func setTyping(_ isTyping: Bool) { self.isTyping = isTyping }
+
+    // MARK: Messages
+
+    func number(of key: MessageKey) -> Int? { places[key] }
+    func message(_ key: MessageKey) -> Message? { places[key].flatMap { log[$0]?.message } }
+
+    /// The newest incoming message of the log.
+    var lastIncoming: MessageID? {
+        log.range.reversed().lazy.compactMap { log[$0]?.message }.first { $0.direction == .incoming }?.id
+    }
+
+    /// Adds a message that has just come about.
     /// - Parameter seen: whether it appears before the user's eyes.
-    /// - Returns: its number, and the message that made room for it.
-    mutating func append(_ message: Message, seen: Bool, names: Bool) -> (sequence: Int, dropped: Message?) {
-        let sequence = log.end
-        let dropped = log.append(.message(message))?.message
-        if let dropped, dropped.isWaiting { waiting -= 1 }
-        if message.isWaiting { waiting += 1 }
-        lastWasPlain = !message.secure
-        if message.direction == .incoming {
-            heard = message.received
-            hidden = false
-            if !seen { countUnread(sequence, message, names: names) }
+    mutating func append(_ message: Message, seen: Bool, names: Bool) {
+        guard places[MessageKey(message)] == nil else {
+            return advance(message.id, to: message.state, reason: message.reason)
         }
-        return (sequence, dropped)
+        note(waiting: message)
+        lastWasPlain = !message.secure
+        if reachesEnd {
+            places[MessageKey(message)] = log.end
+            log.append(.message(message))
+        } else {
+            missedOne = true
+        }
+        guard message.direction == .incoming else { return }
+        heard = message.received
+        isTyping = false
+        owesMark = true
+        if contact.accepted { hidden = false }
+        if !seen { countUnread(message, names: names) }
     }
 
-    private mutating func countUnread(_ sequence: Int, _ message: Message, names: Bool) {
-        if unread == 0 { rule = UnreadRule(sequence: sequence, count: 0, since: message.received) }
+    private mutating func note(waiting message: Message) {
+        guard message.direction == .outgoing else { return }
+        if message.state == .queued { waitingIDs.insert(message.id) } else { waitingIDs.remove(message.id) }
+    }
+
+    private mutating func countUnread(_ message: Message, names: Bool) {
+        if unread == 0 { rule = UnreadRule(first: message.id, count: 0, since: message.received) }
         unread += 1
         rule?.count = unread
         if names { mentions += 1 }
     }
 
     /// Adds a sentence; the same one again is counted, not repeated.
-    /// - Returns: the message that made room for it.
-    mutating func note(_ text: String, at time: WallTime?) -> Message? {
+    mutating func note(_ text: String, at time: WallTime?) {
+        guard reachesEnd else { return }
         if case .note(text, _, let count)? = log[log.end - 1] {
             log.update(log.end - 1) { $0 = .note(text, at: time, count: count < .max ? count + 1 : count) }
-            return nil
+        } else {
+            log.append(.note(text, at: time, count: 1))
         }
-        let dropped = log.append(.note(text, at: time, count: 1))?.message
-        if let dropped, dropped.isWaiting { waiting -= 1 }
-        return dropped
     }
 
-    /// Moves a message on to a later state; an earlier one is ignored.
-    mutating func advance(_ sequence: Int, to state: DeliveryState, reason: String?) {
-        guard var message = log[sequence]?.message, state.rank >= message.state.rank else { return }
-        let waited = message.isWaiting
+    /// Moves an outgoing message on to a later state. An earlier one is ignored; only a failed message begins again.
+    mutating func advance(_ id: MessageID, to state: DeliveryState, reason: String?) {
+        guard let number = places[MessageKey(id, .outgoing)], var message = log[number]?.message else {
+            if state != .queued { waitingIDs.remove(id) }
+            return
+        }
+        let isRetried = message.state == .failed && state == .queued
+        guard state.rank >= message.state.rank || isRetried else { return }
         message.state = state
         message.reason = reason
-        log.update(sequence) { $0 = .message(message) }
-        waiting += (message.isWaiting ? 1 : 0) - (waited ? 1 : 0)
+        log.update(number) { $0 = .message(message) }
+        note(waiting: message)
+    }
+
+    /// Forgets one message.
+    mutating func erase(_ id: MessageID) {
+        waitingIDs.remove(id)
+        for direction in [Direction.incoming, .outgoing] {
+            guard let number = places.removeValue(forKey: MessageKey(id, direction)) else { continue }
+            log.remove(number)
+            for later in log.range.dropFirst(number - log.start) {
+                if let message = log[later]?.message { places[MessageKey(message)] = later }
+            }
+            if let anchor, anchor.sequence >= number {
+                self.anchor = LogAnchor(sequence: anchor.sequence - 1, below: 0)
+            }
+        }
+    }
+
+    // MARK: What was seen
+
+    /// Takes what the last run left.
+    mutating func restore(_ summary: ConversationSummary) {
+        waitingIDs.formUnion(summary.waiting)
+        if draft.editor.isEmpty {
+            draft.editor = LineEditor(summary.draft)
+            keptDraft = draft.editor.text
+        }
+        guard summary.unread > 0, unread == 0 else { return }
+        unread = summary.unread
+        owesMark = true
+        rule = UnreadRule(first: summary.firstUnread, count: unread, since: summary.unreadSince)
     }
 
     /// The user has seen everything.
@@ -143,16 +277,115 @@ struct Conversation: Sendable {
         mentions = 0
     }
 
+    /// That was told.
+    mutating func marked() { owesMark = false }
+
     /// The rule has done its work.
     mutating func dropRule() { if unread == 0 { rule = nil } }
 
-    /// Forgets the log; what waits is still sent.
+    // MARK: The window
+
+    /// Forgets the log as far as the screen goes; the disk keeps it.
     mutating func clear() {
-        log = Ring(limit: log.limit)
-        waiting = 0
+        log.removeAll()
+        places = [:]
         anchor = nil
+        reachesStart = false
+        reachesEnd = true
+        pending = nil
+        refused = nil
+        jump = nil
+        missedOne = false
+    }
+
+    /// Forgets what was said here, for good.
+    mutating func forget() {
+        clear()
+        reachesStart = true
         rule = nil
+        waitingIDs = []
+        owesMark = false
         markSeen()
+    }
+
+    /// Goes to a message once it is loaded.
+    mutating func head(for jump: Jump) {
+        self.jump = jump
+        pending = nil
+        refused = nil
+    }
+
+    mutating func arrived() { jump = nil }
+
+    /// What to read from the disk for a view of so many rows; `nil` when there is enough, or something is on its way.
+    mutating func nextPage(rows: Int) -> HistoryRequest.Range? {
+        guard pending == nil, let wanted = missing(rows: rows), wanted != refused else { return nil }
+        pending = wanted
+        missedOne = false
+        return wanted
+    }
+
+    private func missing(rows: Int) -> HistoryRequest.Range? {
+        if let jump { return .around(jump.key.id) }
+        let reserve = min(300, max(24, rows * 3))
+        let bottom = anchor?.sequence ?? log.end - 1
+        if !reachesStart, bottom - log.start < reserve {
+            return firstMessage.map { .older(than: $0) } ?? .newest
+        }
+        if !reachesEnd, log.end - bottom <= reserve { return lastMessage.map { .newer(than: $0) } ?? .newest }
+        return nil
+    }
+
+    private var firstMessage: MessageID? { log.range.lazy.compactMap { log[$0]?.message?.id }.first }
+    private var lastMessage: MessageID? { log.range.reversed().lazy.compactMap { log[$0]?.message?.id }.first }
+
+    /// Adds a page that was asked for; any other is too late and of no use.
+    mutating func take(_ page: HistoryPage, for range: HistoryRequest.Range) {
+        guard pending == range else { return }
+        pending = nil
+        if case .around = range {
+            let jump = jump
+            clear()
+            self.jump = jump
+        }
+        let fresh = page.messages.filter { $0.peer == peer && places[MessageKey($0)] == nil }
+        for message in fresh { note(waiting: message) }
+        switch range {
+        case .newest, .older: log.prepend(fresh.map { .message($0) })
+        case .newer, .around: for message in fresh { log.append(.message(message)) }
+        }
+        for number in log.range {
+            if let message = log[number]?.message { places[MessageKey(message)] = number }
+        }
+        // A page without anything new ends the search in its direction, whatever it says.
+        switch range {
+        case .newest, .older: reachesStart = page.reachesStart || fresh.isEmpty
+        case .newer: reachesEnd = (page.reachesEnd || fresh.isEmpty) && !missedOne
+        case .around where fresh.isEmpty: break
+        case .around: (reachesStart, reachesEnd) = (page.reachesStart, page.reachesEnd && !missedOne)
+        }
+        trim(to: Self.openLimit)
+    }
+
+    /// The disk did not answer.
+    mutating func refuse(_ range: HistoryRequest.Range) {
+        guard pending == range else { return }
+        pending = nil
+        refused = range
+        if case .around = range { jump = nil }
+    }
+
+    /// Keeps what is around the view, once there is a good deal more than that.
+    mutating func trim(to limit: Int) {
+        guard log.count > limit + Self.slack else { return }
+        let middle = anchor.map { $0.sequence - limit / 2 } ?? log.end - limit
+        let first = max(log.start, min(log.end - limit, middle))
+        let kept = first..<(first + limit)
+        if kept.lowerBound > log.start { reachesStart = false }
+        if kept.upperBound < log.end { reachesEnd = false }
+        for entry in log.keep(kept) {
+            if let message = entry.message { places[MessageKey(message)] = nil }
+        }
     }
 }
 
@@ -164,6 +397,7 @@ struct Draft: Sendable {
 
 extension Message {
     var isWaiting: Bool { direction == .outgoing && state == .queued }
+    var hasFailed: Bool { direction == .outgoing && state == .failed }
 }
 
 extension DeliveryState {

@@ -5,7 +5,7 @@ import SafeText
 /// Every sign that the screen draws, each with its ASCII twin.
 enum Glyph: CaseIterable {
     case queued, sent, delivered, read, failed, ellipsis
-    case heard, unheard, request, problem
+    case heard, unheard, away, request, problem
     case horizontal, vertical, topLeft, topRight, bottomLeft, bottomRight
     case prompt, newer, dot, dash, up, down
 
@@ -14,10 +14,11 @@ enum Glyph: CaseIterable {
         case .queued, .ellipsis: ("…", "~")
         case .sent: ("→", ">")
         case .delivered: ("✓", "+")
-        case .read: ("✔", "*")
+        case .read: ("✓✓", "++")
         case .failed: ("✗", "x")
         case .heard: ("●", "*")
         case .unheard: ("○", "o")
+        case .away: ("◐", "-")
         case .request: ("?", "?")
         case .problem: ("!", "!")
         case .horizontal: ("─", "-")

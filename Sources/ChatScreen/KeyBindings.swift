@@ -8,7 +8,7 @@ enum ChatAction: Equatable, Sendable {
     case history(Int)
     case conversation(Int)
     case neighbour(Int)
-    case nextUnread, goBack, requests
+    case nextUnread, goBack, requests, search, select
     case page(Int)
     case halfPage(Int)
     case bottom, firstUnread
@@ -47,7 +47,11 @@ struct KeyBinding: Sendable {
             shown: "Alt+A", help: "next unread: naming you, then the oldest, then back",
             keys: [(.alt("a"), .nextUnread)]),
         KeyBinding(shown: "Alt+/", help: "back to where you were", keys: [(.alt("/"), .goBack)]),
-        KeyBinding(shown: "Alt+R", help: "open the next request", keys: [(.alt("r"), .requests)]),
+        KeyBinding(shown: "Alt+R", help: "requests of strangers", keys: [(.alt("r"), .requests)]),
+        KeyBinding(
+            shown: "Ctrl+R", help: "search here; again: everywhere", keys: [(.control("r"), .search)]),
+        KeyBinding(
+            shown: "Alt+S", help: "pick out a message: copy, quote, retry, delete, info", keys: [(.alt("s"), .select)]),
         KeyBinding(
             shown: "PgUp, PgDn", help: "scroll by a page",
             keys: [(Key(.pageUp), .page(-1)), (Key(.pageDown), .page(1))]),
@@ -87,6 +91,15 @@ struct KeyBinding: Sendable {
         ("Ctrl+U, Ctrl+K", "cut to the start, to the end of the line"),
         ("Ctrl+Y, Alt+Y", "put back what was cut, what was cut before"),
         ("Ctrl+T, Ctrl+_", "swap two characters, undo"),
+    ]
+
+    /// The keys of a message that is picked out, for the help.
+    static let selecting: [(shown: String, help: String)] = [
+        ("↑ ↓, PgUp PgDn", "another message"),
+        ("y, q, i", "copy it, quote it, all that is known of it"),
+        ("r, c", "send it again now, take it back while it waits"),
+        ("x, then x", "delete it here, for good"),
+        ("Esc", "back to writing"),
     ]
 
     /// What a key does.

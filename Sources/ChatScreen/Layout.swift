@@ -23,7 +23,7 @@ struct Layout: Equatable {
     private(set) var list: Rect?
     private(set) var title: Rect?
     private(set) var log: Rect
-    /// One row about a stranger's request.
+    /// One row about a stranger's request or a key in doubt.
     private(set) var banner: Rect?
     /// The status line; when narrow, the tab strip.
     private(set) var status: Rect?
@@ -65,7 +65,7 @@ struct Layout: Equatable {
         if framed {
             title = Rect(column: left, row: 0, columns: columns - left, rows: 1)
             top = 1
-            if state.request != nil {
+            if state.request != nil || state.conversation?.contact.alarm != nil {
                 bottom -= 1
                 banner = Rect(column: left, row: bottom, columns: columns - left, rows: 1)
             }

@@ -14,6 +14,12 @@ struct LogView {
     private let longDates: Bool
     private let peerName: DisplayText
     private let nameColumns: Int
+    /// The message picked out, or found by a search.
+    private let highlighted: MessageKey?
+    /// The newest message that waits, and the newest that failed: theirs are the reasons that matter.
+    private let explained: Set<MessageKey>
+    /// How far back those are looked for, in entries.
+    private static let reach = 200
 
     init(_ state: ChatState, _ conversation: Conversation, layout: Layout) {
         self.conversation = conversation
@@ -26,10 +32,21 @@ struct LogView {
         let limit = max(4, min(16, layout.size.columns / 6))
         peerName = DisplayText(conversation.contact.label, style: .stripped).truncated(to: limit, ascii: glyphs.ascii)
         nameColumns = max(peerName.columns, 2)
+        highlighted = conversation.peer == state.current ? state.selection?.key ?? state.marked : nil
+        let recent = conversation.log.range.suffix(Self.reach).reversed().lazy.compactMap {
+            conversation.log[$0]?.message
+        }
+        explained = Set(
+            [recent.first(where: \.isWaiting), recent.first(where: \.hasFailed)].compactMap { $0 }.map(MessageKey.init))
     }
 
-    private var log: Ring<LogEntry> { conversation.log }
+    private var log: LogWindow<LogEntry> { conversation.log }
     private var newest: LogAnchor { LogAnchor(sequence: log.end - 1, below: 0) }
+
+    /// A place as the conversation keeps it: the end of a log that goes on is no bottom.
+    private func kept(_ anchor: LogAnchor) -> LogAnchor? {
+        anchor == newest && conversation.reachesEnd ? nil : anchor
+    }
 
     // MARK: Places
 
@@ -53,7 +70,7 @@ struct LogView {
             anchor.below -= count
             anchor.sequence -= 1
         }
-        return anchor == newest ? nil : anchor
+        return kept(anchor)
     }
 
     /// The place so many rows down; `nil` is the bottom.
@@ -63,10 +80,10 @@ struct LogView {
         anchor.below -= rows
         while anchor.below < 0 {
             anchor.sequence += 1
-            guard anchor.sequence < log.end else { return nil }
+            guard anchor.sequence < log.end else { return kept(newest) }
             anchor.below += self.rows(anchor.sequence).count
         }
-        return anchor == newest ? nil : anchor
+        return kept(anchor)
     }
 
     /// The place where an entry and what follows it take so many rows; `nil`, the bottom, if they take fewer.
@@ -78,7 +95,16 @@ struct LogView {
             if total > rowsBelow { return LogAnchor(sequence: last, below: total - max(1, rowsBelow)) }
             last += 1
         }
-        return nil
+        return kept(newest)
+    }
+
+    /// The place nearest to the present one where an entry is in sight.
+    func anchor(keeping sequence: Int, height: Int) -> LogAnchor? {
+        let bottom = clamped(conversation.anchor ?? newest)
+        guard sequence < bottom.sequence else { return kept(LogAnchor(sequence: sequence, below: 0)) }
+        var total = -bottom.below
+        for number in (sequence...bottom.sequence) where total <= height { total += rows(number).count }
+        return total <= height ? conversation.anchor : anchor(showing: sequence, rowsBelow: height)
     }
 
     /// The rows that fit above a place, the lowest last.
@@ -101,7 +127,7 @@ struct LogView {
 
     private func clamped(_ anchor: LogAnchor) -> LogAnchor {
         guard anchor.sequence >= log.start else { return LogAnchor(sequence: log.start, below: 0) }
-        return anchor
+        return anchor.sequence < log.end ? anchor : newest
     }
 
     // MARK: Rows
@@ -110,15 +136,17 @@ struct LogView {
         guard let entry = log[sequence] else { return [] }
         let previous = log[sequence - 1]
         var rows: [StyledText] = []
-        if sequence == log.start, sequence > 0 {
-            rows.append(rule("older messages are gone: the last \(log.limit) are kept"))
+        if sequence == log.start, !conversation.reachesStart, conversation.pending != nil {
+            rows.append(rule("reading older messages"))
         }
         if let day = newDay(entry, after: previous) { rows.append(rule(day)) }
-        if let unread = conversation.rule, unread.sequence == sequence, unread.count > 0 {
+        if let unread = conversation.rule, let first = unread.first, unread.count > 0, entry.message?.id == first {
             rows.append(rule(words(unread), style: Style(.yellow, on: .standard, .bold)))
         }
         switch entry {
-        case .message(let message): rows += messageRows(message, after: rows.isEmpty ? previous : nil)
+        case .message(let message):
+            let lines = messageRows(message, after: rows.isEmpty ? previous : nil)
+            rows += MessageKey(message) == highlighted ? lines.map(reversed) : lines
         case .note(let text, let time, let count): rows += noteRows(text, time, count)
         }
         return rows
@@ -171,6 +199,14 @@ struct LogView {
         return rows
     }
 
+    private func reversed(_ row: StyledText) -> StyledText {
+        var out = StyledText()
+        // One plain bar: colours and dimming would break it into pieces.
+        for span in row.spans { out.append(span.text, Style(.standard, on: .standard, [.reverse])) }
+        out.append(DisplayText(" ").repeated(width - row.columns), .reverse)
+        return out
+    }
+
     private func indented(_ lines: [StyledText], behind prefix: StyledText, by indent: Int) -> [StyledText] {
         lines.enumerated().map { number, line in
             var row = number == 0 ? prefix : StyledText(DisplayText(" ").repeated(indent))
@@ -190,11 +226,12 @@ struct LogView {
         switch kind {
         case .wide:
             row.append(DisplayText(startsGroup(message, after: previous) ? clock(message) : "     "), .dim)
-            row.append(DisplayText(" \(state) "), stateStyle)
+            row.append(DisplayText(" ") + DisplayText(state).fitted(to: 2) + " ", stateStyle)
             row.append(name.fitted(to: nameColumns + 2), nameStyle)
         case .narrow:
             row.append(name.fitted(to: nameColumns + 1), nameStyle)
-            row.append(DisplayText(state + (message.secure ? " " : glyphs(.problem)) + " "), stateStyle)
+            let mark = message.secure ? " " : glyphs(.problem)
+            row.append(DisplayText(state).fitted(to: 2) + DisplayText(mark + " "), stateStyle)
         case .bare, .tooSmall:
             row.append(name + ": ", nameStyle)
         }
@@ -228,7 +265,7 @@ struct LogView {
         if last.columns + 2 + words.columns <= width {
             rows[rows.count - 1].pad(to: width - words.columns)
             rows[rows.count - 1].append(words, style)
-        } else if kind == .wide || message.isWaiting || message.state == .failed {
+        } else if kind == .wide || explained.contains(MessageKey(message)) {
             let lines = words.wrapped(to: room)
             for line in lines {
                 // One line stands at the right like the others' words; several read from the left.
@@ -239,14 +276,21 @@ struct LogView {
         }
     }
 
+    /// What to do about a message that failed.
+    private var remedy: String { kind == .wide && width >= 90 ? "Alt+S: r retry, x delete" : "/retry" }
+
     private func trailWords(_ message: Message, after previous: LogEntry?) -> String {
         guard kind != .bare else { return "" }
-        let reason = message.reason.map { ": " + $0 } ?? ""
         var words: [String] = []
         if message.direction == .outgoing {
+            let isExplained = explained.contains(MessageKey(message))
             switch message.state {
-            case .queued: return "(waiting\(reason))"
-            case .failed: return "(not sent\(reason))"
+            case .queued:
+                let reason = isExplained ? message.reason ?? conversation.pathReason : nil
+                return "(waiting\(reason.map { ": " + $0 } ?? ""))"
+            case .failed:
+                let reason = message.reason.map { ": " + $0 } ?? ""
+                return "(" + glyphs.joined(["not sent\(reason)"] + (isExplained ? [remedy] : [])) + ")"
             case .sent, .delivered, .read: if kind == .wide { words.append(message.state.rawValue) }
             }
         }

@@ -18,9 +18,27 @@ public struct PlainChat: Sendable {
     private var offset = 0
     private var contacts: [Contact] = []
     private var current: PeerID?
-    /// Outgoing messages whose end is not known yet.
-    private var pending: Set<MessageID> = []
+    /// Outgoing messages whose end is not known yet, and those that failed: what `/retry` is about.
+    private var pending: [MessageID: Pending] = [:]
     private var indexes: [String: IndexStatus] = [:]
+    /// What strangers wrote when they asked; the address book has the strangers themselves.
+    private var requestTexts: [PeerID: String] = [:]
+    private var digits: [PeerID: String] = [:]
+    private var invite: String?
+    private var switchedOff: Set<ChatSetting> = []
+    private var searchToken = 0
+    /// The line that was asked about: the same line again means it.
+    private var doubted: String?
+
+    /// The most messages, strangers' texts and digits remembered; what comes beyond is shown and not followed.
+    private static let limit = 1_000
+
+    private struct Pending: Sendable {
+        var peer: PeerID
+        var excerpt: String
+        var state: DeliveryState
+        var reason: String?
+    }
 
     public init(me: PeerID, name: String) {
         self.me = me
@@ -43,31 +61,53 @@ public struct PlainChat: Sendable {
         case .clock(let now, let offset):
             (self.now, self.offset) = (now, offset)
             return []
-        case .contacts(let contacts):
-            self.contacts = contacts
-            return []
+        case .contacts(let contacts): return take(contacts)
         case .message(let message): return hear(message)
         case .messageState(let id, _, let state, let reason): return hear(id, state, reason)
         case .path(let peer, let kind, _, let reason):
             guard kind == .none, let reason else { return [] }
             return [line("\(label(peer)) is not reached: \(reason)")]
+        case .request(let peer, let name, let text, let invited): return hear(peer, name, text, invited)
+        case .restored(let summaries, _): return summaries.compactMap(line)
+        case .found(let token, let hits, let more): return token == searchToken ? list(hits, more) : []
+        case .digits(let peer, let digits):
+            if self.digits.count < Self.limit || self.digits[peer] != nil { self.digits[peer] = digits }
+            return []
+        case .invite(let invite):
+            defer { self.invite = invite }
+            return self.invite == nil ? [] : [line("your new invite: \(invite)")]
+        case .setting(let setting, let isOn):
+            if isOn { switchedOff.remove(setting) } else { switchedOff.insert(setting) }
+            return []
+        case .forgotten(let peer, nil): return [line("the texts with \(label(peer)) are deleted here")]
         case .index(let server, let status): return hear(server, status)
         case .listening(let endpoint):
             listen = endpoint
             return [line("listening on \(endpoint)")]
         case .notice(let text, let peer): return [line((peer.map { label($0) + ": " } ?? "") + text)]
         case .failed(let text, _): return [line(text)]
-        case .terminal, .pause, .restored, .history, .found, .seen, .forgotten, .request, .digits, .typing, .active,
-            .invite,
-            .setting:
-            return []
+        case .terminal, .pause, .history, .seen, .forgotten, .typing, .active: return []
+        }
+    }
+
+    private mutating func take(_ contacts: [Contact]) -> [DisplayText] {
+        let known = Set(self.contacts.lazy.filter { $0.alarm != nil }.map(\.peer))
+        self.contacts = contacts
+        let strangers = Set(contacts.lazy.filter { !$0.accepted && !$0.blocked }.map(\.peer))
+        requestTexts = requestTexts.filter { strangers.contains($0.key) }
+        return contacts.compactMap { contact in
+            guard let alarm = contact.alarm, !known.contains(contact.peer) else { return nil }
+            return line("ALARM about \(contact.label): \(alarm). Nothing is sent to it.")
         }
     }
 
     private mutating func hear(_ message: Message) -> [DisplayText] {
         let plain = message.secure ? "" : " (plain text)"
         if message.direction == .outgoing {
-            pending.insert(message.id)
+            if pending.count < Self.limit {
+                pending[message.id] = Pending(
+                    peer: message.peer, excerpt: String(message.text.prefix(24)), state: .sent, reason: nil)
+            }
             return say("me to \(label(message.peer))\(plain)", message.text)
         }
         let isStranger = contact(message.peer)?.accepted != true
@@ -76,10 +116,52 @@ public struct PlainChat: Sendable {
             + (isStranger ? [line("\(label(message.peer)) is a stranger: answer, /accept or /block")] : [])
     }
 
+    /// One line for each new state that means something to the reader.
     private mutating func hear(_ id: MessageID, _ state: DeliveryState, _ reason: String?) -> [DisplayText] {
-        guard state != .queued, pending.remove(id) != nil else { return [] }
-        guard state == .failed else { return [] }
-        return [line("not sent: \(reason ?? "no reason given")")]
+        guard var known = pending[id], known.state != state || known.reason != reason else { return [] }
+        (known.state, known.reason) = (state, reason)
+        pending[id] = state == .read ? nil : known
+        let words: String
+        switch state {
+        case .queued:
+            guard let reason else { return [] }
+            words = "waiting for \(label(known.peer)): \(reason)"
+        case .sent: return []
+        case .delivered: words = "delivered to \(label(known.peer))"
+        case .read: words = "read by \(label(known.peer))"
+        case .failed: words = "not sent: \(reason ?? "no reason given"); /retry sends it again"
+        }
+        return [line("\(words) [\(known.excerpt)]")]
+    }
+
+    /// A request with our invite is told at once, any other when asked for.
+    private mutating func hear(
+        _ peer: PeerID, _ name: String?, _ text: String, _ invited: Bool
+    ) -> [DisplayText] {
+        if requestTexts.count < Self.limit { requestTexts[peer] = String(text.prefix(256)) }
+        guard invited else { return [] }
+        let nickname = name.map { ", which calls itself \"\(DisplayText($0, style: .stripped))\"," } ?? ""
+        return [
+            line("\(peer)\(nickname) has your invite and wants to talk: \(text)"),
+            line("/accept \(peer.shortDigits), /ignore \(peer.shortDigits) or /block \(peer.shortDigits)"),
+        ]
+    }
+
+    private func line(_ summary: ConversationSummary) -> DisplayText? {
+        var words: [String] = []
+        if summary.unread > 0 { words.append("\(summary.unread) not yet read") }
+        if !summary.waiting.isEmpty { words.append("\(summary.waiting.count) waiting") }
+        return words.isEmpty ? nil : line("\(label(summary.peer)): " + words.joined(separator: ", "))
+    }
+
+    private func list(_ hits: [SearchHit], _ more: Bool) -> [DisplayText] {
+        guard !hits.isEmpty else { return [line("nothing found")] }
+        return hits.map { hit in
+            let time = hit.received.civil(offset: offset)
+            let who = hit.direction == .outgoing ? "me to \(label(hit.peer))" : label(hit.peer)
+            return DisplayText(
+                "\(time.day(long: true)) \(time.clock) \(who): \(hit.before)\(hit.match)\(hit.after)".replacingBreaks)
+        } + (more ? [line("there are more: search for more words")] : [])
     }
 
     private mutating func hear(_ server: String, _ status: IndexStatus) -> [DisplayText] {
@@ -96,14 +178,37 @@ public struct PlainChat: Sendable {
 
     /// What a typed line does.
     public mutating func enter(_ typed: String) -> Outcome {
+        let isSure = doubted == typed
+        doubted = nil
         switch InputLine(typed) {
         case .blank: return Outcome()
         case .text(let text): return send(text)
         case .unknown(let word): return refuse("There is no command /\(word); /help lists them.")
         case .doubtful: return refuse("This looks like a command behind a blank; begin with // to send a slash.")
-        case .command(let command, let arguments): return run(command, arguments)
+        case .command(let command, let arguments):
+            if !isSure, let question = question(command, arguments) {
+                doubted = typed
+                return refuse("\(question) Enter the same line again to do it.")
+            }
+            return run(command, arguments)
         }
     }
+
+    /// What to ask before something that can't be undone.
+    private func question(_ command: Command, _ arguments: [String]) -> String? {
+        switch command {
+        case .forget: current.map { "All texts with \(label($0)) go from this disk for good." }
+        case .invite where !arguments.isEmpty: "Invites given so far will not work any more."
+        case .quit:
+            waiting.isEmpty
+                ? nil
+                : waiting.count == 1
+                    ? "1 message waits and stays queued." : "\(waiting.count) messages wait and stay queued."
+        default: nil
+        }
+    }
+
+    private var waiting: [MessageID] { pending.filter { $0.value.state == .queued }.map(\.key) }
 
     private mutating func send(_ text: String) -> Outcome {
         guard let current else { return refuse("No conversation is open; /go PEER opens one.") }
@@ -114,10 +219,14 @@ public struct PlainChat: Sendable {
     private mutating func run(_ command: Command, _ arguments: [String]) -> Outcome {
         switch command {
         case .add:
+            let rest = arguments.dropFirst().joined(separator: " ")
+            let name = rest.isEmpty ? nil : rest
+            if let invite = arguments.first.flatMap({ InputLine.invite($0)?.word }) {
+                return Outcome(effects: [.addInvite(invite, name: name)])
+            }
             guard let peer = arguments.first.flatMap({ PeerID($0) }) else { return usage(command) }
             current = peer
-            let name = arguments.dropFirst().joined(separator: " ")
-            return Outcome(effects: [.add(peer, name: name.isEmpty ? nil : name)])
+            return Outcome(effects: [.add(peer, name: name)])
         case .nick:
             guard let name = arguments.last, let peer = arguments.count > 1 ? find(arguments[0]) : current else {
                 return usage(command)
@@ -134,12 +243,73 @@ public struct PlainChat: Sendable {
             current = nil
             return Outcome(lines: [line("no conversation is open")])
         case .peers:
-            let rows = contacts.map { line("\($0.peer) \($0.name ?? "") \(word(for: $0))") }
-            return Outcome(lines: rows.isEmpty ? [line("no contacts yet; /add UUID NAME adds one")] : rows)
+            let rows = contacts.map { line(([$0.peer.description] + words(about: $0)).joined(separator: " ")) }
+            return Outcome(lines: rows.isEmpty ? [line("no contacts yet; /add INVITE NAME adds one")] : rows)
         case .id: return Outcome(lines: [line("\(me)")] + (listen.map { [line("listening on \($0)")] } ?? []))
         case .help: return Outcome(lines: Command.allCases.map { line("\($0.usage)  \($0.summary)") })
         case .quit: return Outcome(effects: [.quit])
+        case .requests: return Outcome(lines: requestLines)
+        case .ignore: return onPeer(command, arguments) { .ignore($0) }
+        case .invite:
+            guard arguments.isEmpty else { return Outcome(effects: [.renewInvite]) }
+            return refuse(invite ?? "The invite is not made yet: it needs a key of your own.")
+        case .verify: return verify(arguments)
+        case .retry:
+            let effects = pending.filter { $0.value.state == .queued || $0.value.state == .failed }
+                .map(\.key).sorted { $0.description < $1.description }.map { ChatEffect.retry($0) }
+            return effects.isEmpty ? refuse("Nothing failed and nothing waits.") : Outcome(effects: effects)
+        case .search:
+            guard !arguments.isEmpty else { return usage(command) }
+            searchToken &+= 1
+            return Outcome(effects: [.search(arguments.joined(separator: " "), in: nil, token: searchToken)])
+        case .select: return refuse("Picking out messages needs the screen.")
+        case .forget: return current.map { Outcome(effects: [.forget($0)]) } ?? usage(command)
+        case .set: return set(arguments)
+        case .plaintext:
+            let isOn = ["on": true, "off": false]
+            guard let peer = arguments.first.flatMap({ find($0) }), let isOn = arguments.last.flatMap({ isOn[$0] })
+            else { return usage(command) }
+            return Outcome(effects: [.allowPlaintext(peer, isOn)])
         }
+    }
+
+    private var requestLines: [DisplayText] {
+        let strangers = contacts.filter { !$0.accepted && !$0.blocked }
+        guard !strangers.isEmpty else { return [line("no requests")] }
+        return strangers.map { contact in
+            let nickname = contact.nickname.map { " calls itself \"\(DisplayText($0, style: .stripped))\"" } ?? ""
+            let text = requestTexts[contact.peer].map { ": \($0)" } ?? ""
+            return line("\(contact.peer)\(contact.invited ? " has your invite," : "")\(nickname)\(text)")
+        }
+    }
+
+    /// `/verify PEER` shows the digits, `/verify PEER yes` or `no` says what came of the comparison.
+    private func verify(_ arguments: [String]) -> Outcome {
+        var words = arguments
+        let answer = ["yes": true, "no": false][words.last ?? ""]
+        if answer != nil { words.removeLast() }
+        guard let peer = words.isEmpty ? current : find(words.joined(separator: " ")) else { return usage(.verify) }
+        if let answer { return Outcome(effects: [.verify(peer, answer)]) }
+        guard let mine = digits[me], let theirs = digits[peer] else {
+            return refuse("The key of \(label(peer)) is not known yet: it comes with the first session.")
+        }
+        return Outcome(lines: [
+            line("your digits: \(mine.inGroups)"), line("\(label(peer)): \(theirs.inGroups)"),
+            line("If \(label(peer)) reads you the same: /verify \(label(peer)) yes"),
+        ])
+    }
+
+    private func set(_ arguments: [String]) -> Outcome {
+        guard !arguments.isEmpty else {
+            return Outcome(
+                lines: ChatSetting.allCases.map {
+                    line("\($0.rawValue) \(switchedOff.contains($0) ? "off" : "on"): \($0.summary)")
+                })
+        }
+        guard arguments.count == 2, let setting = ChatSetting(rawValue: arguments[0]),
+            let isOn = ["on": true, "off": false][arguments[1]]
+        else { return usage(.set) }
+        return Outcome(effects: [.set(setting, isOn)])
     }
 
     private func onPeer(_ command: Command, _ arguments: [String], _ effect: (PeerID) -> ChatEffect) -> Outcome {
@@ -154,8 +324,14 @@ public struct PlainChat: Sendable {
 
     private func contact(_ peer: PeerID) -> Contact? { contacts.first { $0.peer == peer } }
     private func label(_ peer: PeerID) -> String { contact(peer)?.label ?? peer.shortDigits }
-    private func word(for contact: Contact) -> String {
-        contact.blocked ? "blocked" : contact.accepted ? "contact" : "wants to talk"
+    private func words(about contact: Contact) -> [String] {
+        var words = contact.name.map { [$0] } ?? []
+        words.append(contact.blocked ? "blocked" : contact.accepted ? "contact" : "wants to talk")
+        if contact.verified { words.append("verified") }
+        if let nickname = contact.nickname {
+            words.append("calls itself \"\(DisplayText(nickname, style: .stripped))\"")
+        }
+        return words
     }
 
     /// A name, a UUID, or at least four of its first digits.
@@ -179,5 +355,12 @@ public struct PlainChat: Sendable {
         return lines.enumerated().map { index, part in
             index == 0 ? line("\(who): \(part)") : "    " + DisplayText(part)
         }
+    }
+}
+
+extension String {
+    /// Digits in groups of five.
+    fileprivate var inGroups: String {
+        enumerated().reduce(into: "") { $0 += ($1.offset > 0 && $1.offset % 5 == 0 ? " " : "") + String($1.element) }
     }
 }

@@ -38,9 +38,9 @@ extension ClientMachine {
             try require(peer)
             remove(peer)
         case .forget(let peer):
-            commit(.forget(peer), then: .tell(.forgotten(peer, nil)))
             let waiting = takeWaiting(for: peer)
-            commit(.draft(peer, ""), then: .gone(waiting, Reason(.user, "the conversation was forgotten")))
+            for message in waiting { given.forget(message.id) }
+            commit(.forget(peer), then: .forgotten(peer, waiting))
         case .erase(let id, let peer): erase(id, of: peer)
         case .retry(let id): try retry(id)
         case .cancel(let id): try cancel(id)
@@ -87,11 +87,10 @@ extension ClientMachine {
         guard !switchedOff.contains(.typing), mayTalk(to: peer), let conversation = conversations[peer],
             conversation.link.current != nil
         else { return }
-        let said = conversation.saidTyping
+        let (said, now) = (conversation.saidTyping, now)
         guard on != (said?.on ?? false) || on && said.map({ now.since($0.at) >= Timing.typingRepeat }) ?? true else {
             return
         }
-        let now = now
         self.conversation(peer) { $0.saidTyping = (on, now) }
         send(.typing(on), to: peer)
     }

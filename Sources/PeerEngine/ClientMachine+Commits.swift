@@ -45,12 +45,21 @@ extension ClientMachine {
             tellSeen(peer)
         case .delivered(let message): delivered(message)
         case .readByPeer(let peer, let counter): read(by: peer, upTo: counter)
-        case .gone(let messages, let reason):
-            for message in messages {
-                tell(.state(message.id, tag: message.tag, to: message.peer, .failed, reason: reason))
-            }
+        case .removed(let peer, let messages):
+            gaveUp(messages, "the contact was removed")
+            tell(.forgotten(peer, nil))
+            tell(.contacts(contacts.all))
+        case .forgotten(let peer, let messages):
+            gaveUp(messages, "the conversation was forgotten")
+            tell(.forgotten(peer, nil))
         }
         return nil
+    }
+
+    private mutating func gaveUp(_ messages: [Message], _ why: String) {
+        for message in messages {
+            tell(.state(message.id, tag: message.tag, to: message.peer, .failed, reason: Reason(.user, why)))
+        }
     }
 
     private mutating func delivered(_ message: Message) {

@@ -104,8 +104,8 @@ extension ClientMachine {
     mutating func remove(_ peer: PeerID) {
         contacts.remove(peer)
         let waiting = takeWaiting(for: peer)
-        commit(.remove(peer), then: .gone(waiting, Reason(.user, "the contact was removed")))
-        commit(.draft(peer, ""), then: .contacts)
+        for message in waiting { given.forget(message.id) }
+        commit(.remove(peer), then: .removed(peer, waiting))
         leave(peer)
     }
 
@@ -119,7 +119,9 @@ extension ClientMachine {
     }
 
     mutating func setPlaintext(_ peer: PeerID, _ allowed: Bool) throws(CommandError) {
-        guard !peer.isKeyed else { throw CommandError("\(peer.shortDigits) has a key; it is never talked to in the open.") }
+        guard !peer.isKeyed else {
+            throw CommandError("\(peer.shortDigits) has a key; it is never talked to in the open.")
+        }
         if allowed, contacts[peer]?.accepted != true { return accept(peer, name: nil) { $0.allowsPlaintext = true } }
         try require(peer)
         change(peer) { $0.allowsPlaintext = allowed }

@@ -105,7 +105,8 @@ extension ClientMachine {
         guard listStranger(peer, name: name, on: session) else { return }
         guard let proof, let key = conversations[peer]?.key, contacts[peer]?.invited == false,
             InviteProof.verify(
-                proof, secret: inviteSecret, binding: session.binding, prover: key, verifier: configuration.identity.key)
+                proof, secret: inviteSecret, binding: session.binding, prover: key, verifier: configuration.identity.key
+            )
         else { return }
         contacts.update(peer) { $0.invited = true }
         if let contact = contacts[peer] { commit(.contact(contact), then: .requested(peer)) }

@@ -252,7 +252,8 @@ extension ClientMachine {
             case .closedByPeer(.refused): Reason(.refused, "the other side does not want to talk")
             case .closedByPeer(.busy): Reason(.unreachable, "the other side has too many connections")
             case .closedByPeer, .closedHere: Reason(.unreachable, "the connection was closed")
-            case .handshakeFailed(let clause): Reason(.unreachable, "whoever is at \(place) is not this peer: \(clause)")
+            case .handshakeFailed(let clause):
+                Reason(.unreachable, "whoever is at \(place) is not this peer: \(clause)")
             case .protocolViolation(let clause): Reason(.unreachable, "the other side broke the protocol: \(clause)")
             case .failed(let clause): Reason(.network, "this machine could not connect: \(clause)")
             }

@@ -192,7 +192,8 @@ public struct ClientMachine: Sendable {
     }
 
     mutating func conversation<Result>(_ peer: PeerID, _ change: (inout Conversation) -> Result) -> Result {
-        change(&conversations[peer, default: Conversation(me: me, peer: peer)])
+        let me = me
+        return change(&conversations[peer, default: Conversation(me: me, peer: peer)])
     }
 
     // MARK: Time

@@ -24,8 +24,10 @@ struct Journal {
         case readByPeer(PeerID, UInt64)
         /// A message has its receipt.
         case delivered(Message)
-        /// Messages that waited for a peer are given up.
-        case gone([Message], Reason)
+        /// A contact is gone, and the messages that waited for it with it.
+        case removed(PeerID, [Message])
+        /// A conversation's texts are gone, and the messages that waited with them.
+        case forgotten(PeerID, [Message])
     }
 
     private var pending: Deque<Consequence> = []

@@ -50,7 +50,7 @@ struct Outbox {
     mutating func take(now: Instant) -> [(message: Message, isFirst: Bool)] {
         var taken: [(Message, Bool)] = []
         while let id = waiting.first, flight.messages < Outbox.window.messages {
-            guard var entry = entries[id], entry.isOnDisk, 
+            guard var entry = entries[id], entry.isOnDisk,
                 flight.bytes == 0 || flight.bytes + entry.bytes <= Outbox.window.bytes
             else { break }
             waiting.removeFirst()

@@ -71,7 +71,8 @@ struct PeerLink {
         sessions.removeAll { $0.id == id }
         sessions.append(
             Session(
-                id: id, phase: .greeting(until: now + Timing.greeting), endpoint: endpoint, binding: binding, cameUp: now,
+                id: id, phase: .greeting(until: now + Timing.greeting), endpoint: endpoint, binding: binding,
+                cameUp: now,
                 lastUse: now))
         let ungreeted = sessions.filter { if case .greeting = $0.phase { true } else { false } }
         return ungreeted.dropLast(PeerLink.greetingLimit).map { Closing(id: $0.id, code: .busy) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Identity
 public import Model
 public import PeerEngine
 public import Wire
@@ -7,12 +8,12 @@ public import Wire
 public enum PipeCommand: Equatable, Sendable {
     /// Something for the client; a peer is still as the user wrote it, a UUID or a contact's name.
     case client(Action, peer: String)
+    /// A contact by its invite.
+    case addInvite(Invite, name: String?)
     case retry(MessageID)
     case cancel(MessageID)
     case peers
     case quit
-    /// The messages of this run, of one peer or of all: on the control socket.
-    case log(peer: String?)
 
     /// What is to be done with a peer.
     public enum Action: Equatable, Sendable {
@@ -62,7 +63,8 @@ extension PipeCommand {
             guard name.map({ !$0.isEmpty && $0.utf8.count <= PipeCommand.nameLimit }) ?? true else {
                 throw fields.refused("A name has 1 to \(PipeCommand.nameLimit) bytes.")
             }
-            self = .client(.add(name: name), peer: try fields.text("peer"))
+            let peer = try fields.text("peer")
+            self = try fields.invite(peer).map { .addInvite($0, name: name) } ?? .client(.add(name: name), peer: peer)
         case "send":
             let action = Action.send(text: try fields.text("text"), tag: try fields.optionalText("tag"))
             self = .client(action, peer: try fields.text("to"))
@@ -74,7 +76,6 @@ extension PipeCommand {
         case "cancel": self = .cancel(try fields.messageID())
         case "peers": self = .peers
         case "quit": self = .quit
-        case "log": self = .log(peer: try fields.optionalText("peer"))
         default: throw fields.refused("There is no command '\(command)'.")
         }
     }
@@ -98,6 +99,14 @@ extension PipeCommand {
             case nil, .null?: nil
             case .string(let text)?: text
             default: throw refused("The member '\(name)' is no text.")
+            }
+        }
+
+        /// `nil` for what is no invite; one that is broken is refused.
+        func invite(_ text: String) throws(PipeError) -> Invite? {
+            do throws(InviteError) { return try Invite(text) } catch {
+                if case .notAnInvite = error { return nil }
+                throw refused("The contact was not added: \(error).")
             }
         }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Identity
 public import Model
 public import PeerEngine
 public import Wire
@@ -6,9 +7,13 @@ public import Wire
 /// The lines that `parley pipe`, `parley log` and the control socket write.
 public enum PipeEvent {
     /// The first line, once the port is open. A wildcard address reads as the loopback, which is where a script is.
-    public static func ready(_ peer: PeerID, listen: Endpoint) -> JSONObject {
+    /// - Parameter invite: `nil` for a program that lets nobody in.
+    public static func ready(_ peer: PeerID, invite: Invite?, listen: Endpoint) -> JSONObject {
         let reachable = listen.isUnspecified ? Endpoint.loopback(listen.port) : listen
-        return ["event": "ready", "uuid": .string("\(peer)"), "invite": .null, "listen": .string("\(reachable)")]
+        return [
+            "event": "ready", "uuid": .string("\(peer)"), "invite": invite.map { .string($0.text) } ?? .null,
+            "listen": .string("\(reachable)"),
+        ]
     }
 
     /// The line for an event; `nil` for one that scripts do not see.

@@ -20,11 +20,11 @@ public struct PipeSession: Sendable {
         do throws(PipeError) {
             switch try PipeCommand(parsing: line) {
             case .client(let action, let peer): try await perform(action, peer)
+            case .addInvite(let invite, let name): try await perform(.addInvite(invite, name: name), "add", tag: nil)
             case .retry(let id): try await perform(.retry(id), "retry", tag: nil)
             case .cancel(let id): try await perform(.cancel(id), "cancel", tag: nil)
             case .peers: return Outcome(lines: [PipeEvent.peers(await client.peers)])
             case .quit: return Outcome(quits: true)
-            case .log(let peer): return Outcome(lines: try await log(peer))
             }
             return Outcome()
         } catch {
@@ -45,15 +45,6 @@ public struct PipeSession: Sendable {
 
     private func resolve(_ text: String, command: String, tag: String?) async throws(PipeError) -> PeerID {
         if let peer = await client.resolve(text) { return peer }
-        let sentence =
-            text.hasPrefix("parley:")
-            ? "This version reads no invites; give the peer's UUID." : "'\(text)' is no UUID and no contact's name."
-        throw PipeError(sentence, command: command, tag: tag)
-    }
-
-    private func log(_ text: String?) async throws(PipeError) -> [JSONObject] {
-        var peer: PeerID?
-        if let text { peer = try await resolve(text, command: "log", tag: nil) }
-        return await client.log(with: peer).map(PipeEvent.logLine) + [["event": "end"]]
+        throw PipeError("'\(text)' is no UUID and no contact's name.", command: command, tag: tag)
     }
 }

@@ -50,19 +50,24 @@ final class QuicConnection {
     }
 
     /// The server's side of what a first packet begins; `nil` for a packet that begins nothing.
-    /// - Parameter retrySecret: when it must answer a Retry.
+    /// - Parameters:
+    ///   - retrySecret: when it must answer a Retry.
+    ///   - pinned: the only key that the client may hold; `nil` for any.
     init?(
         accept packet: UnsafeBufferPointer<UInt8>, from client: Endpoint, retrySecret: [UInt8]?,
+        pinned: PeerKey? = nil,
         identity: QuicIdentity, limits: SessionLimits, now: Instant,
         protocolName: String = QuicConnection.protocolName
     ) {
+        let events = events
         var address = cq_address(client)
-        let handle = withConfiguration(identity, limits, events, now, protocolName, pinned: nil) { configuration in
-            let lifetime = limits.retryLifetime.nanoseconds
-            guard let retrySecret else {
-                return cq_conn_server(&configuration, packet.baseAddress, packet.count, &address, nil, lifetime)
+        let lifetime = limits.retryLifetime.nanoseconds
+        let handle = withOptionalOctets(pinned?.octets) { pinned in
+            withOptionalOctets(retrySecret) { secret in
+                withConfiguration(identity, limits, events, now, protocolName, pinned: pinned) {
+                    cq_conn_server(&$0, packet.baseAddress, packet.count, &address, secret, lifetime)
+                }
             }
-            return cq_conn_server(&configuration, packet.baseAddress, packet.count, &address, retrySecret, lifetime)
         }
         guard let handle else { return nil }
         self.handle = handle
@@ -230,6 +235,13 @@ extension cq_address {
         }
         port = endpoint.port
     }
+}
+
+private func withOptionalOctets<Result>(
+    _ octets: [UInt8]?, _ body: (UnsafePointer<UInt8>?) -> Result
+) -> Result {
+    guard let octets else { return body(nil) }
+    return octets.withUnsafeBufferPointer { body($0.baseAddress) }
 }
 
 private func withConfiguration(

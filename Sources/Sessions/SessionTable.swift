@@ -25,7 +25,7 @@ final class SessionTable {
     private let mac: MAC1
     private let retrySecret: [UInt8]
     private let protocolName: String
-    private var sessions: [SessionID: Session] = [:]
+    private(set) var sessions: [SessionID: Session] = [:]
     private var routes: [ConnectionID: Session] = [:]
     /// By the IDs that clients chose for their first packets.
     private var firstRoutes: [[UInt8]: Session] = [:]
@@ -47,8 +47,6 @@ final class SessionTable {
         var random = RandomSource.system
         retrySecret = random.octets(Int(CQ_TOKEN_SECRET_SIZE))
     }
-
-    var count: Int { sessions.count }
 
     // MARK: In
 

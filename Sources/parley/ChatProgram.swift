@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ChatScreen
+import ChatStore
 import CommandLineKit
 import CursesScreen
 import Glibc
+import Identity
 import Model
 import Network
 import PeerEngine
@@ -53,6 +55,7 @@ import Wire
     /// - Returns: the exit status.
     func run() async -> Int32 {
         start()
+        apply(.invite(await host.client.invite.text))
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.display() }
             await host.run { [self] in
@@ -91,7 +94,6 @@ import Wire
     /// Everything of the last run is on the screen before the network has said anything.
     private func restore() {
         apply(.digits(host.client.me, host.home.identity.key.digits))
-        apply(.invite(host.client.startInvite.text))
         for setting in ClientSetting.allCases {
             apply(.setting(setting.shown, !host.saved.switchedOff.contains(setting)))
         }

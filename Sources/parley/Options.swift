@@ -102,7 +102,7 @@ struct IndexServerName: Sendable {
             key = nil
             return
         }
-        guard let key = PeerKey(digits) else {
+        guard let key = PeerKey(text: digits) else {
             throw ValidationError("'#\(digits)' in --index is no key: 64 hex digits, as the server shows at its start.")
         }
         self.key = key

@@ -35,6 +35,7 @@ struct PeerHost: Sendable {
         store = try openStore(home.storePath)
         saved = try loadState(store, former: FormerState(home: home.path))
         port = try openPort(options.listen.flatMap { ListenAddress($0) }, lastPort: saved.port)
+        if port.local.port != saved.port { try keep(.port(port.local.port), in: store) }
         let relay = Relay()
         sessions = SessionHost(identity: home.identity, transport: port, loop: loop, clocks: .system) {
             relay.client?.take($0)
@@ -42,7 +43,8 @@ struct PeerHost: Sendable {
         client = Client(
             ClientConfiguration(
                 identity: home.identity, address: port.local.isUnspecified ? .loopback(port.local.port) : port.local,
-                allowsPlaintextPeers: options.plaintextPeers, name: options.name, saved: saved,
+                allowsPlaintextPeers: options.plaintextPeers, saved: saved, name: options.name,
+                indexes: indexServers.map { Invite.IndexHint(server: $0.name, key: $0.key) },
                 hasIndex: !indexServers.isEmpty),
             transport: port, sessions: sessions, store: store, clocks: .system)
         relay.connect(client)
@@ -52,7 +54,6 @@ struct PeerHost: Sendable {
     /// Runs the client as long as `body` does; what is under way to the disk gets there.
     func run<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
         for notice in store.notices { await client.tell(.notice(notice, about: nil)) }
-        await client.keepPort(port.local.port)
         let result = await withTaskGroup(of: Void.self) { group in
             await door.open { [client, port, loop, sessions] in
                 port.receive(on: loop) { route($0, sessions, client) }
@@ -112,7 +113,7 @@ private func route(_ events: [DatagramEvent], _ sessions: SessionHost, _ client:
         }
     }
     if !packets.isEmpty { sessions.receive(packets) }
-    if !others.isEmpty { client.received.offer(others) }
+    if !others.isEmpty { client.take(others) }
 }
 
 /// Carries sessions' events to a client that is made after the sessions.
@@ -134,6 +135,10 @@ private func loadState(_ store: ChatStore, former: FormerState?) throws(ProgramF
         }
         return try store.load()
     } catch { throw ProgramFailure(.failure, "\(error)") }
+}
+
+private func keep(_ change: StoreChange, in store: ChatStore) throws(ProgramFailure) {
+    do throws(StoreError) { try store.commitNow([change]) } catch { throw ProgramFailure(.failure, "\(error)") }
 }
 
 /// The port that was asked for; else that of the last run, which friends may still know; else any.

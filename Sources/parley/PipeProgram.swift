@@ -23,7 +23,8 @@ struct PipeProgram: Sendable {
 
     /// Runs until `quit` or the end of input, then lets what is queued leave for a moment.
     func run() async -> Status {
-        put([PipeEvent.ready(host.client.me, invite: host.client.startInvite, listen: host.port.local)])
+        let invite = await host.client.invite
+        put([PipeEvent.ready(host.client.me, invite: invite, listen: host.port.local)])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await display() }
             await host.run {

@@ -2,6 +2,7 @@
 import ChatScreen
 import CommandLineKit
 import Glibc
+import Identity
 import Model
 import Network
 import PeerEngine
@@ -28,7 +29,7 @@ actor PlainProgram {
     func run() async -> Status {
         put(chat.greeting)
         hear(.digits(host.client.me, host.home.identity.key.digits))
-        hear(.invite(host.client.startInvite.text))
+        hear(.invite(await host.client.invite.text))
         tell(contacts: host.saved.contacts)
         hear(.listening(host.port.local))
         await withTaskGroup(of: Void.self) { group in

@@ -70,7 +70,7 @@ import Testing
         _ = chat.hear(.message(sent))
         #expect(
             chat.hear(.messageState(sent.id, to: bob, .failed, reason: "nobody there")) == [
-                "14:02 not sent: nobody there"
+                "14:02 not sent: nobody there; /retry sends it again [hi]"
             ])
         #expect(chat.hear(.messageState(sent.id, to: bob, .failed, reason: "nobody there")).isEmpty)
     }

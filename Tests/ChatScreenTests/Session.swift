@@ -18,6 +18,12 @@ struct Session {
     var state: ChatState
     private(set) var effects: [ChatEffect] = []
     private var count: UInt64 = 0
+    /// What the disk holds of each conversation, in the order of arrival.
+    var disk: [PeerID: [Message]] = [:]
+    /// Whether the disk answers at once.
+    var diskAnswers = true
+    /// The most messages of a page.
+    static let page = 200
 
     init(ascii: Bool = false, size: Size = Size(columns: 80, rows: 24), contacts: Bool = true) {
         state = ChatState(me: Self.me, name: "alice", options: ChatOptions(ascii: ascii))
@@ -33,10 +39,58 @@ struct Session {
         Contact(peer: dave, name: "dave", accepted: true),
     ]
 
-    mutating func tell(_ event: ChatEvent) { effects += update(&state, event) }
+    mutating func tell(_ event: ChatEvent) {
+        if case .messageState(let id, let peer, let state, let reason) = event { store(id, of: peer, state, reason) }
+        var events = [event]
+        while !events.isEmpty {
+            let new = update(&state, events.removeFirst())
+            effects += new
+            guard diskAnswers else { continue }
+            for case .load(let request) in new { events.append(.history(request, read(request))) }
+        }
+    }
 
-    /// The effects since last asked.
+    /// The page that a request asks for.
+    func read(_ request: HistoryRequest) -> HistoryPage {
+        let all = disk[request.peer] ?? []
+        let place = { (id: MessageID) in all.firstIndex { $0.id == id } ?? all.count }
+        let range: Range<Int>
+        switch request.range {
+        case .newest: range = max(0, all.count - Self.page)..<all.count
+        case .older(let id): range = max(0, place(id) - Self.page)..<place(id)
+        case .newer(let id): range = min(all.count, place(id) + 1)..<min(all.count, place(id) + 1 + Self.page)
+        case .around(let id):
+            range = max(0, place(id) - Self.page / 2)..<min(all.count, place(id) + Self.page / 2)
+        }
+        return HistoryPage(
+            Array(all[range]), reachesStart: range.lowerBound == 0, reachesEnd: range.upperBound == all.count)
+    }
+
+    private mutating func store(_ id: MessageID, of peer: PeerID, _ state: DeliveryState, _ reason: String?) {
+        guard let place = disk[peer]?.lastIndex(where: { $0.id == id }) else { return }
+        disk[peer]?[place].state = state
+        disk[peer]?[place].reason = reason
+    }
+
+    /// Puts messages of the last run on the disk.
+    mutating func remember(_ texts: [String], with peer: PeerID = bob, minute: Int = 0) {
+        for text in texts {
+            count += 1
+            disk[peer, default: []].append(
+                Message(
+                    id: MessageID(random: count, count), peer: peer, direction: .incoming, text: text, created: nil,
+                    received: at(minute), state: .delivered, secure: true))
+        }
+    }
+
+    /// What the user asked for since last taken: reading the disk and telling of presence aside.
     mutating func takeEffects() -> [ChatEffect] {
+        defer { effects = [] }
+        return effects.filter { !$0.isQuiet }
+    }
+
+    /// Every effect since last taken.
+    mutating func takeAllEffects() -> [ChatEffect] {
         defer { effects = [] }
         return effects
     }
@@ -73,11 +127,11 @@ struct Session {
     ) -> MessageID {
         count += 1
         let id = MessageID(random: count, count)
-        tell(
-            .message(
-                Message(
-                    id: id, peer: peer, direction: direction, text: text, created: nil, received: at(minute),
-                    state: delivery, reason: reason, secure: secure)))
+        let message = Message(
+            id: id, peer: peer, direction: direction, text: text, created: nil, received: at(minute),
+            state: delivery, reason: reason, secure: secure)
+        disk[peer, default: []].append(message)
+        tell(.message(message))
         return id
     }
 
@@ -89,4 +143,14 @@ struct Session {
 
     /// The row that contains a text, or nothing.
     func row(with text: String) -> String? { frame.lines.first { $0.contains(text) } }
+}
+
+extension ChatEffect {
+    /// What follows by itself from opening, reading and writing.
+    fileprivate var isQuiet: Bool {
+        switch self {
+        case .openConversation, .markRead, .typing, .active, .keepDraft, .load: true
+        default: false
+        }
+    }
 }

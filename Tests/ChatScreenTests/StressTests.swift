@@ -14,7 +14,10 @@ import Testing
         "<a-/>", "<a-r>", "<a-l>", "<a-p>", "<a-m>", "<c-k>", "<c-n>", "<c-p>", "<a-1>", "<a-4>", "<a-0>", "<f1>",
         "/", "//", " /x<enter>", "/nick ", "/go ", "/close<enter>", "/peers<enter>", "/id<enter>", "/accept<enter>",
         "<c-w>", "<c-u>", "<c-y>", "<a-y>", "<c-_>", "<c-t>", "<a-d>", "<a-bs>", "<c-left>", "<c-right>", "<del>",
-        "<bs>",
+        "<bs>", "<c-r>", "<c-r>x", "<a-s>", "<a-s><up>", "r", "c", "i", "n", "v", "b", "/invite<enter>",
+        "/invite new<enter>",
+        "/verify<enter>", "/requests<enter>", "/retry<enter>", "/forget<enter>", "/search words<enter>", "/set<enter>",
+        "/set typing off<enter>", "/plaintext dave on<enter>", "parley:abcdefgh<enter>",
     ]
     private static let texts = [
         "hi", "", "\n\n\n", "日本語テキスト", "\u{1B}[31m", "@alice", "🇩🇪🇫🇷", "क्ष्म्य", String(repeating: "wide words ", count: 40),
@@ -31,7 +34,7 @@ import Testing
             let peer = peers[Int.random(in: 0..<peers.count, using: &chance)]
             let text = Self.texts[Int.random(in: 0..<Self.texts.count, using: &chance)]
             let minute = Int.random(in: -2000...2000, using: &chance)
-            switch Int.random(in: 0..<12, using: &chance) {
+            switch Int.random(in: 0..<22, using: &chance) {
             case 0: session.resize(Int.random(in: 0...300, using: &chance), Int.random(in: 0...100, using: &chance))
             case 1: session.resize(Int.random(in: 0...45, using: &chance), Int.random(in: 0...14, using: &chance))
             case 2: session.paste(text)
@@ -48,6 +51,39 @@ import Testing
             case 7: session.tell(.notice(text, about: Bool.random(using: &chance) ? peer : nil))
             case 8: session.tell(.failed(text, .send(to: peer, text: text)))
             case 9: session.tell(.terminal(.wheel(Int.random(in: -50...50, using: &chance))))
+            case 10: session.tell(.request(peer, name: text, text: text, invited: Bool.random(using: &chance)))
+            case 11: session.tell(.typing(peer, Bool.random(using: &chance)))
+            case 12: session.tell(.active(peer, Bool.random(using: &chance)))
+            case 13: session.tell(.digits(Bool.random(using: &chance) ? peer : Session.me, text))
+            case 14: session.tell(.invite("parley:" + text))
+            case 15: session.tell(.seen(peer, upTo: ids.randomElement(using: &chance) ?? MessageID(random: 1, 1)))
+            case 16:
+                session.tell(.forgotten(peer, Bool.random(using: &chance) ? nil : ids.randomElement(using: &chance)))
+            case 17:
+                let hits = (0..<Int.random(in: 0...30, using: &chance)).map { number in
+                    SearchHit(
+                        peer: peer,
+                        id: session.disk[peer]?.randomElement(using: &chance)?.id ?? MessageID(random: 9, 9),
+                        direction: number % 2 == 0 ? .incoming : .outgoing, received: session.at(minute), before: text,
+                        match: text, after: text)
+                }
+                session.tell(.found(token: session.state.searchToken, hits, more: Bool.random(using: &chance)))
+            case 18:
+                session.tell(
+                    .restored(
+                        [ConversationSummary(peer, unread: 3, firstUnread: ids.first, draft: text, waiting: ids)],
+                        open: peer))
+            case 19:
+                let book = Session.book.map { contact in
+                    var contact = contact
+                    contact.alarm = Bool.random(using: &chance) ? text : nil
+                    contact.nickname = text
+                    return contact
+                }
+                session.tell(.contacts(book))
+            case 20:
+                session.diskAnswers.toggle()
+                session.tell(.clock(session.at(minute), offset: 0))
             default:
                 for _ in 0..<4 { session.type(Self.scripts[Int.random(in: 0..<Self.scripts.count, using: &chance)]) }
             }
@@ -67,35 +103,15 @@ import Testing
     @Test func `waiting messages are counted right through everything`() {
         var chance = SplitMix64(seed: 99)
         var session = Session()
-        var ids: [MessageID] = []
+        var states: [MessageID: DeliveryState] = [:]
         for _ in 0..<500 {
-            ids.append(session.say("x", state: .queued))
-            if let id = ids.randomElement(using: &chance) {
+            states[session.say("x", state: .queued)] = .queued
+            if let id = states.keys.sorted(by: { $0.description < $1.description }).randomElement(using: &chance) {
                 session.tell(.messageState(id, to: Session.bob, .sent, reason: nil))
+                states[id] = .sent
             }
         }
-        let counted = session.state.conversations[0].log.range.count {
-            session.state.conversations[0].log[$0]?.message?.isWaiting == true
-        }
-        #expect(session.state.waiting == counted)
-    }
-
-    @Test func `the log keeps the newest twenty thousand and says so`() {
-        var session = Session()
-        for number in 0..<20_050 { session.hear("number \(number);") }
-        #expect(session.state.conversation?.log.range == 50..<20_050)
-        #expect(session.row(with: "number 20049;") != nil)
-        for _ in 0..<1400 { session.type("<pgup>") }
-        #expect(session.frame.lines[1].contains("older messages are gone: the last 20000 are kept"))
-        #expect(session.row(with: "number 50;") != nil)
-        #expect(session.row(with: "number 49;") == nil)
-    }
-
-    @Test func `messages that made room are forgotten by their ID`() {
-        var session = Session()
-        for number in 0..<20_050 { session.say("number \(number)", state: .queued) }
-        #expect(session.state.outgoing.count == 20_000)
-        #expect(session.state.waiting == 20_000)
+        #expect(session.state.waiting == states.values.count { $0 == .queued })
     }
 
     @Test func `a full log costs a frame no more than an empty one`() {
@@ -117,24 +133,28 @@ import Testing
     }
 }
 
-@Suite struct RingTests {
-    @Test(arguments: [0, 1, 3, 4, 5, 12, 13])
-    func `numbers stay with their elements`(count: Int) {
-        var ring = Ring<Int>(limit: 4)
-        var dropped: [Int] = []
-        for number in 0..<count { if let old = ring.append(number) { dropped.append(old) } }
-        #expect(ring.range == max(0, count - 4)..<count)
-        #expect(ring.range.map { ring[$0] } == ring.range.map { $0 })
-        #expect(dropped == Array(0..<max(0, count - 4)))
-        #expect(ring[count] == nil && ring[max(0, count - 4) - 1] == nil)
+@Suite struct LogWindowTests {
+    @Test func `numbers stay with their elements at both ends`() {
+        var window = LogWindow<Int>()
+        for number in 0..<10 { window.append(number) }
+        window.prepend([-3, -2, -1])
+        #expect(window.range == -3..<10)
+        #expect(window.keep(2..<6) == [-3, -2, -1, 0, 1, 6, 7, 8, 9])
+        #expect(window.range.map { window[$0] } == [2, 3, 4, 5])
+        #expect(window[1] == nil && window[6] == nil)
+        window.remove(3)
+        #expect(window.range.map { window[$0] } == [2, 4, 5])
+        window.removeAll()
+        window.append(7)
+        #expect(window.range == 5..<6)
     }
 
-    @Test func `a grown ring keeps numbers and goes on`() {
-        var ring = Ring<Int>(limit: 3)
-        for number in 0..<8 { ring.append(number) }
-        var grown = ring.growing(to: 5)
-        for number in 8..<12 { grown.append(number) }
-        #expect(grown.range == 7..<12)
-        #expect(grown.range.map { grown[$0] } == [7, 8, 9, 10, 11])
+    @Test(arguments: [(-5, 0), (0, 0), (3, 3), (0, 99), (-7, 99), (50, 60)])
+    func `keeping what is not there keeps nothing else`(lower: Int, upper: Int) {
+        var window = LogWindow<Int>()
+        for number in 0..<10 { window.append(number) }
+        let dropped = window.keep(lower..<upper)
+        #expect(dropped.count + window.count == 10)
+        #expect(window.range.allSatisfy { (lower..<upper).contains($0) && window[$0] == $0 })
     }
 }

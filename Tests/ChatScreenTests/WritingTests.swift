@@ -80,10 +80,10 @@ import Testing
         session.say("one", state: .queued)
         session.say("two", state: .queued)
         session.type("<c-c>")
-        #expect(session.flash == "2 messages waiting for bob: Ctrl+C again to quit")
+        #expect(session.flash == "2 messages waiting for bob – they stay queued: Ctrl+C again to quit")
         session.type("/quit<enter>")
         #expect(session.takeEffects() == [])
-        #expect(session.flash == "2 messages waiting for bob: Enter again quits anyway")
+        #expect(session.flash == "2 messages waiting for bob – they stay queued: Enter again quits")
         session.type("<enter>")
         #expect(session.takeEffects() == [.quit])
     }
@@ -121,7 +121,7 @@ import Testing
         session.type("hello?<enter>")
         #expect(session.takeEffects() == [])
         #expect(session.draft == "hello?")
-        #expect(session.flash == "nobody to write to yet: /add UUID NAME")
+        #expect(session.flash == "nobody to write to yet: /add INVITE NAME")
     }
 
     @Test func `a full draft says so`() {
@@ -148,7 +148,7 @@ import Testing
     func `a refusal is read at every size, popup or not`(columns: Int, rows: Int) {
         var session = Session(size: Size(columns: columns, rows: rows))
         session.type("/add<enter>")
-        #expect(session.row(with: "! usage: /add UUID [NAME]") != nil)
+        #expect(session.row(with: "! usage: /add INVITE [NAME]") != nil)
     }
 
     @Test func `a path out of reach says why`() {
@@ -156,7 +156,7 @@ import Testing
         session.tell(.path(Session.bob, .none, roundTrip: nil, reason: nil))
         #expect(session.row(with: "no path") == nil)
         session.tell(.path(Session.bob, .none, roundTrip: nil, reason: "no answer for 15 s"))
-        #expect(session.row(with: "bob  no path: no answer for 15 s") != nil)
+        #expect(session.row(with: "no path: no answer for 15 s") != nil)
     }
 
     @Test func `terminal keys are effects`() {

@@ -40,8 +40,8 @@ typedef struct {
     bool is_long;
 } cq_header;
 
-// Reads what leads a packet to its connection; short headers carry an ID of CQ_ID_SIZE. False for anything that is not a
-// packet of QUIC version 1, version negotiation included.
+// Reads what leads a packet to its connection; short headers carry an ID of CQ_ID_SIZE. False for anything that is no
+// packet of QUIC version 1: for version negotiation too.
 bool cq_packet_header(const uint8_t *packet, size_t size, cq_header *header);
 
 // Whether a server may make a connection for this packet: a full-sized Initial.
@@ -170,8 +170,8 @@ bool cq_conn_export(const cq_conn *conn, const char *label, uint8_t secret[CQ_EX
 // acknowledgement of something.
 uint64_t cq_conn_progress(const cq_conn *conn);
 
-// Since when an answer is due: the last acknowledgement of something new, or what was sent first after it. CQ_NEVER when
-// nothing is unacknowledged.
+// Since when an answer is due: the last acknowledgement of something new, or what was sent first after it. CQ_NEVER
+// when nothing is unacknowledged.
 uint64_t cq_conn_unanswered_since(const cq_conn *conn);
 
 // The smoothed round trip; 0 before there was one.

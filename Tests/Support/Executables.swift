@@ -12,6 +12,11 @@ public enum Executables {
     /// The directory `PARLEY_BIN` names, else where the running tests lie.
     public static let directory: String = {
         if let named = ProcessInfo.processInfo.environment["PARLEY_BIN"], !named.isEmpty { return absolute(named) }
+        return besideTheTests
+    }()
+
+    /// Where the running tests lie.
+    private static let besideTheTests: String = {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         let path = String(decoding: buffer.prefix(max(0, count)).map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -19,12 +24,15 @@ public enum Executables {
     }()
 
     /// The chat.
-    public static func parley() throws -> String { try named("parley") }
+    public static func parley() throws -> String { try named("parley", in: directory) }
 
     /// The index server.
-    public static func parleyIndex() throws -> String { try named("parley-index") }
+    public static func parleyIndex() throws -> String { try named("parley-index", in: directory) }
 
-    private static func named(_ name: String) throws -> String {
+    /// A program of the tests' own.
+    public static func helper(_ name: String) throws -> String { try named(name, in: besideTheTests) }
+
+    private static func named(_ name: String, in directory: String) throws -> String {
         let path = directory + "/" + name
         guard access(path, X_OK) == 0 else { throw NotBuilt(description: "no \(path): build it, or set PARLEY_BIN") }
         return path

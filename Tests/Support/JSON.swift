@@ -42,6 +42,28 @@ public enum JSON: Equatable, Sendable, Decodable {
     public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
 
+    /// The value as text, members in the order of their names.
+    public var text: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): "\(value)"
+        case .number(let value): value == value.rounded() ? "\(Int(value))" : "\(value)"
+        case .string(let value): JSON.quoted(value)
+        case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
+        case .object(let members):
+            "{"
+                + members.sorted { $0.key < $1.key }.map { JSON.quoted($0.key) + ":" + $0.value.text }
+                .joined(separator: ",") + "}"
+        }
+    }
+
+    /// The object with a member changed, added or, when the value is `nil`, taken away.
+    public func with(_ member: String, _ value: JSON?) -> JSON {
+        guard case .object(var members) = self else { return self }
+        members[member] = value
+        return .object(members)
+    }
+
     /// A string as a JSON literal, quotes and all.
     public static func quoted(_ text: String) -> String {
         var out = "\""

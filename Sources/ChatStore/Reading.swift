@@ -42,6 +42,9 @@ extension ChatStore {
             state.port = try db.first(Fact.port)?.integer(0).flatMap { UInt16(exactly: $0) }
             state.inviteSecret = try db.first(Fact.invite)?.octets(0)
             state.switchedOff = Set(try db.switchedOff())
+            state.indexes = try db.values(
+                "SELECT CAST(name AS BLOB) FROM fact WHERE name GLOB '\(Fact.index)*' ORDER BY value"
+            ) { row in String(try (row.text(0) ?? "").dropFirst(Fact.index.count)) }
             return state
         }
     }
@@ -169,6 +172,8 @@ enum Fact {
     static let sequence = "SELECT value FROM fact WHERE name = 'sequence'"
     static let port = "SELECT value FROM fact WHERE name = 'port'"
     static let invite = "SELECT value FROM fact WHERE name = 'invite'"
+    /// What the names of index servers begin with; the values are their order.
+    static let index = "index:"
 }
 
 extension Database {

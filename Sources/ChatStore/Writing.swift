@@ -34,6 +34,7 @@ struct Writing {
         case .setting(let setting, true):
             try db.run("DELETE FROM fact WHERE name = ?", ["off:" + setting.rawValue]) > 0
         case .setting(let setting, false): try fact("off:" + setting.rawValue, Int64(1))
+        case .index(let server): try addIndex(server)
         }
     }
 
@@ -200,6 +201,13 @@ struct Writing {
         let old = try db.first("SELECT value FROM fact WHERE name = 'sequence'")
         guard sequence > UInt64(bitPattern: try old?.required(0) ?? 0) else { return false }
         return try fact("sequence", sequence.signed)
+    }
+
+    private func addIndex(_ server: String) throws -> Bool {
+        let name = Fact.index + server
+        guard try db.first("SELECT 1 FROM fact WHERE name = ?", [name]) == nil else { return false }
+        let last = try db.first("SELECT max(value) FROM fact WHERE name GLOB ?", [Fact.index + "*"])?.integer(0)
+        return try fact(name, (last ?? 0) + 1)
     }
 
     // MARK: What an import may do

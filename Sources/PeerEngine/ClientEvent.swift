@@ -105,6 +105,8 @@ public enum ClientEvent: Equatable, Sendable {
     /// The invite to give away from now on.
     case invite(Invite)
     case setting(ClientSetting, Bool)
+    /// An invite named a further index server, to be asked from now on.
+    case indexNamed(Invite.IndexHint)
     /// The contact list changed.
     case contacts([Contact])
     /// One sentence about something that no command asked for.

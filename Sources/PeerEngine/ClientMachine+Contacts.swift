@@ -38,6 +38,17 @@ extension ClientMachine {
             contact.key = invite.key.octets
             contact.inviteSecret = invite.secret
         }
+        for hint in invite.indexes.prefix(Invite.hintLimit) { learn(hint) }
+    }
+
+    /// Where a friend registers is where it is found, and where it finds us.
+    private mutating func learn(_ hint: Invite.IndexHint) {
+        let isKnown = configuration.indexes.contains { $0.server == hint.server }
+        guard configuration.hasIndex, !isKnown, !indexes.contains(hint.text), indexes.count < ClientMachine.indexLimit
+        else { return }
+        indexes.append(hint.text)
+        commit(.index(hint.text))
+        tell(.indexNamed(hint))
     }
 
     mutating func accept(_ peer: PeerID, name: String?, _ change: (inout Contact) -> Void = { _ in }) {

@@ -33,6 +33,9 @@ public struct ClientMachine: Sendable {
     /// Own peer ID.
     public var me: PeerID { configuration.identity.peer }
 
+    /// Index servers that invites may name in all.
+    static let indexLimit = 16
+
     let configuration: ClientConfiguration
     var random: RandomSource
     /// The time of what is being dealt with.
@@ -65,6 +68,8 @@ public struct ClientMachine: Sendable {
     var incoming = Remembered<UInt64>(limit: 20_000)
     var switchedOff: Set<ClientSetting>
     var inviteSecret: [UInt8]
+    /// Index servers that invites named.
+    var indexes: [String]
     let instance: UInt64
     /// The conversation on the screen.
     var opened: PeerID?
@@ -81,6 +86,7 @@ public struct ClientMachine: Sendable {
         sequence = saved.sequence
         counters = saved.counters
         switchedOff = saved.switchedOff
+        indexes = saved.indexes
         contacts = ContactBook(saved.contacts, held: saved.held)
         for (peer, address) in saved.addresses where peer.isKeyed { book.restore(peer, address) }
         restore(saved.outbox)

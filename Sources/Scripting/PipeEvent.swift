@@ -33,7 +33,7 @@ public enum PipeEvent {
             ]
         case .request(let peer, let name, let text, let invited):
             request(peer, name: name, text: text, invited: invited)
-        case .notice, .contacts, .typing, .active, .readHere, .forgotten, .invite, .setting: nil
+        case .notice, .contacts, .typing, .active, .readHere, .forgotten, .invite, .setting, .indexNamed: nil
         }
     }
 

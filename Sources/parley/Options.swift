@@ -49,20 +49,18 @@ struct Options: ParsableArguments {
         if let listen, ListenAddress(listen) == nil {
             throw ValidationError("'\(listen)' is no PORT, ADDR:PORT or [V6]:PORT for --listen.")
         }
-        for server in index where server != "none" { _ = try IndexServerName(server) }
+        for server in index where server != "none" && Invite.IndexHint(server) == nil {
+            throw ValidationError("'\(server)' is no HOST:PORT or HOST:PORT#KEY for --index; the server shows its key.")
+        }
         if let passphraseFd, passphraseFd < 0 {
             throw ValidationError("'\(passphraseFd)' is no descriptor for --passphrase-fd.")
         }
     }
 
     /// The servers to ask.
-    var indexServers: [IndexServerName] {
-        get throws(ProgramFailure) {
-            guard !index.isEmpty else { return [.ours] }
-            do { return try index.filter { $0 != "none" }.map { try IndexServerName($0) } } catch {
-                throw ProgramFailure(.usage, "\(error)")
-            }
-        }
+    var indexServers: [Invite.IndexHint] {
+        guard !index.isEmpty else { return [Invite.IndexHint(server: "127.0.0.1:\(WireLimits.indexPort)")] }
+        return index.filter { $0 != "none" }.compactMap { Invite.IndexHint($0) }
     }
 
     var passphrase: Passphrase { Passphrase(descriptor: passphraseFd) }
@@ -77,34 +75,4 @@ struct Options: ParsableArguments {
 
     /// Own name on the screen.
     var ownName: String { name ?? environment("USER") ?? "me" }
-}
-
-/// `HOST:PORT[#KEY]`, as `--index` takes it.
-struct IndexServerName: Sendable {
-    /// The default: one on this machine.
-    static let ours = IndexServerName(name: "127.0.0.1:\(WireLimits.indexPort)", key: nil)
-
-    /// `HOST:PORT`.
-    let name: String
-    /// Whom alone to believe.
-    let key: PeerKey?
-
-    private init(name: String, key: PeerKey?) {
-        self.name = name
-        self.key = key
-    }
-
-    /// - Throws: `ValidationError` for something behind a `#` that is no key.
-    init(_ text: String) throws {
-        let parts = text.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
-        name = String(parts.first ?? "")
-        guard parts.count == 2, let digits = parts.last else {
-            key = nil
-            return
-        }
-        guard let key = PeerKey(text: digits) else {
-            throw ValidationError("'#\(digits)' in --index is no key: 64 hex digits, as the server shows at its start.")
-        }
-        self.key = key
-    }
 }

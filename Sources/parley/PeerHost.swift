@@ -24,14 +24,16 @@ struct PeerHost: Sendable {
     let saved: SavedState
     private let sessions: SessionHost
     private let door: ControlDoor
-    private let indexServers: [IndexServerName]
+    private let indexServers: [Invite.IndexHint]
+    /// Servers to be asked from now on.
+    private let named = BoundedQueue<Invite.IndexHint>(capacity: 64)
 
     /// Opens everything; nothing moves before `run`.
     /// - Parameter loop: for the sockets; the caller runs it.
     init(_ options: Options, purpose: String, loop: PollExecutor) throws(ProgramFailure) {
         home = try Home(options.homePath, purpose: purpose, passphrase: options.passphrase)
         self.loop = loop
-        indexServers = try options.indexServers
+        indexServers = options.indexServers
         store = try openStore(home.storePath)
         saved = try loadState(store, former: FormerState(home: home.path))
         port = try openPort(options.listen.flatMap { ListenAddress($0) }, lastPort: saved.port)
@@ -44,7 +46,7 @@ struct PeerHost: Sendable {
             ClientConfiguration(
                 identity: home.identity, address: port.local.isUnspecified ? .loopback(port.local.port) : port.local,
                 allowsPlaintextPeers: options.plaintextPeers, saved: saved, name: options.name,
-                indexes: indexServers.map { Invite.IndexHint(server: $0.name, key: $0.key) },
+                indexes: indexServers,
                 hasIndex: !indexServers.isEmpty),
             transport: port, sessions: sessions, store: store, clocks: .system)
         relay.connect(client)
@@ -60,7 +62,7 @@ struct PeerHost: Sendable {
             }
             group.addTask { await client.run() }
             group.addTask { await door.serve(client) }
-            for server in indexServers { group.addTask { await addIndex(server) } }
+            group.addTask { await askIndexServers() }
             let result = await body()
             await client.flush()
             group.cancelAll()
@@ -72,8 +74,9 @@ struct PeerHost: Sendable {
         return result
     }
 
-    /// Tells those who wait at the control socket about messages and paths.
+    /// Tells those who wait at the control socket about messages and paths, and asks new index servers.
     func report(_ events: [ClientEvent]) async {
+        for case .indexNamed(let server) in events { named.append([server]) }
         let told = events.filter { event in
             switch event {
             case .state, .path: true
@@ -83,15 +86,27 @@ struct PeerHost: Sendable {
         if !told.isEmpty { await door.broadcast(told) }
     }
 
+    /// Those that the user named, and if there are any, those of invites.
+    private func askIndexServers() async {
+        guard !indexServers.isEmpty else { return }
+        let invited = saved.indexes.compactMap { Invite.IndexHint($0) }
+        named.append(indexServers + invited.filter { hint in !indexServers.contains { $0.server == hint.server } })
+        await withDiscardingTaskGroup { group in
+            while let servers = await named.next() {
+                for server in servers { group.addTask { await addIndex(server) } }
+            }
+        }
+    }
+
     /// Names that lead nowhere are tried again, ever more rarely: a network may come later.
-    private func addIndex(_ server: IndexServerName) async {
+    private func addIndex(_ server: Invite.IndexHint) async {
         var pause = 2
         while !Task.isCancelled {
             do throws(NetworkError) {
-                let endpoint = try await HostResolver.resolve(server.name, defaultPort: WireLimits.indexPort)
-                return await client.addIndex(server.name, at: endpoint, key: server.key)
+                let endpoint = try await HostResolver.resolve(server.server, defaultPort: WireLimits.indexPort)
+                return await client.addIndex(server.server, at: endpoint, key: server.key)
             } catch {
-                await client.tell(.index(server: server.name, .unreachable("\(error)")))
+                await client.tell(.index(server: server.server, .unreachable("\(error)")))
             }
             try? await Task.sleep(for: .seconds(pause))
             pause = min(60, pause * 2)

@@ -39,7 +39,7 @@ enum IDProgram {
     private static func invite(
         of identity: Identity, _ home: String, _ options: Options
     ) throws(ProgramFailure) -> Invite {
-        let hints = try options.indexServers.map { Invite.IndexHint(server: $0.name, key: $0.key) }
+        let hints = options.indexServers
         do throws(StoreError) {
             let path = Home.storePath(home)
             if let secret = try ChatStore(readingOnly: path).load().inviteSecret {

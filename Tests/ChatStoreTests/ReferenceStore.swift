@@ -88,6 +88,9 @@ struct ReferenceStore {
             return state.inviteSecret != secret
         case .setting(let setting, true): return state.switchedOff.remove(setting) != nil
         case .setting(let setting, false): return state.switchedOff.insert(setting).inserted
+        case .index(let server):
+            guard !state.indexes.contains(server) else { return false }
+            state.indexes.append(server)
         }
     }
 

@@ -30,6 +30,8 @@ public enum StoreChange: Equatable, Sendable {
     /// The 16 octets that our invite carries from now on.
     case inviteSecret([UInt8])
     case setting(ClientSetting, Bool)
+    /// An index server that an invite named, as `HOST:PORT[#KEY]`: where its giver can be found.
+    case index(String)
 }
 
 /// What the user can switch, and its state before.
@@ -69,6 +71,8 @@ public struct SavedState: Equatable, Sendable {
     public var inviteSecret: [UInt8]?
     /// Those that the user switched off.
     public var switchedOff: Set<ClientSetting> = []
+    /// Index servers that invites named, in the order in which they came.
+    public var indexes: [String] = []
 
     public init() {}
 }

@@ -10,19 +10,22 @@ public enum IdentityFile {
 
     /// Reads the identity; when there is none, makes one, with the directories that lead to it (0700). Of several
     /// programs that start at once all get the same.
-    /// - Parameter passphrase: what opens the file if it is protected, and protects it if it is made.
+    /// - Parameters:
+    ///   - passphrase: what opens the file if it is protected, and protects it if it is made.
+    ///   - isHomeShared: whether others may have rights to the directory; else they lose them.
     /// - Throws: `passphraseNeeded` when the file is protected and none is given: ask for it, and call again.
     public static func loadOrCreate(
-        home: String, passphrase: [UInt8]? = nil
+        home: String, passphrase: [UInt8]? = nil, isHomeShared: Bool = false
     ) throws(IdentityFileError) -> (identity: Identity, created: Bool) {
-        try loadOrCreate(home: home, passphrase: passphrase, cost: .standard)
+        try loadOrCreate(home: home, passphrase: passphrase, isHomeShared: isHomeShared, cost: .standard)
     }
 
     package static func loadOrCreate(
-        home: String, passphrase: [UInt8]?, cost: PassphraseCost
+        home: String, passphrase: [UInt8]?, isHomeShared: Bool = false, cost: PassphraseCost
     ) throws(IdentityFileError) -> (identity: Identity, created: Bool) {
         try makeDirectory(home)
         let directory = try openDirectory(home)
+        if !isHomeShared { directory.restrictDirectory() }
         do {
             return (try load(directory, home, passphrase), created: false)
         } catch .missing {
@@ -48,7 +51,10 @@ public enum IdentityFile {
     /// Reads the identity and takes from others whatever right they have to its file and directory.
     /// - Throws: `passphraseNeeded` when the file is protected and no passphrase is given: ask for it, and call again.
     public static func load(home: String, passphrase: [UInt8]? = nil) throws(IdentityFileError) -> Identity {
-        try load(try openDirectory(home), home, passphrase)
+        let directory = try openDirectory(home)
+        let identity = try load(directory, home, passphrase)
+        directory.restrictDirectory()
+        return identity
     }
 
     /// Protects the identity by a passphrase, by another one, or (`nil`) no longer. The new file takes the old one's
@@ -94,7 +100,6 @@ public enum IdentityFile {
         }
         guard let status = file.status, status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
         file.restrict(to: 0o600, from: status)
-        directory.restrictDirectory()
         return try open(try read(file, path), path, passphrase)
     }
 
@@ -153,7 +158,6 @@ public enum IdentityFile {
                 isKept = false
                 return
             }
-            directory.restrictDirectory()
             guard fsync(directory.number) == 0 else { throw .unwritable(home: home, code: errno) }
         }
         return isKept

@@ -26,7 +26,7 @@ func openServer(
 /// What users pin must be the same after each start.
 private func loadIdentity(_ directory: String) throws(ProgramFailure) -> Identity {
     do throws(IdentityFileError) {
-        return try IdentityFile.loadOrCreate(home: directory).identity
+        return try IdentityFile.loadOrCreate(home: directory, isHomeShared: true).identity
     } catch {
         throw ProgramFailure(.failure, "\(error)")
     }

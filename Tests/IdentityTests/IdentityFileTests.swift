@@ -63,6 +63,16 @@ import Testing
         #expect(mode(scratch.path) == 0o700)
     }
 
+    @Test func `leaves the directory of a program that shares it as it is`() throws {
+        let scratch = try Scratch()
+        chmod(scratch.path, 0o750)
+        for _ in 0..<2 {
+            _ = try IdentityFile.loadOrCreate(home: scratch.path, isHomeShared: true)
+            #expect(mode(scratch.path) == 0o750)
+            #expect(mode(scratch.path + "/identity") == 0o600)
+        }
+    }
+
     @Test func `leaves a directory that is shared on purpose as it is`() throws {
         let scratch = try Scratch()
         chmod(scratch.path, 0o1777)

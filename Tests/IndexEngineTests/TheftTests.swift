@@ -159,4 +159,25 @@ struct TheftTests {
         index.advance(.seconds(10))
         #expect(isDenied(try index.register(owner.peer, record: record, from: home), .expiredRecord))
     }
+
+    /// The backup remembers an old sequence, the server the newest one: the clock is ahead of both.
+    @Test func `an identity from an old backup gets its row back`() throws {
+        var index = IndexHarness()
+        let identity = Identity()
+        let (lost, found) = (Endpoint.loopback(41_001), Endpoint.loopback(41_002))
+        let backup = PeerRecord.nextSequence(after: 0, now: index.wall)
+        index.advance(.seconds(30 * 86_400))
+        let last = PeerRecord.nextSequence(after: backup, now: index.wall)
+        let record = try index.record(identity, at: lost, sequence: last)
+        #expect(try index.register(identity.peer, record: record, from: lost) != nil)
+        index.advance(.seconds(1))
+        let next = PeerRecord.nextSequence(after: backup, now: index.wall)
+        let again = try index.record(identity, at: found, sequence: next)
+        guard case .registered? = try index.register(identity.peer, record: again, from: found) else {
+            Issue.record("locked out")
+            return
+        }
+        let answer = try index.ask(.query(.init(text: "\(identity.peer)")), from: .loopback(9))
+        #expect(answer == .answer(address: found, text: "\(identity.peer)", record: nil))
+    }
 }

@@ -18,8 +18,6 @@ final class QuicConnection {
     struct Failure: Error, Equatable {
         let result: UInt32
         let end: SessionEnd
-        /// Whether the other side learns nothing of it.
-        var isSilent: Bool { result == CQ_GONE.rawValue }
     }
 
     /// The ALPN name of this protocol and its version.
@@ -55,8 +53,7 @@ final class QuicConnection {
     ///   - pinned: the only key that the client may hold; `nil` for any.
     init?(
         accept packet: UnsafeBufferPointer<UInt8>, from client: Endpoint, retrySecret: [UInt8]?,
-        pinned: PeerKey? = nil,
-        identity: QuicIdentity, limits: SessionLimits, now: Instant,
+        pinned: PeerKey? = nil, identity: QuicIdentity, limits: SessionLimits, now: Instant,
         protocolName: String = QuicConnection.protocolName
     ) {
         let events = events

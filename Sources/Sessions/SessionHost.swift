@@ -95,7 +95,7 @@ public actor SessionHost: SessionTransport {
     private func flush(_ now: Instant) {
         let output = table.takeOutput(now: now)
         if !output.datagrams.isEmpty { _ = transport.send(output.datagrams) }
-        loop.setDeadline(table.deadline?.nanoseconds) { [unowned self] in assumeIsolated { $0.expire() } }
+        loop.setDeadline(table.deadline?.nanoseconds) { [weak self] in self?.assumeIsolated { $0.expire() } }
         if !output.events.isEmpty { tell(output.events) }
     }
 }

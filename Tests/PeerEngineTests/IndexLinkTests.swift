@@ -27,8 +27,7 @@ import Wire
         #expect(record.key.peer == World.peer(1))
         #expect(index.knows(World.peer(1), now: world.now, wall: world.wall))
         #expect(world.isRegistered(alice))
-        guard case .saveSequence(let sequence)? = world.saved[alice]?.last else { return #expect(Bool(false)) }
-        #expect(sequence == record.sequence)
+        #expect(world.disks[alice]?.saved.sequence == record.sequence)
     }
 
     @Test(arguments: 1...8)
@@ -174,8 +173,8 @@ import Wire
         world.addServer(at: .loopback(50_009)) { other.answer($0, $1, $2) }
         world.addPeer(1, servers: [World.index, .loopback(50_009)])
         world.run(for: .seconds(2))
-        let sequences = world.saved[alice, default: []].compactMap { action -> UInt64? in
-            if case .saveSequence(let sequence) = action { sequence } else { nil }
+        let sequences = world.changes[alice, default: []].compactMap { change -> UInt64? in
+            if case .sequence(let sequence) = change { sequence } else { nil }
         }
         #expect(sequences.count == 4 && Set(sequences).count == 4 && sequences == sequences.sorted())
     }

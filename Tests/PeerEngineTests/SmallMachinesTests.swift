@@ -8,7 +8,7 @@ import Testing
     @Test(arguments: 1...20)
     func `over no stretch of time does more pass than rate and burst allow`(seed: UInt64) {
         var chance = SplitMix64(seed: seed)
-        var pacer = Pacer()
+        var pacer = Pacer.seedWire
         var now = Instant(nanoseconds: 5_000_000_000)
         var passed: [(at: Instant, count: Int)] = []
         for _ in 0..<400 {
@@ -19,14 +19,14 @@ import Testing
             var sum = 0
             for later in passed[first...] {
                 sum += later.count
-                let allowed = later.at.since(passed[first].at).seconds * Double(Pacer.rate) + Double(Pacer.burst)
+                let allowed = later.at.since(passed[first].at).seconds * 5000 + 32
                 #expect(Double(sum) <= allowed + 1e-6)
             }
         }
     }
 
     @Test func `whoever asks when it says gets nearly the full rate`() {
-        var pacer = Pacer()
+        var pacer = Pacer.seedWire
         var now = Instant(nanoseconds: 5_000_000_000)
         let end = now + .seconds(2)
         var sum = 0
@@ -41,20 +41,18 @@ import Testing
     }
 
     @Test func `a pause fills the bucket once, not twice`() {
-        var pacer = Pacer()
+        var pacer = Pacer.seedWire
         let start = Instant(nanoseconds: 5_000_000_000)
-        #expect(pacer.take(1000, now: start) == Pacer.burst)
+        #expect(pacer.take(1000, now: start) == 32)
         #expect(pacer.take(1000, now: start) == 0)
-        #expect(pacer.take(1000, now: start + .seconds(3600)) == Pacer.burst)
+        #expect(pacer.take(1000, now: start + .seconds(3600)) == 32)
     }
 }
 
 @Suite struct LaneTests {
     private let now = Instant(nanoseconds: 5_000_000_000)
 
-    private func item(_ number: Int) -> Lane.Item {
-        Lane.Item(id: MessageID(random: 0, UInt64(number)), tag: "\(number)", bytes: [])
-    }
+    private func item(_ number: Int) -> Message { sample(number) }
 
     @Test func `what the system refused comes again, in order, after a rest`() {
         var lane = Lane()
@@ -69,48 +67,21 @@ import Testing
         #expect(lane.next == nil)
     }
 
-    @Test func `it is full at its limit and one can be taken back`() {
+    @Test func `one can be taken back`() {
         var lane = Lane()
-        for number in 0..<Lane.limit - 1 { lane.append(item(number)) }
-        #expect(!lane.isFull)
-        lane.append(item(Lane.limit))
-        #expect(lane.isFull)
+        for number in 0..<10 { lane.append(item(number)) }
         #expect(lane.remove(item(5).id)?.tag == "5")
-        #expect(!lane.isFull)
         #expect(lane.remove(item(5).id) == nil)
-        #expect(lane.removeAll().count == Lane.limit - 1)
+        #expect(lane.removeAll().count == 9)
         #expect(lane.items.isEmpty)
     }
 }
 
-@Suite struct RunLogTests {
-    private func message(_ number: Int, _ peer: PeerID = World.peer(1)) -> Message {
-        Message(
-            id: MessageID(random: 1, UInt64(number)), peer: peer, direction: .outgoing, text: "\(number)", created: nil,
-            received: WallTime(milliseconds: 0), state: .queued, secure: false)
-    }
-
-    @Test func `beyond the limit the oldest go and the places stay right`() {
-        var log = RunLog()
-        for number in 0..<RunLog.limit + 500 { log.append(message(number), tag: "\(number)") }
-        #expect(log.messages().count == RunLog.limit)
-        #expect(log.messages().first?.text == "500")
-        #expect(log[message(499).id] == nil && log.tag(of: message(499).id) == nil)
-        for number in [500, 777, RunLog.limit + 499] {
-            log.update(message(number).id, .failed, reason: "because \(number)")
-            let found = log[message(number).id]
-            #expect(found?.text == "\(number)" && found?.state == .failed && found?.reason == "because \(number)")
-            #expect(log.tag(of: message(number).id) == "\(number)")
-        }
-        log.update(message(3).id, .failed, reason: nil)
-        #expect(log.messages().count { $0.state == .failed } == 3)
-    }
-
-    @Test func `of one peer only its messages are told`() {
-        var log = RunLog()
-        for number in 0..<10 { log.append(message(number, World.peer(number % 2))) }
-        #expect(log.messages(with: World.peer(0)).map(\.text) == ["0", "2", "4", "6", "8"])
-    }
+/// An outgoing message by its counter.
+func sample(_ number: Int, text: String = "text") -> Message {
+    Message(
+        id: MessageID(random: 1, UInt64(number)), peer: World.peer(2), direction: .outgoing, text: text, created: nil,
+        received: WallTime(milliseconds: 0), state: .queued, secure: true, counter: UInt64(number), tag: "\(number)")
 }
 
 @Suite struct ContactBookTests {
@@ -124,9 +95,9 @@ import Testing
 
     @Test func `a name that another has gets a number`() {
         var book = ContactBook()
-        for number in 0..<4 { _ = book.accept(id(number), name: "bob") }
+        for number in 0..<4 { book.accept(id(number), name: "bob") }
         #expect(book.all.map(\.name) == ["bob", "bob-2", "bob-3", "bob-4"])
-        _ = book.accept(id(2), name: "bob-3")
+        book.accept(id(2), name: "bob-3")
         #expect(book[id(2)]?.name == "bob-3", "its own name is not taken")
         book.rename(id(3), "bob")
         #expect(book[id(3)]?.name == "bob-4")
@@ -136,7 +107,7 @@ import Testing
 
     @Test func `names resolve exactly, then without case if that is one peer`() {
         var book = ContactBook()
-        for (number, name) in ["Bob", "bob", "Eve"].enumerated() { _ = book.accept(id(number), name: name) }
+        for (number, name) in ["Bob", "bob", "Eve"].enumerated() { book.accept(id(number), name: name) }
         #expect(book.resolve("bob") == id(1) && book.resolve("Bob") == id(0))
         #expect(book.resolve("BOB") == nil && book.resolve("eve") == id(2))
         #expect(book.resolve("\(id(77))".uppercased()) == id(77) && book.resolve("") == nil)
@@ -145,37 +116,50 @@ import Testing
     @Test func `strangers are bounded and a blocked peer is none`() {
         var book = ContactBook()
         for number in 1000..<1300 { book.block(id(number)) }
-        for number in 0..<ContactBook.strangerLimit {
-            #expect(book.hold(message("knock", from: number)) == .firstOfStranger)
-        }
-        #expect(book.hold(message("knock", from: 500)) == .dropped)
-        #expect(book[id(500)] == nil)
+        for number in 0..<ContactBook.strangerLimit { #expect(book.note(id(number)) == true) }
         #expect(book.note(id(500)) == false)
+        #expect(book[id(500)] == nil)
         #expect(book.note(id(0)) == true, "known already")
-        _ = book.accept(id(0), name: nil)
-        #expect(book.hold(message("knock", from: 500)) == .firstOfStranger)
+        book.accept(id(0), name: nil)
+        #expect(book.note(id(500)) == true)
     }
 
-    @Test func `of one stranger the first messages wait, and come once`() {
+    @Test func `of one stranger the first messages wait, within bounds, and come once`() {
         var book = ContactBook()
+        #expect(book.note(id(1)) == true)
+        #expect(!book.isHolding(id(1)))
         for number in 0..<ContactBook.heldLimit {
-            #expect(book.hold(message("\(number)", from: 1)) == (number == 0 ? .firstOfStranger : .held))
+            #expect(book.admit("\(number)", of: id(1)) == true)
+            book.hold(message("\(number)", from: 1))
         }
-        #expect(book.hold(message("too many", from: 1)) == .dropped)
-        #expect(book.accept(id(1), name: "eve").map(\.text) == (0..<ContactBook.heldLimit).map { "\($0)" })
-        #expect(book.accept(id(1), name: nil).isEmpty)
-        #expect(book[id(1)]?.name == "eve")
+        #expect(book.admit("too many", of: id(1)) == false)
+        #expect(book.firstHeld(of: id(1)) == "0")
+        book.accept(id(1), name: "eve")
+        #expect(book.isHolding(id(1)), "until what it wrote is told")
+        #expect(book.release(id(1)).map(\.text) == (0..<ContactBook.heldLimit).map { "\($0)" })
+        #expect(book.release(id(1)) == [])
+        #expect(!book.isHolding(id(1)) && book[id(1)]?.name == "eve")
+    }
+
+    @Test func `the texts of one stranger are bounded too`() {
+        var book = ContactBook()
+        let half = String(repeating: "x", count: ContactBook.heldBytes / 2)
+        for _ in 0..<2 { #expect(book.admit(half, of: id(1)) == true) }
+        #expect(book.admit("x", of: id(1)) == false)
+        #expect(book.admit("x", of: id(2)) == true)
     }
 
     @Test func `blocking and removing forget what waits`() {
         var book = ContactBook()
-        _ = book.hold(message("a", from: 1))
+        #expect(book.note(id(1)) == true)
+        book.hold(message("a", from: 1))
         book.block(id(1))
-        #expect(book[id(1)]?.blocked == true)
-        #expect(book.accept(id(1), name: nil).isEmpty)
-        _ = book.hold(message("b", from: 2))
+        book.accept(id(1), name: nil)
+        #expect(book.release(id(1)) == [])
+        #expect(book.note(id(2)) == true)
+        book.hold(message("b", from: 2))
         book.remove(id(2))
         #expect(book[id(2)] == nil && book.all.map(\.peer) == [id(1)])
-        #expect(book.accept(id(2), name: nil).isEmpty)
+        #expect(book.release(id(2)) == [])
     }
 }

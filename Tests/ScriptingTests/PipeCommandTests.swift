@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Identity
 import Model
 import PeerEngine
 import Scripting
@@ -58,6 +59,17 @@ private func parse(_ line: String) throws(PipeError) -> PipeCommand { try PipeCo
             #expect(error.message.hasSuffix("."), "\(error.message)")
             #expect(error.line.string("event") == "error" && error.line.string("message") == error.message)
         }
+    }
+
+    @Test func `an invite is taken where a peer is added, a broken one is refused with its reason`() throws {
+        let identity = try #require(Identity(seed: Array(0..<32)))
+        let invite = Invite(key: identity.key, secret: Array(repeating: 7, count: 16))
+        #expect(
+            try parse(#"{"command":"add","peer":"\#(invite.text)","name":"eve"}"#) == .addInvite(invite, name: "eve"))
+        do throws(PipeError) {
+            _ = try parse(#"{"command":"add","peer":"\#(invite.text.dropLast())"}"#)
+            Issue.record("a broken invite was taken")
+        } catch { #expect(error.message.contains("damaged") && error.command == "add") }
     }
 
     @Test func `a name may have 256 bytes`() throws {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Identity
 import Model
 @testable import PeerEngine
 import Scripting
@@ -22,8 +23,16 @@ private func text(_ line: JSONObject?) -> String? {
         ("[2001:db8::1]:9", "[2001:db8::1]:9"),
     ])
     func `the first line says where scripts reach it`(listen: String, told: String) throws {
-        let line = PipeEvent.ready(peer, listen: try #require(Endpoint(listen)))
+        let line = PipeEvent.ready(peer, invite: nil, listen: try #require(Endpoint(listen)))
         #expect(text(line) == #"{"event":"ready","uuid":"\#(peer)","invite":null,"listen":"\#(told)"}"#)
+    }
+
+    @Test func `the first line holds the invite`() throws {
+        let identity = try #require(Identity(seed: Array(0..<32)))
+        let invite = Invite(key: identity.key, secret: Array(repeating: 7, count: 16))
+        let line = PipeEvent.ready(identity.peer, invite: invite, listen: .loopback(9))
+        let told = try #require(line.string("invite"))
+        #expect(try Invite(told) == invite)
     }
 
     @Test func `events are these lines`() {
@@ -67,9 +76,9 @@ private func text(_ line: JSONObject?) -> String? {
                 #"{"event":"state","id":"\#(id)","to":"\#(peer)","state":"failed","reason":"asked once","#
                     + #""cause":"no_answer"}"#
             ),
-            (.path(peer, .plaintext, reason: nil), #"{"event":"path","peer":"\#(peer)","path":"plaintext"}"#),
+            (.path(peer, .plaintext, roundTrip: nil, reason: nil), #"{"event":"path","peer":"\#(peer)","path":"plaintext"}"#),
             (
-                .path(peer, .none, reason: reason),
+                .path(peer, .none, roundTrip: nil, reason: reason),
                 #"{"event":"path","peer":"\#(peer)","path":"none","reason":"asked once","cause":"no_answer"}"#
             ),
             (
@@ -77,9 +86,19 @@ private func text(_ line: JSONObject?) -> String? {
                 #"{"event":"lookup","peer":"\#(peer)","source":"index","found":true,"ms":0.6}"#
             ),
             (
-                .request(message),
+                .path(peer, .direct, roundTrip: .microseconds(1500), reason: nil),
+                #"{"event":"path","peer":"\#(peer)","path":"direct","rtt_ms":1.5}"#
+            ),
+            (
+                .request(peer, name: nil, text: "a\u{1B}b\u{202E}c", invited: false),
                 #"{"event":"request","peer":"\#(peer)","text":"a\u001bb\u202ec","invited":false}"#
             ),
+            (
+                .request(peer, name: "al\u{1B}ice", text: "", invited: true),
+                #"{"event":"request","peer":"\#(peer)","name":"al\u001bice","text":"","invited":true}"#
+            ),
+            (.typing(peer, true), nil), (.active(peer, true), nil), (.readHere(peer, upTo: message.id), nil),
+            (.forgotten(peer, nil), nil), (.setting(.typing, true), nil),
             (.contacts([]), nil), (.notice("something", about: nil), nil),
         ]
         for (event, line) in lines { #expect(text(PipeEvent.line(for: event) { _ in "bob" }) == line) }

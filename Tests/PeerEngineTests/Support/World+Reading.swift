@@ -48,15 +48,26 @@ extension World {
     }
 
     func paths(at place: Endpoint) -> [PathKind] {
-        (events[place] ?? []).compactMap { if case .path(_, let kind, _) = $0 { kind } else { nil } }
+        (events[place] ?? []).compactMap { if case .path(_, let kind, _, _) = $0 { kind } else { nil } }
     }
 
     func notices(at place: Endpoint) -> [String] {
         (events[place] ?? []).compactMap { if case .notice(let text, _) = $0 { text } else { nil } }
     }
 
-    func requests(at place: Endpoint) -> [Message] {
-        (events[place] ?? []).compactMap { if case .request(let message) = $0 { message } else { nil } }
+    /// Requests of strangers, in order.
+    func requests(at place: Endpoint) -> [(peer: PeerID, name: String?, text: String, invited: Bool)] {
+        (events[place] ?? []).compactMap { event in
+            guard case .request(let peer, let name, let text, let invited) = event else { return nil }
+            return (peer, name, text, invited)
+        }
+    }
+
+    /// Types of the frames that left a place.
+    func frames(from place: Endpoint, to other: Endpoint? = nil) -> [String] {
+        net.sent.filter { $0.from == place && (other == nil || $0.to == other) }.compactMap { sent in
+            (try? JSONObject(parsing: sent.frame))?.string("type")
+        }
     }
 
     func lookups(at place: Endpoint, _ source: LookupSource) -> Int {

@@ -32,7 +32,20 @@ struct World {
     private(set) var peers: [Endpoint: ClientMachine] = [:]
     private var servers: [Endpoint: Server] = [:]
     private(set) var events: [Endpoint: [ClientEvent]] = [:]
-    private(set) var saved: [Endpoint: [ClientMachine.Action]] = [:]
+    private(set) var disks: [Endpoint: Disk] = [:]
+    /// Every change that a disk took, in order.
+    private(set) var changes: [Endpoint: [StoreChange]] = [:]
+    /// Changes on their way to a disk.
+    private var unsaved: [Endpoint: [StoreChange]] = [:]
+    private var runs: [Endpoint: Int] = [:]
+    private var numbers: [Endpoint: Int] = [:]
+    /// How long a disk takes, in milliseconds; 0 is at once.
+    var diskDelay: (_ place: Endpoint) -> Int = { _ in 0 }
+    /// Disks that are full.
+    var full: Set<Endpoint> = []
+    var net = SessionNet()
+    /// Places that nothing reaches and that reach nothing.
+    var cutOff: Set<Endpoint> = []
     /// Everything that ever left a machine.
     private(set) var traffic: [(at: Instant, from: Endpoint, datagram: Datagram)] = []
     private var agenda = Agenda()
@@ -43,26 +56,46 @@ struct World {
 
     // MARK: Who is there
 
+    /// Starts a peer, with the disk that its place has or an empty one.
     @discardableResult
     mutating func addPeer(
         _ number: Int, at place: Endpoint? = nil, servers: [Endpoint] = [World.index], plaintext: Bool = false,
-        hasIndex: Bool = true, contacts: [Contact] = [], seed: UInt64? = nil
+        hasIndex: Bool = true, contacts: [Contact] = [], name: String? = nil, seed: UInt64? = nil
     ) -> Endpoint {
         let place = place ?? World.place(number)
+        let disk = disks[place] ?? Disk(contacts: contacts)
+        disks[place] = disk
+        let run = runs[place, default: 0] + 1
+        runs[place] = run
+        numbers[place] = number
         var machine = ClientMachine(
             ClientConfiguration(
-                identity: World.identity(number), address: place, allowsPlaintextPeers: plaintext, contacts: contacts,
-                hasIndex: hasIndex, random: .seeded(seed ?? UInt64(number) &* 7919)))
+                identity: World.identity(number), address: place, allowsPlaintextPeers: plaintext, saved: disk.saved,
+                name: name, hasIndex: hasIndex, random: .seeded(seed ?? UInt64(number) &* 7919 &+ UInt64(run - 1))))
         for server in servers { machine.addIndex("\(server)", at: server, now: now) }
         peers[place] = machine
-        events[place] = []
+        events[place, default: []] = events[place] ?? []
         schedule(place)
         return place
     }
 
+    /// A kill -9: what is not on disk is gone, and the other sides hear nothing of it.
     mutating func remove(_ place: Endpoint) {
         peers[place] = nil
         alarms[place] = nil
+        unsaved[place] = nil
+        for name in net.names(at: place) {
+            if let other = net.ends[name]?.other {
+                happen(.closed(.pathDied), to: other, after: UInt64.random(in: 100...5000, using: &chance))
+            }
+            net.ends[name] = nil
+        }
+    }
+
+    /// Whoever was at a place moves, disk and all.
+    mutating func move(_ place: Endpoint, to other: Endpoint) {
+        remove(place)
+        disks[other] = disks.removeValue(forKey: place)
     }
 
     mutating func addServer(at place: Endpoint = World.index, _ server: @escaping Server) { servers[place] = server }
@@ -97,6 +130,34 @@ struct World {
         schedule(place)
     }
 
+    /// Frames as if a session had brought them, on the first one that is up.
+    mutating func inject(_ frames: [[UInt8]], to place: Endpoint) {
+        guard let name = net.names(at: place).last(where: { net.ends[$0]?.isUp == true }) else { return }
+        net.ends[name]?.backlog += frames
+        deliverFrames(to: name)
+    }
+
+    /// Hands a session's event to a peer, whatever the network thinks.
+    mutating func deliver(_ event: SessionEvent, to place: Endpoint) {
+        let wall = wall
+        guard let actions = peers[place]?.receive(event, now: now, wall: wall) else { return }
+        execute(actions, at: place)
+        schedule(place)
+    }
+
+    /// Cuts every session of a place; each side notices in its own time.
+    mutating func cutSessions(of place: Endpoint) {
+        for name in net.names(at: place) { cut(name) }
+    }
+
+    private mutating func cut(_ name: SessionNet.EndName) {
+        guard let other = net.ends[name]?.other else { return }
+        for end in [name, other] {
+            net.ends[end]?.other = nil
+            happen(.closed(.pathDied), to: end, after: UInt64.random(in: 1...5000, using: &chance))
+        }
+    }
+
     mutating func run(for span: Span) {
         let end = now + span
         while let (moment, item) = agenda.popFirst(until: end) {
@@ -104,6 +165,8 @@ struct World {
             switch item {
             case .alarm(let place): if alarms[place] == moment { advance(place) }
             case .arrival(let datagram, let destination): arrive(datagram, at: destination)
+            case .session(let happening, let name): happened(happening, to: name)
+            case .disk(let place, let run): if runs[place] == run { save(place) }
             }
         }
         now = end
@@ -139,18 +202,126 @@ struct World {
             switch action {
             case .send(let datagram): send(datagram, from: place)
             case .tell(let event): events[place, default: []].append(event)
-            case .saveContacts, .saveSequence: saved[place, default: []].append(action)
+            case .commit(let change):
+                unsaved[place, default: []].append(change)
+                if let run = runs[place], diskDelay(place) > 0 {
+                    agenda.add(.disk(place, run: run), at: now + .milliseconds(diskDelay(place)))
+                }
+            case .session(let command): obey(command, at: place)
             case .transmit(let transmission):
                 let datagrams = transmission.datagrams
                 let result = system?(place, datagrams) ?? SendResult(taken: datagrams.count)
                 for datagram in datagrams.prefix(result.taken) { send(datagram, from: place) }
-                execute(peers[place]?.transmitted(transmission, result, now: now) ?? [], at: place)
+                let wall = wall
+                execute(peers[place]?.transmitted(transmission, result, now: now, wall: wall) ?? [], at: place)
             }
         }
+        if diskDelay(place) == 0 { save(place) }
+    }
+
+    /// Makes everything that waits durable, if the disk has room.
+    private mutating func save(_ place: Endpoint) {
+        guard let batch = unsaved[place], !batch.isEmpty, peers[place] != nil else { return }
+        let wall = wall
+        guard !full.contains(place) else {
+            let error = StoreError("The disk is full.", mayPass: true)
+            let actions = peers[place]?.commitFailed(error, now: now, wall: wall) ?? []
+            for case .tell(let event) in actions { events[place, default: []].append(event) }
+            agenda.add(.disk(place, run: runs[place] ?? 0), at: now + .milliseconds(250))
+            return
+        }
+        unsaved[place] = nil
+        changes[place, default: []] += batch
+        let effects = batch.map { disks[place]?.apply($0) ?? false }
+        execute(peers[place]?.committed(effects, now: now, wall: wall) ?? [], at: place)
+        schedule(place)
+    }
+
+    // MARK: Sessions
+
+    private mutating func obey(_ command: SessionCommand, at place: Endpoint) {
+        let run = runs[place] ?? 0
+        func name(_ id: SessionID) -> SessionNet.EndName { SessionNet.EndName(place: place, run: run, id: id) }
+        switch command {
+        case .dial(let id, let key, let endpoints):
+            net.ends[name(id)] = SessionNet.End(lastArrival: now)
+            happen(.handshake(key, endpoints), to: name(id), after: delay(place, endpoints.first ?? place))
+        case .send(let id, let frames):
+            guard let end = net.ends[name(id)], end.isUp else { return }
+            for frame in frames { net.sent.append((place, end.other?.place ?? place, frame)) }
+            guard let other = end.other else { return }
+            // A session is in order without gaps, or it is over.
+            guard !cutOff.contains(place), !cutOff.contains(other.place) else { return cut(name(id)) }
+            happen(.frames(frames), to: other, after: delay(place, other.place))
+        case .consumed(let id, let bytes):
+            guard var end = net.ends[name(id)] else { return }
+            if bytes > end.unconsumed { net.overdrafts += 1 }
+            end.unconsumed = max(0, end.unconsumed - bytes)
+            net.ends[name(id)] = end
+            happen(.frames([]), to: name(id), after: 0)
+        case .probe: break
+        case .close(let id, let code):
+            guard let end = net.ends.removeValue(forKey: name(id)), let other = end.other else { return }
+            happen(.closed(.closedByPeer(code)), to: other, after: delay(place, other.place))
+        }
+    }
+
+    private mutating func delay(_ from: Endpoint, _ to: Endpoint) -> UInt64 {
+        UInt64.random(in: weather(from, to).delay, using: &chance)
+    }
+
+    private mutating func happen(_ happening: SessionNet.Happening, to name: SessionNet.EndName, after delay: UInt64) {
+        guard let end = net.ends[name] else { return }
+        let moment = max(end.lastArrival, now + .milliseconds(Int(delay)))
+        net.ends[name]?.lastArrival = moment
+        agenda.add(.session(happening, name), at: moment)
+    }
+
+    private mutating func happened(_ happening: SessionNet.Happening, to name: SessionNet.EndName) {
+        guard let end = net.ends[name] else { return }
+        switch happening {
+        case .handshake(let key, let endpoints): shakeHands(name, key, endpoints)
+        case .up(let key, let endpoint, let binding):
+            net.ends[name]?.isUp = true
+            deliver(.up(name.id, key: key, at: endpoint, binding: binding), to: name.place)
+        case .frames(let frames):
+            guard end.isUp else { return }
+            net.ends[name]?.backlog += frames
+            deliverFrames(to: name)
+        case .closed(let reason):
+            net.ends[name] = nil
+            deliver(.closed(name.id, reason), to: name.place)
+        }
+    }
+
+    private mutating func deliverFrames(to name: SessionNet.EndName) {
+        let frames = net.read(name)
+        if !frames.isEmpty { deliver(.frames(name.id, frames), to: name.place) }
+    }
+
+    private mutating func shakeHands(_ name: SessionNet.EndName, _ key: PeerKey, _ endpoints: [Endpoint]) {
+        let place = endpoints.first { peers[$0] != nil && !cutOff.contains($0) && !cutOff.contains(name.place) }
+        guard let place, let number = numbers[place], let dialler = numbers[name.place] else {
+            return happen(.closed(.noAnswer), to: name, after: 3000)
+        }
+        guard World.identity(number).key == key else {
+            return happen(.closed(.handshakeFailed("it has another key")), to: name, after: 1)
+        }
+        net.lastInbound += 2
+        let other = SessionNet.EndName(place: place, run: runs[place] ?? 0, id: SessionID(net.lastInbound))
+        net.ends[other] = SessionNet.End(other: name, lastArrival: now)
+        net.ends[name]?.other = other
+        let binding = chance.bytes(32)
+        happen(.up(key, at: place, binding: binding), to: name, after: delay(place, name.place))
+        let back = delay(name.place, place)
+        happen(
+            .up(World.identity(dialler).key, at: name.place, binding: binding), to: other,
+            after: back + delay(place, name.place))
     }
 
     private mutating func send(_ datagram: Datagram, from source: Endpoint) {
         traffic.append((now, source, datagram))
+        guard !cutOff.contains(source), !cutOff.contains(datagram.endpoint) else { return }
         let weather = weather(source, datagram.endpoint)
         guard !happens(weather.loss) else { return }
         for _ in 0..<(happens(weather.duplication) ? 2 : 1) {
@@ -170,6 +341,8 @@ private struct Agenda {
     enum Item {
         case alarm(Endpoint)
         case arrival(Datagram, Endpoint)
+        case session(SessionNet.Happening, SessionNet.EndName)
+        case disk(Endpoint, run: Int)
     }
 
     private var heap: [(at: Instant, serial: UInt64, item: Item)] = []

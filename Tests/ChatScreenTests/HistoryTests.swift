@@ -78,7 +78,8 @@ import Testing
 
     @Test func `a page that nobody waits for is of no use`() {
         var session = Self.start(50)
-        let page = HistoryPage([], reachesStart: false, reachesEnd: false)
+        session.diskAnswers = false
+        let page = HistoryPage(session.disk[Session.bob]?.suffix(1) ?? [], reachesStart: true, reachesEnd: true)
         session.tell(.history(HistoryRequest(Session.bob, .around(MessageID(random: 1, 1))), page))
         session.tell(.history(HistoryRequest(Session.stranger, .newest), page))
         #expect(session.state.conversation?.log.count == 50)
@@ -165,6 +166,7 @@ import Testing
         for minute in 32...36 { session.tell(.clock(session.at(minute), offset: 0)) }
         session.hear("while away")
         #expect(session.takeAllEffects() == [.active(false), .bell])
+        #expect(session.state.conversation?.unread == 1)
         session.type("x")
         let effects = session.takeAllEffects()
         #expect(effects.contains(.active(true)))

@@ -25,12 +25,15 @@ extension ChatState {
         return DisplayText(glyphs.spelled(words)).wrapped(to: room).map { StyledText($0, style) }
     }
 
+    /// Whether there is no footer to name the keys, and no room for blank lines.
+    private var isShort: Bool { size.rows < 16 }
+
     // MARK: Requests
 
     func requestLines(selected: Int) -> [StyledText] {
         let found = requests
         let place = min(selected, max(0, found.count - 1))
-        var lines: [StyledText] = []
+        var lines = isShort ? wrapped("a accept · i ignore · b block · Enter read", .dim) : []
         for (number, conversation) in found.enumerated() {
             let isChosen = number == place
             var head = StyledText(DisplayText(isChosen ? glyphs(.prompt) + " " : "  "), .bold)
@@ -89,16 +92,14 @@ extension ChatState {
         guard let theirs = conversation.digits, let mine = digits[me] else {
             return lines + wrapped("The key of \(name) is not known yet: it comes with the first session.")
         }
-        lines += wrapped("Read these to each other on another way, as by phone:") + [StyledText()]
+        let gap = isShort ? [] : [StyledText()]
+        lines += wrapped("Compare these on another way, as by phone:") + gap
         lines.append(beside(StyledText("yours", .dim), StyledText(name, .dim)))
         for (left, right) in zip(digitRows(mine), digitRows(theirs)) {
             lines.append(beside(StyledText(left, .bold), StyledText(right, .bold)))
         }
-        lines.append(StyledText())
-        lines += wrapped(
-            conversation.contact.verified
-                ? "You compared them: \(name) is verified." : "You have not compared them: \(name) is not verified.")
-        let keys = conversation.contact.verified ? "n takes the mark back" : "y marks \(name) as verified"
+        lines += gap + wrapped(conversation.contact.verified ? "verified: you compared them" : "not yet verified")
+        let keys = conversation.contact.verified ? "n takes that back" : "y: they are the same"
         return lines + wrapped("\(keys) · any other key closes", .dim)
     }
 

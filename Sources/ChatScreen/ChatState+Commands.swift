@@ -8,12 +8,13 @@ extension ChatState {
     mutating func submit() -> [ChatEffect] {
         let line = draft.editor.text
         let input = InputLine(line)
-        if input == .doubtful, doubted == line { return send(line, typed: line) }
+        let isSure = doubted == line
+        if input == .doubtful, isSure { return send(line, typed: line) }
         doubted = nil
         switch input {
         case .blank: return []
         case .text(let text): return send(text, typed: line)
-        case .command(let command, let arguments): return run(command, arguments, typed: line)
+        case .command(let command, let arguments): return run(command, arguments, typed: line, isSure: isSure)
         case .doubtful: ask("a command behind blanks: Enter again sends it as text", about: line)
         case .unknown(let word):
             let guess = Command.nearest(to: word.lowercased()).map { "Did you mean /\($0.rawValue)? Tab" }
@@ -63,8 +64,9 @@ extension ChatState {
         doubted = nil
     }
 
-    private mutating func run(_ command: Command, _ arguments: [String], typed: String) -> [ChatEffect] {
-        let isSure = doubted == typed
+    private mutating func run(
+        _ command: Command, _ arguments: [String], typed: String, isSure: Bool
+    ) -> [ChatEffect] {
         let answer: Answer
         switch command {
         case .add: answer = add(arguments)

@@ -108,21 +108,17 @@ struct ChatView {
 
     private func requestWords(_ columns: Int) -> String {
         guard let request = state.request else { return "" }
-        let isOpen = request.peer == state.current
-        let nickname = state.nickname(request).map { "\($0) and " } ?? ""
-        var parts = ["\(glyphs(.request)) \(label(request)) \(nickname)wants to talk"]
-        if let warning = state.warning(request) { parts.append(warning) }
-        if isOpen {
-            parts +=
-                columns >= 80
-                ? ["an answer accepts", "/accept", "/ignore", "/block"]
-                : ["/accept", "/ignore", "/block"]
+        var parts = ["\(glyphs(.request)) \(label(request)) wants to talk"]
+        if request.peer == state.current {
+            if columns >= 80 { parts.append("an answer accepts") }
+            parts += ["/accept", "/ignore", "/block"]
         } else {
-            let others = state.requests.count - 1
-            parts.append(others > 0 ? "\(others) more" : "")
             parts.append("Alt+R")
         }
-        return glyphs.joined(parts.filter { !$0.isEmpty })
+        parts += [state.nickname(request), state.warning(request)].compactMap(\.self)
+        let others = state.requests.count - 1
+        if others > 0 { parts.append("\(others) more") }
+        return glyphs.joined(parts)
     }
 
     // MARK: Input

@@ -92,7 +92,7 @@ struct LogView {
         var total = 0
         while last < log.end {
             total += rows(last).count
-            if total > rowsBelow { return LogAnchor(sequence: last, below: total - max(1, rowsBelow)) }
+            if total >= rowsBelow { return kept(LogAnchor(sequence: last, below: total - max(1, rowsBelow))) }
             last += 1
         }
         return kept(newest)

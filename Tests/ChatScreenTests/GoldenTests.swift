@@ -82,4 +82,104 @@ import Testing
         for number in 61...67 { session.hear("message number \(number)") }
         try check(session.frame, "scrolled-80x24")
     }
+
+    // MARK: Sessions, strangers and the past
+
+    private static let sizes = [(120, 36), (80, 24), (40, 12)]
+
+    /// Every state that a message can be in, on a session.
+    private static func states(_ columns: Int, _ rows: Int) -> Session {
+        var session = Session(size: Size(columns: columns, rows: rows))
+        session.tell(.path(Session.bob, .direct, roundTrip: .milliseconds(18), reason: nil))
+        session.tell(.active(Session.bob, true))
+        session.say("seen by them", minute: 2, state: .read, secure: true)
+        session.say("on their disk", minute: 2, state: .delivered, secure: true)
+        session.hear("an answer", minute: 10, secure: true)
+        session.say("left this machine", minute: 11, state: .sent, secure: true)
+        session.say("too large", minute: 12, state: .failed, reason: "bob refuses files", secure: true)
+        session.say("an older one", minute: 30, state: .queued, secure: true)
+        session.say("on my way", minute: 31, state: .queued, reason: "bob is offline, next try in 8 s", secure: true)
+        return session
+    }
+
+    private static func verified(_ columns: Int, _ rows: Int) -> Session {
+        var session = states(columns, rows)
+        session.tell(.digits(Session.me, "111112222233333444445555566666"))
+        session.tell(.digits(Session.bob, "777778888899999000001111122222"))
+        return session
+    }
+
+    private static func requested(_ columns: Int, _ rows: Int) -> Session {
+        var session = states(columns, rows)
+        session.tell(.request(Session.stranger, name: "erin", text: "we met on Sunday", invited: true))
+        session.tell(
+            .request(PeerID(high: 0x0bad_0000_0000_8000, low: 1), name: "B0B", text: "buy \u{1B}[31m", invited: false))
+        return session
+    }
+
+    @Test(arguments: sizes)
+    func `delivery is told by sign and words`(columns: Int, rows: Int) throws {
+        try check(Self.states(columns, rows).frame, "states-\(columns)x\(rows)")
+    }
+
+    @Test(arguments: sizes)
+    func `a request is a banner, then a list`(columns: Int, rows: Int) throws {
+        var session = Self.requested(columns, rows)
+        try check(session.frame, "banner-\(columns)x\(rows)")
+        session.type("<a-r>")
+        try check(session.frame, "requests-\(columns)x\(rows)")
+    }
+
+    @Test(arguments: sizes)
+    func `the invite is a line, then a code`(columns: Int, rows: Int) throws {
+        var session = Self.states(columns, rows)
+        session.tell(.invite("parley:" + String(repeating: "Ab3_", count: 34)))
+        session.type("/invite<enter>")
+        try check(session.frame, "invite-\(columns)x\(rows)")
+        session.type("v")
+        try check(session.frame, "code-\(columns)x\(rows)")
+    }
+
+    @Test(arguments: sizes)
+    func `digits stand side by side`(columns: Int, rows: Int) throws {
+        var session = Self.verified(columns, rows)
+        session.type("/verify<enter>")
+        try check(session.frame, "verify-\(columns)x\(rows)")
+    }
+
+    @Test(arguments: sizes)
+    func `a key in doubt can't be overlooked`(columns: Int, rows: Int) throws {
+        var session = Self.verified(columns, rows)
+        var book = Session.book
+        book[0].alarm = "key changed"
+        session.tell(.contacts(book))
+        try check(session.frame, "alarm-\(columns)x\(rows)")
+    }
+
+    @Test(arguments: sizes)
+    func `a search lists its hits`(columns: Int, rows: Int) throws {
+        var session = Self.states(columns, rows)
+        session.type("<c-r>fix<c-r>")
+        let hits: [SearchHit] = (1...17).map { (number: Int) -> SearchHit in
+            let peer = number % 3 == 0 ? Session.carol : Session.bob
+            let direction: Direction = number % 2 == 0 ? .outgoing : .incoming
+            return SearchHit(
+                peer: peer, id: MessageID(random: 5, UInt64(number)), direction: direction,
+                received: session.at(-number * 700), before: "a good deal of words that stand before ",
+                match: "fix", after: " and some behind it, too")
+        }
+        session.tell(.found(token: session.state.searchToken, hits, more: true))
+        session.type("<down><down>")
+        try check(session.frame, "search-\(columns)x\(rows)")
+    }
+
+    @Test(arguments: sizes)
+    func `a page of the past, and a message picked out of it`(columns: Int, rows: Int) throws {
+        var session = Session(size: Size(columns: columns, rows: rows), contacts: false)
+        session.remember((0..<3000).map { "number \($0)" })
+        session.tell(.contacts(Session.book))
+        for _ in 0..<40 { session.type("<pgup>") }
+        session.type("<a-s><up><up>")
+        try check(session.frame, "past-\(columns)x\(rows)")
+    }
 }

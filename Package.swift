@@ -110,7 +110,11 @@ let package = Package(
         tests(
             "SessionsTests",
             uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "Reactor", "Network", "Sessions", "CQuic"]),
-        tests("ChatStoreTests", uses: ["Model", "PeerEngine", "ChatStore"]),
+        // Commits group after group and says so, until it is killed.
+        .executableTarget(
+            name: "StoreHammer", dependencies: ["Model", "PeerEngine", "ChatStore"], path: "Tests/StoreHammer",
+            swiftSettings: swiftSettings),
+        tests("ChatStoreTests", uses: ["Model", "PeerEngine", "ChatStore", "StoreHammer", grdb]),
         tests("QRCodeTests", uses: ["QRCode"]),
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),

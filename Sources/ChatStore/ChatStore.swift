@@ -21,6 +21,8 @@ public final class ChatStore: ClientStore, Sendable {
     let pool: DatabasePool?
     /// Why nothing is written any more, after the disk failed to confirm a write.
     private let broken = Lock<StoreError?>(nil)
+    /// Whether a purge is to begin that will see every erasure so far.
+    let purgeAhead = Lock(false)
 
     /// Opens the file, or makes one that only this user can read.
     ///
@@ -49,7 +51,11 @@ public final class ChatStore: ClientStore, Sendable {
     }
 
     /// Writes what is in the log back into the file and closes it. Everything after that fails.
-    public func close() { try? reader.close() }
+    public func close() {
+        // The last connection tidies up, so that has to be the one that may write.
+        pool?.invalidateReadOnlyConnections()
+        try? reader.close()
+    }
 
     public func commit(_ changes: [StoreChange]) async throws(StoreError) -> [Bool] {
         guard let pool else { throw StoreError("\(path) is open for reading only.", mayPass: false) }
@@ -61,7 +67,7 @@ public final class ChatStore: ClientStore, Sendable {
             }
         }
         let (effects, erased) = try result.get()
-        if erased { Task { await self.purge() } }
+        if erased { startPurge() }
         return effects
     }
 
@@ -71,6 +77,22 @@ public final class ChatStore: ClientStore, Sendable {
         _ = try pool.writeWithoutTransaction { db in
             Result { () throws(StoreError) in try self.apply(changes, db) }
         }.get()
+    }
+
+    /// Reads every page and compares the search index with the messages.
+    /// - Throws: what is wrong.
+    package func verify() throws(StoreError) {
+        guard let pool else { throw StoreError("\(path) is open for reading only.", mayPass: false) }
+        do {
+            try pool.writeWithoutTransaction { db in
+                let verdict = try String.fetchOne(db, sql: "PRAGMA integrity_check")
+                guard verdict == "ok" else { throw Damage(verdict ?? "nothing said") }
+                guard try Row.fetchOne(db, sql: "PRAGMA foreign_key_check") == nil else { throw Damage("a loose end") }
+                try db.execute(sql: "INSERT INTO search (search, rank) VALUES ('integrity-check', 1)")
+            }
+        } catch {
+            throw StoreError(error, path: path)
+        }
     }
 
     /// One transaction, on the writer's queue.
@@ -138,15 +160,20 @@ public final class ChatStore: ClientStore, Sendable {
                 }
             }
             return pool
-        } catch let error as DatabaseError where error.isDamage {
+        } catch let error as DatabaseError where error.isDamage || error.extendedResultCode == .SQLITE_READONLY {
+            // We may write the file, so it is its own header that forbids it: a version that SQLite does not know.
             throw Damage(error.message ?? "SQLite can't read it")
         }
     }
 
     private static func openedForReading(_ path: String) throws -> any DatabaseReader {
         if try StoreFile.hasContent(path) {
-            let queue = try DatabaseQueue(path: path, configuration: StoreFile.configuration(readonly: true))
-            if try queue.read({ try StoreFile.recognise($0, path) }) { return queue }
+            do {
+                let queue = try DatabaseQueue(path: path, configuration: StoreFile.configuration(readonly: true))
+                if try queue.read({ try StoreFile.recognise($0, path) }) { return queue }
+            } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {
+                // Its maker died before the first tables.
+            }
         }
         let empty = try DatabaseQueue()
         try empty.write { try Schema.migrate($0, path: path) }

@@ -75,12 +75,12 @@ extension Database {
     }
 
     /// Every row of a cached statement, made into a value at once.
-    func all<Value>(
+    func values<Value>(
         _ sql: String, _ arguments: [(any DatabaseValueConvertible)?] = [], _ make: (Row) throws -> Value
     ) throws -> [Value] {
         let rows = try Row.fetchCursor(cachedStatement(sql: sql), arguments: StatementArguments(arguments))
-        var values: [Value] = []
-        while let row = try rows.next() { values.append(try make(row)) }
-        return values
+        var made: [Value] = []
+        while let row = try rows.next() { made.append(try make(row)) }
+        return made
     }
 }

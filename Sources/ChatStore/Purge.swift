@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import GRDB
+internal import Queues
 
 /// Erased words leave the file itself.
 ///
@@ -13,8 +14,16 @@ extension ChatStore {
     /// Goes on with what the last run left.
     func resumePurge() {
         let left = try? reader.read { try $0.first("SELECT 1 FROM fact WHERE name = 'purge'") }
-        guard left != nil else { return }
-        Task { await purge() }
+        if left != nil { startPurge() }
+    }
+
+    /// Begins one, unless one is about to.
+    func startPurge() {
+        let isAhead = purgeAhead.withLock { isAhead in
+            defer { isAhead = true }
+            return isAhead
+        }
+        if !isAhead { Task { await purge() } }
     }
 
     /// Merges until nothing is left to merge. An error ends it until the next erasure or start.
@@ -28,6 +37,7 @@ extension ChatStore {
         guard let pool else { return false }
         return await withCheckedContinuation { done in
             pool.asyncWriteWithoutTransaction { db in
+                self.purgeAhead.withLock { $0 = false }
                 let more = try? self.writing(db) { db in
                     let before = db.totalChangesCount
                     try db.run("INSERT INTO search (search, rank) VALUES ('merge', ?)", [pages])

@@ -21,7 +21,7 @@ extension ChatStore {
                 JOIN contact c ON c.peer = m.peer WHERE c.flags & 3 = 0 AND m.outgoing = 0 ORDER BY m.sequence
                 """
             ).map(\.message)
-            let peers = try db.all(
+            let peers = try db.values(
                 """
                 SELECT id, counter, endpoint, record FROM peer
                 WHERE counter <> 0 OR endpoint IS NOT NULL OR record <> 0
@@ -41,10 +41,7 @@ extension ChatStore {
             state.sequence = UInt64(bitPattern: try db.first(Fact.sequence)?.required(0) ?? 0)
             state.port = try db.first(Fact.port)?.integer(0).flatMap { UInt16(exactly: $0) }
             state.inviteSecret = try db.first(Fact.invite)?.octets(0)
-            for setting in ClientSetting.allCases
-            where try db.first("SELECT 1 FROM fact WHERE name = ?", ["off:" + setting.rawValue]) != nil {
-                state.switchedOff.insert(setting)
-            }
+            state.switchedOff = Set(try db.switchedOff())
             return state
         }
     }
@@ -104,7 +101,7 @@ extension ChatStore {
     /// Every conversation and contact, in the order in which their peers were first met.
     public func summaries() throws(StoreError) -> [ConversationSummary] {
         try reading { db in
-            try db.all(
+            try db.values(
                 """
                 SELECT p.id, (SELECT max(sequence) FROM message WHERE peer = p.number) AS last,
                     (SELECT received FROM message WHERE sequence =
@@ -180,8 +177,14 @@ extension Database {
         try first("SELECT number FROM peer WHERE id = ?", [peer.blob])?.required(0) ?? 0
     }
 
+    func switchedOff() throws -> [ClientSetting] {
+        try ClientSetting.allCases.filter {
+            try first("SELECT 1 FROM fact WHERE name = ?", ["off:" + $0.rawValue]) != nil
+        }
+    }
+
     func contacts() throws -> [Contact] {
-        try all(
+        try values(
             """
             SELECT p.id, c.name, c.nickname, c.key, c.flags, c.secret, c.alarm
             FROM contact c JOIN peer p ON p.number = c.peer ORDER BY c.position
@@ -211,7 +214,7 @@ extension Database {
     fileprivate func stored(
         _ rest: String, _ arguments: [(any DatabaseValueConvertible)?]
     ) throws -> [StoredMessage] {
-        try all(
+        try values(
             """
             SELECT m.sequence, p.id, m.outgoing, m.id, m.text, m.created, m.received, m.state, m.reason, m.secure,
                 m.counter, m.tag

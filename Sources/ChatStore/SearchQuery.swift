@@ -24,12 +24,12 @@ struct SearchQuery: Equatable {
         expression = peer.map { query + " AND peer : \"\($0)\"" } ?? query
     }
 
-    /// A NUL would end the expression.
+    /// A NUL would end the expression; between words it counts as a blank does.
     private static func quoted(_ word: String) -> String {
         var quoted = String.UnicodeScalarView("\"".unicodeScalars)
-        for scalar in word.unicodeScalars where scalar != "\0" {
+        for scalar in word.unicodeScalars {
             if scalar == "\"" { quoted.append(scalar) }
-            quoted.append(scalar)
+            quoted.append(scalar == "\0" ? " " : scalar)
         }
         return String(quoted) + "\""
     }

@@ -16,7 +16,7 @@ extension StoreError {
     private init(_ error: DatabaseError, path: String) {
         let said = error.message ?? "no reason given"
         switch error.resultCode {
-        case .SQLITE_FULL:
+        case _ where error.isFullDisk:
             self.init("The disk of \(path) is full: make room, and Parley goes on by itself.", mayPass: true)
         case .SQLITE_IOERR where error.isFailedSync:
             self.init("The disk of \(path) failed to keep what was written: check it, then restart.", mayPass: false)
@@ -39,6 +39,11 @@ extension StoreError {
 extension DatabaseError {
     /// Whether the content is at fault, not the disk or another program.
     var isDamage: Bool { resultCode == .SQLITE_CORRUPT || resultCode == .SQLITE_NOTADB }
+
+    /// Whether there is no room; the shared memory beside the log needs some too.
+    fileprivate var isFullDisk: Bool {
+        resultCode == .SQLITE_FULL || extendedResultCode == .SQLITE_IOERR_SHMSIZE
+    }
 
     /// Whether the disk failed to confirm a write: what the system's cache holds can't be trusted from then on.
     var isFailedSync: Bool {

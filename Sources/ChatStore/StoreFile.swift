@@ -44,14 +44,21 @@ enum StoreFile {
     /// - Throws: `Damage`, a `StoreError` for a file of a newer version, or what SQLite says.
     static func inspect(_ path: String) throws {
         let thorough = size(path) <= alwaysChecked || size(path + "-wal") > 0
-        let queue = try DatabaseQueue(path: path, configuration: configuration(readonly: true))
-        defer { try? queue.close() }
-        try queue.read { db in
-            guard try recognise(db, path) else { return }
-            let suspect = try Bool.fetchOne(db, sql: "SELECT 1 FROM fact WHERE name = 'suspect'") ?? false
-            guard thorough || suspect else { return }
-            let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
-            guard verdict == "ok" else { throw Damage("SQLite says: \(verdict ?? "nothing")") }
+        // A program that died while it made the file left a journal, which a reader may not roll back.
+        let readonly = size(path + "-journal") == 0
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: configuration(readonly: readonly))
+            defer { try? queue.close() }
+            try queue.read { db in
+                guard try recognise(db, path) else { return }
+                let suspect = try Bool.fetchOne(db, sql: "SELECT 1 FROM fact WHERE name = 'suspect'") ?? false
+                guard thorough || suspect else { return }
+                let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
+                guard verdict == "ok" else { throw Damage("SQLite says: \(verdict ?? "nothing")") }
+            }
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_ERROR {
+            // The questions are always the same, so what they meet is wrong.
+            throw Damage(error.message ?? "SQLite can't read it")
         }
     }
 
@@ -75,7 +82,8 @@ enum StoreFile {
             let name = "\(path).damaged-\(number)"
             var status = stat()
             guard lstat(name, &status) != 0 else { continue }
-            for suffix in ["-wal", "-shm", ""] where rename(path + suffix, name + suffix) != 0 && errno != ENOENT {
+            for suffix in ["-wal", "-shm", "-journal", ""]
+            where rename(path + suffix, name + suffix) != 0 && errno != ENOENT {
                 throw cannot("set aside", path + suffix, errno)
             }
             return name

@@ -7,6 +7,7 @@ internal import PeerEngine
 struct Writing {
     /// Whether a text was taken away.
     private(set) var erased = false
+    private var remembered = false
 
     private let db: Database
     private var numbers: [PeerID: Int64] = [:]
@@ -38,10 +39,11 @@ struct Writing {
 
     /// What is done once for all changes. Call last.
     func finish() throws {
-        guard erased else { return }
+        guard erased || remembered else { return }
         try db.run(
             "DELETE FROM forgotten WHERE number <= (SELECT max(number) FROM forgotten) - ?",
             [ChatStore.forgottenLimit])
+        guard erased else { return }
         try db.run("INSERT OR IGNORE INTO fact (name, value) VALUES ('purge', 1)")
     }
 
@@ -198,6 +200,33 @@ struct Writing {
         let old = try db.first("SELECT value FROM fact WHERE name = 'sequence'")
         guard sequence > UInt64(bitPattern: try old?.required(0) ?? 0) else { return false }
         return try fact("sequence", sequence.signed)
+    }
+
+    // MARK: What an import may do
+
+    /// Adds what is missing of a peer.
+    mutating func merge(_ peer: PeerID, counter: UInt64, draft: String?, address: SavedAddress) throws {
+        let number = try number(peer)
+        try raiseCounter(of: number, to: counter)
+        try db.run("UPDATE peer SET draft = ? WHERE number = ? AND draft IS NULL", [draft?.blob, number])
+        let known = try db.first("SELECT endpoint FROM peer WHERE number = ?", [number])?.text(0)
+        let endpoint = known.flatMap { Endpoint($0) } ?? address.endpoint
+        _ = try put(SavedAddress(endpoint: endpoint, sequence: address.sequence), of: peer)
+    }
+
+    /// Refuses an incoming message from now on, unless it is here.
+    mutating func remember(_ id: MessageID, of peer: PeerID) throws {
+        remembered = true
+        try db.run(
+            """
+            INSERT OR IGNORE INTO forgotten (peer, id) SELECT ?1, ?2
+            WHERE NOT EXISTS (SELECT 1 FROM message WHERE peer = ?1 AND id = ?2 AND outgoing = 0)
+            """, [try number(peer), id.blob])
+    }
+
+    /// States a fact, unless it is stated.
+    func add(_ name: String, _ value: any DatabaseValueConvertible) throws {
+        try db.run("INSERT OR IGNORE INTO fact (name, value) VALUES (?, ?)", [name, value])
     }
 
     private func fact(_ name: String, _ value: any DatabaseValueConvertible) throws -> Bool {

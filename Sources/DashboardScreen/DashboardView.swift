@@ -86,7 +86,8 @@ struct Canvas {
         }
         left += status(short: layout.kind == .medium)
         if let server = state.snapshot?.server {
-            left.append(("   udp " + DisplayText(server.listen, style: .stripped), .plain))
+            let key = layout.kind == .wide ? server.key.map { "#" + $0 } ?? "" : ""
+            left.append(("   udp " + DisplayText(server.listen + key, style: .stripped), .plain))
             if layout.kind == .wide, let control = server.control {
                 left.append((glyphs.dot + "ctl " + DisplayText(control, style: .stripped), .plain))
             }

@@ -57,8 +57,8 @@ private struct BackupFrames {
             throw fields.first?.hasPrefix("parley-backup-") == true ? BackupError.newerVersion : .notABackup
         }
         guard fields.count == 6, let cost = PassphraseCost(fields[1..<4]),
-            let salt = octets(lowerHex: fields[4]), salt.count == PassphraseCost.saltSize,
-            let check = octets(lowerHex: fields[5])
+            let salt = lowerHexOctets(fields[4]), salt.count == PassphraseCost.saltSize,
+            let check = lowerHexOctets(fields[5])
         else { throw BackupError.damaged }
         cipher = try BackupCipher(passphrase, salt: salt, cost: cost)
         guard cipher.open(check, at: 0, .check) == [] else { throw BackupError.wrongPassphrase }

@@ -33,7 +33,7 @@ enum IdentityLine {
     init?(_ text: String) {
         let line = text.hasSuffix("\n") ? text.dropLast() : text[...]
         if line.hasPrefix(Self.plainHead) {
-            guard let seed = octets(hex: line.dropFirst(Self.plainHead.count)), let identity = Identity(seed: seed)
+            guard let seed = hexOctets(line.dropFirst(Self.plainHead.count)), let identity = Identity(seed: seed)
             else { return nil }
             self = .plain(identity)
         } else if line.hasPrefix(Self.sealedHead), let sealed = Sealed(line) {
@@ -68,8 +68,8 @@ extension IdentityLine.Sealed {
     fileprivate init?(_ line: Substring) {
         let fields = line.split(separator: " ", omittingEmptySubsequences: false)
         guard fields.count == 7, let cost = PassphraseCost(fields[2..<5]),
-            let salt = octets(lowerHex: fields[5]), salt.count == PassphraseCost.saltSize,
-            let sealed = octets(lowerHex: fields[6]), IdentityLine.isSealedSize(sealed.count),
+            let salt = lowerHexOctets(fields[5]), salt.count == PassphraseCost.saltSize,
+            let sealed = lowerHexOctets(fields[6]), IdentityLine.isSealedSize(sealed.count),
             let box = try? ChaChaPoly.SealedBox(combined: sealed)
         else { return nil }
         head = String(line.dropLast(fields[6].count))

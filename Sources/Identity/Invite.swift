@@ -14,6 +14,20 @@ public struct Invite: Equatable, Sendable {
             self.server = server
             self.key = key
         }
+
+        /// Reads `HOST:PORT` or `HOST:PORT#KEY`, the key in base64url or hex; `nil` for a key that is none. Whether the
+        /// server can be found is not asked.
+        public init?(_ text: some StringProtocol) {
+            let parts = text.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let server = parts.first, !server.isEmpty else { return nil }
+            self.init(server: String(server))
+            guard parts.count == 2 else { return }
+            guard let key = PeerKey(text: parts[1]) else { return nil }
+            self.key = key
+        }
+
+        /// As it is given to `--index`.
+        public var text: String { key.map { "\(server)#\($0.text)" } ?? server }
     }
 
     /// The key to dial; the peer ID is its hash.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Model
 
 /// Reads octets in network order; more than eight would push the first ones out.
 func bigEndian(_ octets: some Sequence<UInt8>) -> UInt64 {
@@ -8,6 +9,23 @@ func bigEndian(_ octets: some Sequence<UInt8>) -> UInt64 {
 /// A number's low octets in network order.
 func bigEndianOctets(_ value: UInt64, count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - $0))) }
+}
+
+/// Lower-case hex.
+func hexText(_ octets: some Sequence<UInt8>) -> String {
+    String(decoding: octets.flatMap { [hexDigit($0 >> 4), hexDigit($0 & 0xF)] }, as: UTF8.self)
+}
+
+/// The octets of hex digits; `nil` for another character or an odd count.
+func hexOctets(_ text: some StringProtocol) -> [UInt8]? {
+    let values = text.utf8.compactMap(hexValue)
+    guard values.count == text.utf8.count, values.count.isMultiple(of: 2) else { return nil }
+    return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
+}
+
+/// The octets of lower-case hex digits: one text for one value.
+func lowerHexOctets(_ text: some StringProtocol) -> [UInt8]? {
+    hexOctets(text).flatMap { hexText($0) == text ? $0 : nil }
 }
 
 /// Takes octets from the front and says when there are too few.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Crypto
 internal import CryptoExtras
-internal import Model
 
 /// What guessing a passphrase costs: the parameters of scrypt (RFC 7914), which fills memory so that many guesses can't
 /// be made at once on small hardware.
@@ -64,21 +63,4 @@ private func decimal(_ text: Substring) -> Int? {
     guard (1...2).contains(text.utf8.count), text.first != "0", text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
     else { return nil }
     return Int(text)
-}
-
-/// Lower-case hex.
-func hexText(_ octets: some Sequence<UInt8>) -> String {
-    String(decoding: octets.flatMap { [hexDigit($0 >> 4), hexDigit($0 & 0xF)] }, as: UTF8.self)
-}
-
-/// The octets of hex digits; `nil` for another character or an odd count.
-func octets(hex text: some StringProtocol) -> [UInt8]? {
-    let values = text.utf8.compactMap(hexValue)
-    guard values.count == text.utf8.count, values.count.isMultiple(of: 2) else { return nil }
-    return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
-}
-
-/// The octets of lower-case hex digits: one text for one value.
-func octets(lowerHex text: some StringProtocol) -> [UInt8]? {
-    octets(hex: text).flatMap { hexText($0) == text ? $0 : nil }
 }

@@ -46,6 +46,16 @@ public struct PeerKey: Hashable, Sendable {
         octets.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
+    /// The key in base64url, 43 characters: how a server's key is told to its users.
+    public var text: String { Base64URL.encode(octets) }
+
+    /// Reads ``text`` or ``hex``, in either case; `nil` for anything else.
+    public init?(text: some StringProtocol) {
+        let decoded = text.utf8.count == 64 ? hexOctets(text) : Base64URL.decode(text)
+        guard let decoded else { return nil }
+        self.init(octets: decoded)
+    }
+
     /// Whether `signature` over `message` was made by this key.
     public func verifies(_ signature: [UInt8], over message: [UInt8]) -> Bool {
         guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: octets) else { return false }

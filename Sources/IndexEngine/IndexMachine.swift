@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import Identity
+public import Identity
 public import Model
 import Wire
+
+/// The key that a server proves to those who pinned it.
+public typealias ServerIdentity = Identity
 
 /// The index server without its sockets: a datagram in, an answer or silence out.
 ///
@@ -24,14 +27,22 @@ public struct IndexMachine: Sendable {
     public let info: ServerInfo
     private let started: Instant
     private let proof: AddressProof
+    private let identity: Identity?
     private let leaseSeconds: Int
     private var registry: Registry
     private var statistics: IndexStatistics
 
     /// - Parameters:
     ///   - secret: 32 bytes from the system's secure random source, new at each start.
-    public init(info: ServerInfo, secret: [UInt8], limits: Registry.Limits = Registry.Limits(), now: Instant) {
+    ///   - identity: the server's own, for answers that shall prove it; without one they prove nothing.
+    public init(
+        info: ServerInfo, secret: [UInt8], identity: ServerIdentity? = nil, limits: Registry.Limits = Registry.Limits(),
+        now: Instant
+    ) {
+        var info = info
+        info.key = identity?.key.text
         self.info = info
+        self.identity = identity
         started = now
         proof = AddressProof(secret: secret)
         leaseSeconds = limits.keyedLease.wholeSeconds
@@ -49,7 +60,9 @@ public struct IndexMachine: Sendable {
     ) -> Outcome {
         var exchange = Exchange(size: bytes.count, source: source, now: now, wall: wall)
         do throws(IndexRequest.Refusal) {
-            switch try IndexRequest(parsing: bytes) {
+            let request = try IndexRequest(parsing: bytes)
+            if request.wantsProof { exchange.prover = identity }
+            switch request {
             case .query(let query): answer(query, &exchange)
             case .keepalive(let keepalive): answer(keepalive, &exchange)
             case .registration(let registration):
@@ -232,6 +245,8 @@ private struct Exchange {
     var operation = IndexOperation.unknown
     var target = IndexTarget.none
     var result = IndexResult.ignored
+    /// Who signs the answer. A signature takes about 16 µs, so only those get one who ask.
+    var prover: Identity?
     private var reply: [UInt8]?
 
     init(size: Int, source: Endpoint, now: Instant, wall: WallTime) {
@@ -246,17 +261,27 @@ private struct Exchange {
         return IndexMachine.Outcome(reply: reply, event: event)
     }
 
-    /// Answers, unless that would be larger than the request.
+    /// Answers, with a proof if one is wanted and there is room, unless that would be larger than the request.
     @discardableResult
     mutating func send(_ answer: IndexReply, nonce: String?) -> Bool {
         let bytes = answer.encoded(nonce: nonce)
         guard bytes.count <= size else { return false }
-        reply = bytes
+        reply = proven(answer, nonce, room: size - bytes.count) ?? bytes
         return true
     }
 
     /// Answers as the seed does, whose answers may be a little larger than its requests.
-    mutating func sendAsSeed(_ answer: IndexReply, nonce: String?) { reply = answer.encoded(nonce: nonce) }
+    mutating func sendAsSeed(_ answer: IndexReply, nonce: String?) {
+        let bytes = answer.encoded(nonce: nonce)
+        reply = proven(answer, nonce, room: size - bytes.count) ?? bytes
+    }
+
+    private func proven(_ answer: IndexReply, _ nonce: String?, room: Int) -> [UInt8]? {
+        guard let prover, let nonce, room >= IndexProof.encodedSize,
+            let signature = try? prover.sign(answer.statement(nonce: nonce))
+        else { return nil }
+        return answer.encoded(nonce: nonce, proof: IndexProof(signature: signature, key: prover.key.octets))
+    }
 
     mutating func deny(_ denial: Denial, nonce: String?) {
         result = .denied(denial)

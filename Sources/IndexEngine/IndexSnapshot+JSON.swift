@@ -17,6 +17,7 @@ extension IndexSnapshot {
             "control": server.control.map { .string($0) } ?? .null,
             "boot": .string(server.boot),
             "uptime_seconds": .number(uptime.seconds),
+            "server_key": server.key.map { .string($0) } ?? .null,
         ]
         object.add(counters)
         object["queries_per_second"] = .integer(Int64(queries.latest))
@@ -54,7 +55,8 @@ extension IndexSnapshot {
             uptime: try object.span("uptime_seconds"),
             server: ServerInfo(
                 version: try object.text("version"), listen: try object.text("listen"),
-                control: object.string("control"), boot: try object.text("boot")),
+                control: object.string("control"), boot: try object.text("boot"),
+                key: object.string("server_key")),
             counters: try object.counters(),
             queries: try RateSeries(json: history.object("queries")),
             registrations: try RateSeries(json: history.object("registrations")),

@@ -10,12 +10,15 @@ public struct ServerInfo: Equatable, Sendable {
     public var control: String?
     /// Made up at each start: peers notice a restart by it.
     public var boot: String
+    /// The key that it proves, as `--index HOST:PORT#KEY` takes it; `nil` for a server without one.
+    public var key: String?
 
-    public init(version: String, listen: String, control: String? = nil, boot: String) {
+    public init(version: String, listen: String, control: String? = nil, boot: String, key: String? = nil) {
         self.version = version
         self.listen = listen
         self.control = control
         self.boot = boot
+        self.key = key
     }
 }
 

@@ -11,14 +11,18 @@ public struct IndexServerConfiguration: Sendable {
     /// Path of the control socket; `nil` for none.
     public var control: String?
     public var version: String
+    /// Who it is to those who pin its key; `nil` for nobody.
+    public var identity: ServerIdentity?
     public var limits: Registry.Limits
 
     public init(
-        listen: ListenAddress, control: String?, version: String, limits: Registry.Limits = Registry.Limits()
+        listen: ListenAddress, control: String?, version: String, identity: ServerIdentity? = nil,
+        limits: Registry.Limits = Registry.Limits()
     ) {
         self.listen = listen
         self.control = control
         self.version = version
+        self.identity = identity
         self.limits = limits
     }
 }
@@ -31,6 +35,8 @@ public actor IndexServer {
     private var control: ControlListener?
     /// The path of its control socket; `nil` without one.
     public nonisolated let controlPath: String?
+    /// The key that it proves, as `--index HOST:PORT#KEY` takes it; `nil` when it proves none.
+    public nonisolated let key: String?
     private var machine: IndexMachine
     private let clocks: Clocks
     private let report: (@Sendable (IndexEvent, Span) -> Void)?
@@ -56,7 +62,9 @@ public actor IndexServer {
         let info = ServerInfo(
             version: configuration.version, listen: "\(port.local)", control: configuration.control, boot: boot)
         machine = IndexMachine(
-            info: info, secret: random.octets(32), limits: configuration.limits, now: clocks.monotonic())
+            info: info, secret: random.octets(32), identity: configuration.identity, limits: configuration.limits,
+            now: clocks.monotonic())
+        key = machine.info.key
     }
 
     /// Where it listens; a wildcard as such.

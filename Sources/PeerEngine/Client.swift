@@ -108,8 +108,11 @@ public final class Client: Sendable {
     // MARK: For the program
 
     /// Registers at an index server from now on.
-    public func addIndex(_ name: String, at server: Endpoint) async {
-        await core.addIndex(name, at: server)
+    /// - Parameters:
+    ///   - name: as the user wrote it.
+    ///   - key: what the server has to prove; `nil` to take whoever answers.
+    public func addIndex(_ name: String, at server: Endpoint, key: PeerKey? = nil) async {
+        await core.addIndex(name, at: server, key: key)
         alarm.ring()
     }
 
@@ -175,7 +178,9 @@ private actor ClientCore {
     var invite: Invite { machine.invite }
     var peers: [PeerSummary] { machine.peers }
     func resolve(_ text: String) -> PeerID? { machine.contacts.resolve(text) }
-    func addIndex(_ name: String, at server: Endpoint) { machine.addIndex(name, at: server, now: now) }
+    func addIndex(_ name: String, at server: Endpoint, key: PeerKey?) {
+        machine.addIndex(name, at: server, key: key, now: now)
+    }
 
     func receive(_ batch: ArraySlice<Incoming>) {
         let (now, wall) = (now, clocks.wall())

@@ -14,7 +14,7 @@ extension ClientMachine {
 
     private mutating func receive(_ datagram: Datagram) {
         if let index = servers.firstIndex(where: { $0.link.server == datagram.endpoint }),
-            let (reply, nonce) = try? IndexReply.parse(datagram.bytes)
+            let (reply, nonce) = servers[index].link.read(datagram.bytes)
         {
             return receive(reply, nonce, at: index)
         }
@@ -31,8 +31,9 @@ extension ClientMachine {
         }
         let link = servers[index].link
         let answer = Lookup.Answer(
-            address: address, record: record, nonce: nonce, server: link.server, isSeed: link.isSeed)
-        guard let peer = PeerID(text), let outcome = lookups[peer]?.receive(answer, wall: wall) else {
+            address: address, text: text, record: record, nonce: nonce, server: link.server, isSeed: link.isSeed)
+        let asking = nonce.flatMap { nonce in lookups.first { $0.value.nonce == nonce }?.key }
+        guard let peer = asking ?? PeerID(text), let outcome = lookups[peer]?.receive(answer, wall: wall) else {
             return linkReceive(reply, nonce, at: index)
         }
         finishLookup(of: peer, outcome, record: record.flatMap { try? PeerRecord(verifying: $0) })
@@ -73,15 +74,15 @@ extension ClientMachine {
     mutating func startLookup(_ peer: PeerID) {
         guard lookups[peer] == nil else { return }
         lookups[peer] = Lookup(
-            peer: peer, minimumSequence: book.sequence(of: peer), deadEndpoint: book.deadEndpoint(of: peer), now: now,
-            random: &random)
+            peer: peer, minimumSequence: book.sequence(of: peer), deadEndpoint: book.deadEndpoint(of: peer),
+            own: configuration.address, now: now, random: &random)
     }
 
     mutating func advanceLookup(of peer: PeerID) {
-        let addresses = servers.map(\.link.server)
-        guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: addresses), let lookup = lookups[peer]
+        let asked = servers.map(\.link.asked)
+        guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: asked), let lookup = lookups[peer]
         else { return }
-        if addresses.isEmpty, !configuration.hasIndex { return finishLookup(of: peer, .failed(lookup.reason)) }
+        if asked.isEmpty, !configuration.hasIndex { return finishLookup(of: peer, .failed(lookup.reason)) }
         if let outcome { return finishLookup(of: peer, outcome) }
         for datagram in send { put(.send(datagram)) }
         if !send.isEmpty, lookup.isLate(now: now), book.lastEndpoint(of: peer) == nil, currentPath(of: peer) == .none {

@@ -109,12 +109,14 @@ public struct ClientMachine: Sendable {
     // MARK: Ways in
 
     /// Registers at a server from now on.
-    /// - Parameter name: as the user wrote it.
-    public mutating func addIndex(_ name: String, at server: Endpoint, now: Instant) {
+    /// - Parameters:
+    ///   - name: as the user wrote it.
+    ///   - key: what the server has to prove; `nil` to take whoever answers.
+    public mutating func addIndex(_ name: String, at server: Endpoint, key: PeerKey? = nil, now: Instant) {
         guard !servers.contains(where: { $0.link.server == server }) else { return }
         let link = IndexLink(
-            server: server, identity: configuration.identity, address: configuration.address, now: now,
-            random: random.split())
+            server: server, name: name, pinned: key, identity: configuration.identity,
+            address: configuration.address, now: now, random: random.split())
         servers.append((name, link))
     }
 

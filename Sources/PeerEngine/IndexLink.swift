@@ -29,12 +29,18 @@ struct IndexLink {
     static let nameLimit = 8
 
     let server: Endpoint
+    /// The server as the user wrote it.
+    let name: String
     private(set) var status = IndexStatus.connecting
     /// The names that a server of the seed's kind gave us, the newest last.
     private(set) var assigned: [PeerID] = []
     /// Whether this server answers as the seed does, without nonces.
     private(set) var isSeed = false
     private let identity: Identity
+    /// What the server has to prove; `nil` when the user pinned none.
+    private let pinned: PeerKey?
+    /// What was wrong with the latest answer as such.
+    private var fault: String?
     /// What we say about ourselves until the server tells what it sees.
     private var address: Endpoint
     private var phase: Phase
@@ -65,8 +71,13 @@ struct IndexLink {
         var failure = "no answer"
     }
 
-    init(server: Endpoint, identity: Identity, address: Endpoint, now: Instant, random: RandomSource) {
+    init(
+        server: Endpoint, name: String? = nil, pinned: PeerKey? = nil, identity: Identity, address: Endpoint,
+        now: Instant, random: RandomSource
+    ) {
         self.server = server
+        self.name = name ?? "\(server)"
+        self.pinned = pinned
         self.identity = identity
         self.address = address
         self.random = random
@@ -99,10 +110,29 @@ struct IndexLink {
             }
             phase = .checking(lease, since: since)
             let nonce = newNonce()
-            return start(.keepalive(.init(peer: identity.peer, token: lease.token, nonce: nonce)), nonce, now: now)
+            let keepalive = IndexRequest.Keepalive(
+                peer: identity.peer, token: lease.token, nonce: nonce, wantsProof: pinned != nil)
+            return start(.keepalive(keepalive), nonce, now: now)
         case .named(let name, _): return check(name, now: now)
         case .registering, .checking, .checkingName: return []
         }
+    }
+
+    /// Reads what came from this server. Of a pinned one, an answer that does not prove the pinned key says nothing but
+    /// that: it is read as a failure, whose reason lookups tell too.
+    /// - Returns: `nil` for what is no answer of an index server.
+    mutating func read(_ bytes: [UInt8]) -> (reply: IndexReply, nonce: String?)? {
+        guard let answer = try? IndexAnswer(parsing: bytes) else {
+            fault = "sent something that is no answer"
+            return nil
+        }
+        fault = pinned.flatMap { answer.fault(pinned: $0) }
+        return (fault.map { .failed(reason: $0) } ?? answer.reply, answer.nonce)
+    }
+
+    /// This server as lookups ask it.
+    var asked: Lookup.Server {
+        Lookup.Server(endpoint: server, name: name, isPinned: pinned != nil, fault: fault)
     }
 
     /// Takes an answer from this server; one that belongs to no request of ours is ignored.
@@ -110,6 +140,12 @@ struct IndexLink {
         _ reply: IndexReply, nonce: String?, now: Instant, wall: WallTime, sequence: inout UInt64
     ) -> [Action] {
         guard let exchange else { return [] }
+        // A hint, since anybody can answer without proof: the request's repetitions go on.
+        if let fault {
+            guard nonce == nil || nonce == exchange.nonce else { return [] }
+            self.exchange?.failure = fault
+            return report(.unreachable(fault))
+        }
         switch (phase, reply) {
         // The seed's servers echo no nonce, and give a name of their own.
         case (.registering, .registered(let name, nil)) where nonce == nil:
@@ -174,7 +210,8 @@ struct IndexLink {
         phase = .registering(cookie: cookie)
         let nonce = newNonce()
         let signed = IndexRequest.Signed(peer: identity.peer, record: octets, cookie: cookie)
-        let registration = IndexRequest.Registration(address: address, signed: signed, nonce: nonce)
+        let registration = IndexRequest.Registration(
+            address: address, signed: signed, nonce: nonce, wantsProof: pinned != nil)
         return [.signed(sequence: sequence)] + start(.registration(registration), nonce, now: now)
     }
 
@@ -243,5 +280,16 @@ struct IndexLink {
     /// Less up to a fifth, so that peers that started together do not stay together.
     private mutating func jittered(_ span: Span) -> Span {
         Span(nanoseconds: span.nanoseconds - UInt64.random(in: 0...span.nanoseconds / 5, using: &random))
+    }
+}
+
+extension IndexAnswer {
+    /// Why it does not show that the server holds a key; `nil` when it does. One clause without a subject.
+    fileprivate func fault(pinned key: PeerKey) -> String? {
+        let unproven = "answered without proving the key that you pinned"
+        guard let proof else { return unproven + ", for it proves no key" }
+        guard proof.key == key.octets else { return unproven + ", but another one" }
+        guard let nonce, key.verifies(proof.signature, over: reply.statement(nonce: nonce)) else { return unproven }
+        return nil
     }
 }

@@ -10,6 +10,10 @@ public enum WireLimits {
     public static let record = 384
     /// Bytes of a padded query: as many as the longest answer with a record has.
     public static let paddedQuery = 704
+    /// Bytes at least of a registration that asks for a proof: as many as the longest lease and a proof have.
+    public static let provenRegistration = 416
+    /// Bytes at least of a keepalive that asks for a proof: as many as the longest answer to one and a proof have.
+    public static let provenKeepalive = 320
     /// Bytes of UTF-8 in the text of one message between peers with keys.
     public static let text = 64 * 1024
     /// Bytes of one frame of a session: such a text with every character escaped, and the members around it.

@@ -37,11 +37,13 @@ actor EventLog {
     /// Says where the server listens.
     func begin(_ server: IndexServer) {
         let control = server.controlPath.map { DisplayText($0).string } ?? "none"
+        let pin = server.key.map { ", pinned by --index HOST:\(server.local.port)#\($0)" } ?? ""
         write(
-            text: "listening on \(server.local), control socket \(control), registrations in memory",
+            text: "listening on \(server.local), control socket \(control), registrations in memory\(pin)",
             json: [
                 "ts": now, "level": "info", "event": "start", "version": .string(parleyVersion),
                 "listen": .string("\(server.local)"), "control": server.controlPath.map { .string($0) } ?? .null,
+                "server_key": server.key.map { .string($0) } ?? .null,
             ])
     }
 

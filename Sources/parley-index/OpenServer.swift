@@ -1,21 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import CommandLineKit
 import Glibc
+import Identity
 import IndexEngine
 import IndexServer
 import Model
 import Network
 
-/// Makes the data directory and opens the port.
+/// Makes the data directory and, at first start, the server's key in it, and opens the port.
 func openServer(
     _ options: ServeOptions, report: (@Sendable (IndexEvent, Span) -> Void)?
 ) throws(ProgramFailure) -> IndexServer {
     let directory = try options.place.directory
     try makeDirectory(directory)
     let configuration = IndexServerConfiguration(
-        listen: options.listenAddress, control: try options.place.controlPath, version: parleyVersion)
+        listen: options.listenAddress, control: try options.place.controlPath, version: parleyVersion,
+        identity: try loadIdentity(directory))
     do throws(NetworkError) {
         return try IndexServer(configuration, clocks: .system, report: report)
+    } catch {
+        throw ProgramFailure(.failure, "\(error)")
+    }
+}
+
+/// What users pin must be the same after each start.
+private func loadIdentity(_ directory: String) throws(ProgramFailure) -> Identity {
+    do throws(IdentityFileError) {
+        return try IdentityFile.loadOrCreate(home: directory).identity
     } catch {
         throw ProgramFailure(.failure, "\(error)")
     }

@@ -68,7 +68,9 @@ struct ExportProgram {
         }
         try NewFile.write(file) { put in
             var writer = try BackupWriter(identity, passphrase: passphrase, write: put)
-            try store.exportRecords { try writer.append($0) }
+            try store.export { (record) throws(StoreError) in
+                do { try writer.append(record) } catch { throw StoreError("\(error)", mayPass: false) }
+            }
             try writer.finish()
         }
         let sentence = "\(DisplayText(file)) holds identity, contacts and history of \(identity.peer) now."
@@ -101,7 +103,9 @@ struct ImportProgram {
         let store = try openStore(holder.storePath)
         defer { store.close() }
         do {
-            let counts = try store.importRecords { try reader.next() }
+            let counts = try store.merge { () throws(StoreError) in
+                do { return try reader.next() } catch { throw StoreError("\(error)", mayPass: false) }
+            }
             let sentence =
                 "\(reader.identity.peer): \(counts.contacts) contacts and \(counts.messages) messages were taken over."
             writeAll(Array((sentence + "\n").utf8), to: STDOUT_FILENO)

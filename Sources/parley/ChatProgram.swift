@@ -148,10 +148,8 @@ import Wire
         case .redraw: screen.redraw()
         case .copy(let text): _ = screen.copyToClipboard(text)
         case .setMouse(let on): screen.setMouse(on)
-        default:
-            if wishes.offer([effect]) == 0 {
-                apply(.failed("Too much waits to be done; try again in a moment.", effect))
-            }
+        case .load, .search: hand(effect, to: questions)
+        default: hand(effect, to: wishes)
         }
     }
 

@@ -15,8 +15,8 @@ struct IndexHarness {
     static let info = ServerInfo(version: "1.0", listen: "[::]:50000", control: nil, boot: "1a2b3c4d")
     static let secret = [UInt8](repeating: 9, count: 32)
 
-    init(limits: Registry.Limits = Registry.Limits()) {
-        machine = IndexMachine(info: Self.info, secret: Self.secret, limits: limits, now: now)
+    init(identity: Identity? = nil, limits: Registry.Limits = Registry.Limits()) {
+        machine = IndexMachine(info: Self.info, secret: Self.secret, identity: identity, limits: limits, now: now)
     }
 
     /// Hands in a datagram, counts it, and returns what came of it.

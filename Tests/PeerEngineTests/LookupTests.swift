@@ -12,6 +12,10 @@ import Wire
     private let bob = World.identity(2)
     private let home = Endpoint.loopback(50_002)
 
+    private static func asked(_ server: Endpoint) -> Lookup.Server {
+        Lookup.Server(endpoint: server, name: "\(server)")
+    }
+
     private func lookup(_ peer: PeerID? = nil, minimum: UInt64 = 0) -> Lookup {
         var random = RandomSource.seeded(1)
         return Lookup(peer: peer ?? bob.peer, minimumSequence: minimum, now: start, random: &random)
@@ -20,7 +24,7 @@ import Wire
     /// A lookup that has asked, and its nonce.
     private func asked(_ peer: PeerID? = nil, minimum: UInt64 = 0) throws -> (Lookup, nonce: String) {
         var lookup = lookup(peer, minimum: minimum)
-        let (send, _) = lookup.advance(now: start, servers: [server])
+        let (send, _) = lookup.advance(now: start, servers: [Self.asked(server)])
         let request = try #require(send.first)
         guard case .query(let query) = try IndexRequest(parsing: request.bytes) else { throw CommandError("no query") }
         return (lookup, try #require(query.nonce))
@@ -42,14 +46,14 @@ import Wire
         var moments: [Double] = []
         while true {
             let now = lookup.deadline
-            let (send, outcome) = lookup.advance(now: now, servers: [server])
+            let (send, outcome) = lookup.advance(now: now, servers: [Self.asked(server)])
             if let outcome {
                 #expect(now.since(start) == .seconds(15))
                 let reason = Reason(.noAnswer, "asked 5 times: 127.0.0.1:50000 gave no answer")
                 #expect(outcome == .failed(reason))
                 break
             }
-            #expect(lookup.advance(now: now, servers: [server]) == ([], nil), "once per moment")
+            #expect(lookup.advance(now: now, servers: [Self.asked(server)]) == ([], nil), "once per moment")
             #expect(send.map(\.endpoint) == [server])
             moments.append(now.since(start).seconds)
         }
@@ -58,8 +62,8 @@ import Wire
 
     @Test func `every query is the same datagram, padded for a record`() {
         var lookup = lookup()
-        let first = lookup.advance(now: start, servers: [server]).send
-        let second = lookup.advance(now: lookup.deadline, servers: [server]).send
+        let first = lookup.advance(now: start, servers: [Self.asked(server)]).send
+        let second = lookup.advance(now: lookup.deadline, servers: [Self.asked(server)]).send
         #expect(first == second && first.first?.bytes.count == WireLimits.paddedQuery)
     }
 
@@ -67,7 +71,7 @@ import Wire
         var lookup = lookup()
         #expect(lookup.advance(now: start, servers: []) == ([], nil))
         #expect(lookup.deadline == start + .milliseconds(500))
-        #expect(lookup.advance(now: lookup.deadline, servers: [server]).send.map(\.endpoint) == [server])
+        #expect(lookup.advance(now: lookup.deadline, servers: [Self.asked(server)]).send.map(\.endpoint) == [server])
     }
 
     @Test func `without any server the reason says so after 15 seconds`() {
@@ -122,7 +126,7 @@ import Wire
             ([], 0, "broken or forged"),
             (try record(World.identity(3)), 0, "another peer's record"),
             (try record(sequence: now - 86_400_000), 0, "no longer valid"),
-            (try record(sequence: now + 600_001), 0, "not yet"),
+            (try record(sequence: now + 600_001), 0, "from the future"),
             (try record(sequence: now - 5), now - 4, "older record"),
             (try record(at: []), 0, "without a usable address"),
             (nil, 0, "without a signed record"),

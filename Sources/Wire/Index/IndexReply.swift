@@ -40,12 +40,22 @@ public enum IndexReply: Equatable, Sendable {
     }
 }
 
+extension IndexAnswer {
+    /// Reads a reply, the nonce that came with it, and its proof.
+    /// - Throws: what ``IndexReply/parse(_:)`` throws.
+    public init(parsing bytes: [UInt8]) throws(WireError) {
+        let object = try JSONObject(parsing: bytes)
+        self.init(try IndexReply.reply(object), nonce: object.string("nonce"), proof: IndexProof(object))
+    }
+}
+
 extension IndexReply {
     /// The reply as a datagram.
     /// - Parameter nonce: the request's, echoed.
-    public func encoded(nonce: String? = nil) -> [UInt8] {
+    public func encoded(nonce: String? = nil, proof: IndexProof? = nil) -> [UInt8] {
         var object = members
         object["nonce"] = nonce.map { .string($0) }
+        proof?.write(to: &object)
         return object.encoded()
     }
 
@@ -85,11 +95,11 @@ extension IndexReply {
     /// keepalive's.
     /// - Throws: `notJSON`, `tooDeep`, `notAnObject`, `badMember`.
     public static func parse(_ bytes: [UInt8]) throws(WireError) -> (reply: IndexReply, nonce: String?) {
-        let object = try JSONObject(parsing: bytes)
-        return (try reply(object), object.string("nonce"))
+        let answer = try IndexAnswer(parsing: bytes)
+        return (answer.reply, answer.nonce)
     }
 
-    private static func reply(_ object: JSONObject) throws(WireError) -> IndexReply {
+    fileprivate static func reply(_ object: JSONObject) throws(WireError) -> IndexReply {
         if let address = object.string("address") {
             guard let text = object.string("uuid") else {
                 guard object["id"] != nil else { throw .badMember("uuid") }

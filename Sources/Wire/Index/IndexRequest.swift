@@ -5,11 +5,11 @@ public import Model
 ///
 /// Unknown members are ignored, so the seed's programs and later versions of ours can talk with any server.
 public enum IndexRequest: Equatable, Sendable {
-    /// `{"req_type":"registration","addr":…}`; ours adds `uuid`, `record`, `cookie`, `nonce`.
+    /// `{"req_type":"registration","addr":…}`; ours adds `uuid`, `record`, `cookie`, `nonce`, `prove` and `pad`.
     case registration(Registration)
-    /// `{"req_type":"query","queried_uuid":…}`; ours adds `nonce` and `pad`.
+    /// `{"req_type":"query","queried_uuid":…}`; ours adds `nonce`, `prove` and `pad`.
     case query(Query)
-    /// `{"req_type":"keepalive","uuid":…,"token":…,"nonce":…}`: ours alone.
+    /// `{"req_type":"keepalive","uuid":…,"token":…,"nonce":…}`: ours alone, with `prove` and `pad`.
     case keepalive(Keepalive)
 
     /// "I am there."
@@ -20,11 +20,14 @@ public enum IndexRequest: Equatable, Sendable {
         public var signed: Signed?
         /// Echoed, so that an answer can't be guessed from off the path.
         public var nonce: String?
+        /// Whether the server shall prove its key; only with a nonce.
+        public var wantsProof: Bool
 
-        public init(address: Endpoint, signed: Signed? = nil, nonce: String? = nil) {
+        public init(address: Endpoint, signed: Signed? = nil, nonce: String? = nil, wantsProof: Bool = false) {
             self.address = address
             self.signed = signed
             self.nonce = nonce
+            self.wantsProof = wantsProof
         }
     }
 
@@ -48,10 +51,13 @@ public enum IndexRequest: Equatable, Sendable {
         /// As sent, to be echoed; any text.
         public var text: String
         public var nonce: String?
+        /// Whether the server shall prove its key; only with a nonce.
+        public var wantsProof: Bool
 
-        public init(text: String, nonce: String? = nil) {
+        public init(text: String, nonce: String? = nil, wantsProof: Bool = false) {
             self.text = text
             self.nonce = nonce
+            self.wantsProof = wantsProof
         }
 
         /// The ID asked for; `nil` when the text is none.
@@ -64,16 +70,28 @@ public enum IndexRequest: Equatable, Sendable {
         /// From the answer to the registration.
         public var token: [UInt8]
         public var nonce: String?
+        /// Whether the server shall prove its key; only with a nonce.
+        public var wantsProof: Bool
 
-        public init(peer: PeerID, token: [UInt8], nonce: String? = nil) {
+        public init(peer: PeerID, token: [UInt8], nonce: String? = nil, wantsProof: Bool = false) {
             self.peer = peer
             self.token = token
             self.nonce = nonce
+            self.wantsProof = wantsProof
         }
     }
 }
 
 extension IndexRequest {
+    /// Whether the answer shall prove the server's key.
+    public var wantsProof: Bool {
+        switch self {
+        case .registration(let registration): registration.wantsProof
+        case .query(let query): query.wantsProof
+        case .keepalive(let keepalive): keepalive.wantsProof
+        }
+    }
+
     /// Why a datagram is no usable request.
     public enum Refusal: Error, Equatable, Sendable {
         /// Nothing that an index server answers.
@@ -89,12 +107,14 @@ extension IndexRequest {
         let object: JSONObject
         do throws(WireError) { object = try JSONObject(parsing: bytes) } catch { throw .silent(error) }
         let nonce = Self.nonce(object)
+        // Without a nonce an old proof would do.
+        let wantsProof = nonce != nil && object.bool("prove") == true
         switch object.string("req_type") {
-        case "registration": self = .registration(try Self.registration(object, nonce))
+        case "registration": self = .registration(try Self.registration(object, nonce, wantsProof))
         case "query":
             guard let text = object.string("queried_uuid") else { throw .queryWithoutID }
-            self = .query(Query(text: text, nonce: nonce))
-        case "keepalive": self = .keepalive(try Self.keepalive(object, nonce))
+            self = .query(Query(text: text, nonce: nonce, wantsProof: wantsProof))
+        case "keepalive": self = .keepalive(try Self.keepalive(object, nonce, wantsProof))
         default: throw .silent(.notARequest)
         }
     }
@@ -105,7 +125,9 @@ extension IndexRequest {
         return nonce
     }
 
-    private static func registration(_ object: JSONObject, _ nonce: String?) throws(Refusal) -> Registration {
+    private static func registration(
+        _ object: JSONObject, _ nonce: String?, _ wantsProof: Bool
+    ) throws(Refusal) -> Registration {
         guard let address = object.string("addr").flatMap({ Endpoint($0) }), address.port != 0 else {
             throw .malformed(member: "addr", nonce: nonce)
         }
@@ -117,21 +139,24 @@ extension IndexRequest {
         else { throw .malformed(member: "record", nonce: nonce) }
         let cookie = object.string("cookie").flatMap { Base64URL.decode($0) }
         return Registration(
-            address: address, signed: Signed(peer: peer, record: record, cookie: cookie), nonce: nonce)
+            address: address, signed: Signed(peer: peer, record: record, cookie: cookie), nonce: nonce,
+            wantsProof: wantsProof)
     }
 
-    private static func keepalive(_ object: JSONObject, _ nonce: String?) throws(Refusal) -> Keepalive {
+    private static func keepalive(
+        _ object: JSONObject, _ nonce: String?, _ wantsProof: Bool
+    ) throws(Refusal) -> Keepalive {
         guard let peer = object.string("uuid").flatMap({ PeerID($0) }) else {
             throw .malformed(member: "uuid", nonce: nonce)
         }
         guard let token = object.string("token").flatMap({ Base64URL.decode($0) }), token.count <= 32 else {
             throw .malformed(member: "token", nonce: nonce)
         }
-        return Keepalive(peer: peer, token: token, nonce: nonce)
+        return Keepalive(peer: peer, token: token, nonce: nonce, wantsProof: wantsProof)
     }
 
-    /// The request as a datagram. A query with a nonce is padded to `WireLimits.paddedQuery` bytes, so that the answer
-    /// may carry a record without being larger than what was asked.
+    /// The request as a datagram. A query with a nonce, and any request for a proof, is padded, so that the answer may
+    /// carry a record and a proof without being larger than what was asked.
     public func encoded() -> [UInt8] {
         switch self {
         case .registration(let registration):
@@ -142,22 +167,37 @@ extension IndexRequest {
                 object["cookie"] = signed.cookie.map { .string(Base64URL.encode($0)) }
             }
             object["nonce"] = registration.nonce.map { .string($0) }
-            return object.encoded()
+            guard registration.wantsProof else { return object.encoded() }
+            return object.asking(padTo: WireLimits.provenRegistration)
         case .query(let query):
             var object: JSONObject = ["req_type": "query", "queried_uuid": .string(query.text)]
             guard let nonce = query.nonce else { return object.encoded() }
             object["nonce"] = .string(nonce)
-            object["pad"] = ""
-            let missing = WireLimits.paddedQuery - object.encoded().count
-            object["pad"] = .string(String(repeating: "0", count: max(0, missing)))
-            return object.encoded()
+            guard query.wantsProof else { return object.padded(to: WireLimits.paddedQuery) }
+            return object.asking(padTo: WireLimits.paddedQuery + IndexProof.encodedSize)
         case .keepalive(let keepalive):
             var object: JSONObject = [
                 "req_type": "keepalive", "uuid": .string("\(keepalive.peer)"),
                 "token": .string(Base64URL.encode(keepalive.token)),
             ]
             object["nonce"] = keepalive.nonce.map { .string($0) }
-            return object.encoded()
+            guard keepalive.wantsProof else { return object.encoded() }
+            return object.asking(padTo: WireLimits.provenKeepalive)
         }
+    }
+}
+
+extension JSONObject {
+    fileprivate func asking(padTo size: Int) -> [UInt8] {
+        var object = self
+        object["prove"] = true
+        return object.padded(to: size)
+    }
+
+    fileprivate func padded(to size: Int) -> [UInt8] {
+        var object = self
+        object["pad"] = ""
+        object["pad"] = .string(String(repeating: "0", count: max(0, size - object.encoded().count)))
+        return object.encoded()
     }
 }

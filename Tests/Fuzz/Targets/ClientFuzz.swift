@@ -173,7 +173,7 @@ struct ClientFuzz {
 
     private mutating func pass(_ span: Span) {
         let end = now + span
-        wall = WallTime(milliseconds: wall.milliseconds + span.nanoseconds / 1_000_000)
+        wall = WallTime(milliseconds: wall.milliseconds + Int64(span.nanoseconds / 1_000_000))
         var turns = 0
         while let due = machine.deadline(now: now), due <= end {
             now = max(now, due)

@@ -31,7 +31,6 @@ private func parse(_ line: String) throws(PipeError) -> PipeCommand { try PipeCo
             (#"{"command":"cancel","id":"\#(id)"}"#, .cancel(message)),
             (#"{"command":"peers"}"#, .peers), (#"{"command":"quit"}"#, .quit),
             (#" { "command" : "quit" , "unknown" : [1,{"a":null}] } "#, .quit),
-            (#"{"command":"log"}"#, .log(peer: nil)), (#"{"command":"log","peer":"bob"}"#, .log(peer: "bob")),
         ]
         for (line, command) in lines { #expect(try parse(line) == command, "\(line)") }
     }

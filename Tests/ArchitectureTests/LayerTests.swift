@@ -26,12 +26,15 @@ import Testing
     /// Target → dependencies, from the manifest's text.
     private static func manifest() throws -> [String: Set<String>] {
         let products = [
-            "crypto": "Crypto", "cryptoExtras": "CryptoExtras", "grdb": "GRDB", "deques": "DequeModule", "argumentParser": "ArgumentParser",
+            "crypto": "Crypto", "cryptoExtras": "CryptoExtras", "grdb": "GRDB", "deques": "DequeModule",
+            "argumentParser": "ArgumentParser",
         ]
         let source = try text("Package.swift")
         var targets: [String: Set<String>] = ["CNcurses": [], "CPosix": [], "CQrencode": [], "CQuic": []]
         let layer = /layer\(\s*"(?<name>[^"]+)"(?:,\s*uses:\s*\[(?<uses>[^\]]*)\])?/
-        let program = /executableTarget\(\s*name:\s*"(?<name>[^"]+)",\s*dependencies:\s*\[(?<uses>[^\]]*)\]/
+        // Programs of the tests have a path of their own.
+        let program =
+            /executableTarget\(\s*name:\s*"(?<name>[^"]+)",\s*dependencies:\s*\[(?<uses>[^\]]*)\],\s*swiftSettings/
         func dependencies(_ list: Substring) -> Set<String> {
             Set(
                 list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }

@@ -91,6 +91,7 @@ struct ReferenceStore {
         case .index(let server):
             guard !state.indexes.contains(server) else { return false }
             state.indexes.append(server)
+            return true
         }
     }
 

@@ -66,6 +66,7 @@ struct Disk {
         case .inviteSecret(let secret): state.inviteSecret = secret
         case .setting(let setting, true): state.switchedOff.remove(setting)
         case .setting(let setting, false): state.switchedOff.insert(setting)
+        case .index(let server): state.indexes.append(server)
         case .read, .draft: break
         }
         return true

@@ -10,17 +10,8 @@ extension ChatStore {
         try reading { db in
             var state = SavedState()
             state.contacts = try db.contacts()
-            state.outbox = try db.messages(
-                """
-                WHERE m.outgoing = 1 AND (m.state = 0 OR m.state = 1 AND p.keyed = 1)
-                ORDER BY m.peer, m.counter, m.sequence
-                """
-            ).map(\.message)
-            state.held = try db.messages(
-                """
-                JOIN contact c ON c.peer = m.peer WHERE c.flags & 3 = 0 AND m.outgoing = 0 ORDER BY m.sequence
-                """
-            ).map(\.message)
+            state.outbox = try db.messages(StartQuestion.outbox).map(\.message)
+            state.held = try db.messages(StartQuestion.held).map(\.message)
             let peers = try db.values(
                 """
                 SELECT id, counter, endpoint, record FROM peer
@@ -165,6 +156,19 @@ extension ChatStore {
     func reading<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         do { return try reader.read(body) } catch { throw StoreError(error, path: path) }
     }
+}
+
+/// What `load` asks of messages: neither may scan the history.
+enum StartQuestion {
+    /// “state <= 2” is the index's own condition, without which SQLite does not take it.
+    static let outbox = """
+        WHERE m.outgoing = 1 AND m.state <= 2 AND m.state IN (0, 1) AND (m.state = 0 OR p.keyed = 1)
+        ORDER BY m.peer, m.counter, m.sequence
+        """
+    /// The plus keeps SQLite from walking through all messages in their order.
+    static let held = """
+        WHERE m.peer IN (SELECT peer FROM contact WHERE flags & 3 = 0) AND m.outgoing = 0 ORDER BY +m.sequence
+        """
 }
 
 /// The questions for single facts.

@@ -130,7 +130,7 @@ struct Writing {
         try db.run(
             """
             UPDATE message SET state = 3, reason = NULL
-            WHERE outgoing = 1 AND state IN (1, 2) AND peer = ? AND counter BETWEEN 1 AND ?
+            WHERE outgoing = 1 AND state <= 2 AND state IN (1, 2) AND peer = ? AND counter BETWEEN 1 AND ?
             """, [try number(peer), Int64(clamping: counter)]) > 0
     }
 

@@ -52,7 +52,7 @@ import Testing
             let lines = run.out.split(separator: "\n").map(String.init)
             if let refusal = lines.firstIndex(where: { $0.hasPrefix("refused") }) {
                 #expect(lines[refusal].contains(" false The disk of"), "\(lines[refusal])")
-                #expect(refusal == lines.count - 1, "\(run.out)")
+                #expect(refusal == lines.count - 2 && lines.last == lines[refusal], "\(run.out)")
                 refusals += 1
             }
             try await Hammer.check(

@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import Model
 import PeerEngine
+import Queues
 import Support
 import Testing
 
@@ -82,13 +83,26 @@ import Testing
             .receive(incoming(500, from: keyed(3), "Wynnforth remembered")), .draft(keyed(3), "Wynnforth"),
         ])
         #expect(try !holds("Wynnforth").isEmpty)
+        store.purgeAhead.withLock { $0 = true }
         _ = try await store.commit([.remove(keyed(3)), .forget(keyed(1)), .erase(messageID(2), of: keyed(0))])
+        #expect(try !holds("ynnforth").isEmpty, "nothing for the purge to do")
         await store.purge()
         for word in ["Wynnforth", "wynnforth", "ynnforth", "word299", "word2 "] {
             #expect(try holds(word) == [], "\(word)")
         }
         #expect(try !holds("word300").isEmpty)
         try store.verify()
+    }
+
+    @Test(arguments: [StartQuestion.outbox, StartQuestion.held])
+    func `what a start reads does not scan the history`(question: String) async throws {
+        let pool = try #require(try Shelf().open().pool)
+        let plan = try await pool.read { db in
+            try Row.fetchAll(
+                db, sql: "EXPLAIN QUERY PLAN SELECT * FROM message m JOIN peer p ON p.number = m.peer " + question
+            ).map { $0["detail"] as String }
+        }
+        #expect(!plan.contains { $0.hasPrefix("SCAN m") }, "\(plan)")
     }
 
     @Test func `states only go down, but for the user's new try`() async throws {

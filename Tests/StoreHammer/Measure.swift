@@ -96,7 +96,9 @@ func look(_ path: String) throws {
     _ = try store.page(with: peer, limit: 100)
     print("open \(Int((opened - start) * 1e6)) us, load and first page \(Int((seconds() - opened) * 1e6)) us")
     print("\(state.contacts.count) contacts: RssAnon \(residentAnonymous()) KiB")
-    for query in ["needle", "hello", "tomorrow", "tomorr", "he", "meeting1 lunch7", "kettle12", "привет"] {
+    for query in [
+        "needle", "hello", "hello ", "tomorrow ", "tomorrow", "tomorr", "he", "meeting1 lunch7", "kettle12", "привет",
+    ] {
         try timed("search \(query)") { try store.search(query, limit: 20).count }
         try timed("search \(query) with one peer") { try store.search(query, with: peer, limit: 20).count }
     }

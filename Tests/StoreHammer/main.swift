@@ -40,7 +40,7 @@ do {
     let store = try ChatStore(path: arguments[2])
     store.notices.forEach(say)
     if arguments[1] == "limited" { limitFiles(to: 400_000) }
-    var lifted = false
+    var insisted = false
     var number = first
     while number < first + count {
         do throws(StoreError) {
@@ -51,8 +51,10 @@ do {
         } catch {
             say("refused \(number) \(error.mayPass) \(error)")
             if arguments[1] == "patient", error.mayPass, readLine() != nil { continue }
-            guard error.mayPass, arguments[1] == "limited", !lifted else { exit(5) }
-            lifted = true
+            // Once more, whatever was said: a refusal for good must hold.
+            guard !insisted else { exit(5) }
+            insisted = true
+            guard arguments[1] == "limited", error.mayPass else { continue }
             limitFiles(to: .max)
         }
     }

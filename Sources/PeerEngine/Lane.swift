@@ -5,16 +5,11 @@ internal import Model
 /// What waits for one peer without a key, and how fast it may go.
 struct Lane {
 
-    /// Messages that wait for one peer at most; past it a new one is refused.
-    static let limit = 20_000
-
     private(set) var items: Deque<Message> = []
     private var pacer = Pacer.seedWire
     private var heldUntil: Instant?
     /// When something was last sent, for telling when a lookup of the cache is news.
     private(set) var lastUse: Instant?
-
-    var isFull: Bool { items.count >= Lane.limit }
 
     mutating func append(_ message: Message) { items.append(message) }
 

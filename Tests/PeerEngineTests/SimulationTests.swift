@@ -77,7 +77,9 @@ import Wire
                         .filter { $0.peer == World.peer(writer) }.map(\.text)
                     let kept = (world.disks[World.place(writer)]?.outgoing ?? [])
                         .filter { $0.peer == World.peer(reader) }
-                    if stored != kept.map(\.text) { faults.append("\(writer) to \(reader): lost, doubled or disordered") }
+                    if stored != kept.map(\.text) {
+                        faults.append("\(writer) to \(reader): lost, doubled or disordered")
+                    }
                     if Set(shown).count != shown.count { faults.append("\(writer) to \(reader): shown twice") }
                     // A crash between disk and screen leaves what history has.
                     if !isSubsequence(shown, of: stored) { faults.append("\(writer) to \(reader): shown out of order") }
@@ -108,7 +110,7 @@ import Wire
         }
     }
 
-    private static let schedules = 2000
+    private static let schedules = 400
 
     @Test(arguments: 0..<8)
     func `nothing is lost, shown twice or out of order, whatever fails`(slice: Int) {

@@ -76,7 +76,10 @@ private func text(_ line: JSONObject?) -> String? {
                 #"{"event":"state","id":"\#(id)","to":"\#(peer)","state":"failed","reason":"asked once","#
                     + #""cause":"no_answer"}"#
             ),
-            (.path(peer, .plaintext, roundTrip: nil, reason: nil), #"{"event":"path","peer":"\#(peer)","path":"plaintext"}"#),
+            (
+                .path(peer, .plaintext, roundTrip: nil, reason: nil),
+                #"{"event":"path","peer":"\#(peer)","path":"plaintext"}"#
+            ),
             (
                 .path(peer, .none, roundTrip: nil, reason: reason),
                 #"{"event":"path","peer":"\#(peer)","path":"none","reason":"asked once","cause":"no_answer"}"#

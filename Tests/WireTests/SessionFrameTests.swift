@@ -89,14 +89,16 @@ private func read(_ text: String) -> FrameReading { SessionFrame.read(Array(text
     }
 
     @Test(arguments: [
-        (#""counter":1,"text":"""#, "text"), (#""counter":1,"text":7"#, "text"), (#""counter":0,"text":"x""#, "counter"),
+        (#""counter":1,"text":"""#, "text"), (#""counter":1,"text":7"#, "text"),
+        (#""counter":0,"text":"x""#, "counter"),
         (#""counter":-1,"text":"x""#, "counter"), (#""text":"x""#, "counter"),
         (#""counter":1,"text":"x","created":7"#, "created"),
     ])
     func `that is a message which can't be taken says which`(members: String, member: String) {
         let id = "00000000-0000-4000-8000-000000000001"
         #expect(
-            read(#"{"type":"message","id":"\#(id)",\#(members)}"#) == .faulty(.badMember(member), message: MessageID(id)))
+            read(#"{"type":"message","id":"\#(id)",\#(members)}"#)
+                == .faulty(.badMember(member), message: MessageID(id)))
     }
 
     @Test func `holds a text of 64 KiB, whatever its characters, and no more`() {
@@ -131,8 +133,9 @@ private func read(_ text: String) -> FrameReading { SessionFrame.read(Array(text
                 == .frame(.contact(proof: nil, name: name)))
         #expect(read(#"{"type":"contact","name":"\#(long)"}"#) == .frame(.contact(proof: nil, name: name)))
         #expect(read(#"{"type":"contact","name":""}"#) == .frame(.contact(proof: nil, name: nil)))
-        guard case .frame(.refused(_, let reason)) = read(
-            #"{"type":"refused","id":"00000000-0000-4000-8000-000000000001","reason":"\#(long)"}"#)
+        guard
+            case .frame(.refused(_, let reason)) = read(
+                #"{"type":"refused","id":"00000000-0000-4000-8000-000000000001","reason":"\#(long)"}"#)
         else { return #expect(Bool(false)) }
         #expect(reason.unicodeScalars.count == 200)
     }

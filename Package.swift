@@ -19,6 +19,11 @@ func tests(_ name: String, uses: [Target.Dependency], exclude: [String] = []) ->
     .testTarget(name: name, dependencies: uses + ["Support"], exclude: exclude, swiftSettings: swiftSettings)
 }
 
+/// A program that tests start.
+func testProgram(_ name: String, uses: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: uses, path: "Tests/\(name)", swiftSettings: swiftSettings)
+}
+
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
@@ -111,10 +116,8 @@ let package = Package(
             "SessionsTests",
             uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "Reactor", "Network", "Sessions", "CQuic"]),
         // Commits group after group and says so, until it is killed.
-        .executableTarget(
-            name: "StoreHammer", dependencies: ["Model", "PeerEngine", "ChatStore"], path: "Tests/StoreHammer",
-            swiftSettings: swiftSettings),
-        tests("ChatStoreTests", uses: ["Model", "PeerEngine", "ChatStore", "StoreHammer", grdb]),
+        testProgram("StoreHammer", uses: ["Model", "PeerEngine", "ChatStore"]),
+        tests("ChatStoreTests", uses: ["Model", "Queues", "PeerEngine", "ChatStore", "StoreHammer", grdb]),
         tests("QRCodeTests", uses: ["QRCode"]),
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),

@@ -31,9 +31,7 @@ final class LyingIndex: Sendable {
                 guard let forward = try? upstream[port] ?? DatagramSocket() else { continue }
                 upstream[port] = forward
                 let text = String(decoding: bytes, as: UTF8.self)
-                guard let answer = try? forward.ask(text, at: honest, tries: 2, each: .milliseconds(200)) else {
-                    continue
-                }
+                guard let answer = try? LyingIndex.ask(text, honest, forward) else { continue }
                 var answers = [Array(answer.utf8)]
                 if let query = try? JSON(text), query["req_type"]?.string == "query", let truth = try? JSON(answer) {
                     let lie = state.withLock { state in
@@ -45,6 +43,15 @@ final class LyingIndex: Sendable {
                 for answer in answers { try? socket.send(answer, to: port) }
             }
         }
+    }
+
+    /// Peers write to the forwarding socket too, which is where they see the liar's users.
+    private static func ask(_ request: String, _ server: UInt16, _ socket: DatagramSocket) throws -> String? {
+        try socket.send(request, to: server)
+        while let (bytes, port) = try socket.next(.milliseconds(200)) {
+            if port == server { return String(decoding: bytes, as: UTF8.self) }
+        }
+        return nil
     }
 
     deinit { state.withLock { $0.isOver = true } }

@@ -129,6 +129,21 @@ let package = Package(
         tests("ChatScreenTests", uses: ["Model", "SafeText", "TerminalKit", "ChatScreen"], exclude: ["Goldens"]),
         tests("DashboardScreenTests", uses: ["Model", "SafeText", "TerminalKit", "IndexEngine", "DashboardScreen"]),
         .testTarget(name: "ArchitectureTests", swiftSettings: swiftSettings),
+        // What reads strangers' bytes, for the corpus' tests and for libFuzzer.
+        .target(
+            name: "FuzzTargets", dependencies: ["Model", "Wire", "Identity", "PeerEngine", "Scripting"],
+            path: "Tests/Fuzz/Targets", swiftSettings: swiftSettings),
+        tests("FuzzTests", uses: ["Model", "FuzzTargets"]),
+        // Two network namespaces and a bad line between them; a program of its own, in C.
+        .executableTarget(name: "impair", path: "Tests/Lab/impair"),
         tests("EndToEndTests", uses: ["Model", "TerminalKit"]),
     ]
 )
+
+// libFuzzer's own main: only `make fuzz` builds it, with the sanitizers that it needs.
+if Context.environment["PARLEY_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/LibFuzzer",
+            swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
+}

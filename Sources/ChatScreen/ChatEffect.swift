@@ -25,7 +25,7 @@ public enum ChatEffect: Equatable, Sendable {
     case rename(PeerID, String)
     case remove(PeerID)
     case accept(PeerID)
-    /// Drop a stranger's request; it may ask again.
+    /// Drop a stranger's request; it may ask again after a restart.
     case ignore(PeerID)
     case block(PeerID)
     /// The user compared the digits of a peer's key, or takes that back.

@@ -39,7 +39,7 @@ enum Command: String, CaseIterable, Sendable {
         case .peers: "list all peers with their UUIDs"
         case .requests: "list the strangers who want to talk"
         case .accept: "accept a request: its peer becomes a contact"
-        case .ignore: "drop a request; its peer may ask again"
+        case .ignore: "drop a request for now; it may come again later"
         case .block: "drop everything that a peer sends"
         case .remove: "take a peer out of the address book"
         case .close: "close this conversation; the contact stays"

@@ -15,7 +15,7 @@ public enum ClientCommand: Equatable, Sendable {
     case verify(PeerID, Bool)
     /// Let a peer without a key be talked to in the open, or no longer.
     case allowPlaintext(PeerID, Bool)
-    /// Drop a stranger's request without a word; it may ask again.
+    /// Drop a stranger's request; it may ask again after a restart.
     case ignore(PeerID)
     /// Queue a message; the tag comes back in its events. A peer that is no contact becomes one.
     case send(to: PeerID, text: String, tag: String?)

@@ -27,6 +27,8 @@ extension ClientMachine {
                 throw CommandError("\(peer) has no request that waits.")
             }
             remove(peer)
+            if ignored.count >= ClientMachine.ignoredLimit { ignored.removeFirst() }
+            ignored.insert(peer)
         case .send(let peer, let text, let tag): try send(to: peer, text: text, tag: tag)
         case .accept(let peer):
             try admit(peer)

@@ -52,6 +52,7 @@ extension ClientMachine {
     }
 
     mutating func accept(_ peer: PeerID, name: String?, _ change: (inout Contact) -> Void = { _ in }) {
+        ignored.remove(peer)
         contacts.accept(peer, name: name)
         contacts.update(peer, change)
         guard let contact = contacts[peer] else { return }

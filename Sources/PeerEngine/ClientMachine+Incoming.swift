@@ -60,9 +60,10 @@ extension ClientMachine {
     ) -> Bool {
         if !mayTalk(to: peer) {
             // What follows a dropped message must not overtake it when it is sent again.
-            guard !session.isLossy, listStranger(peer, on: session) else { return false }
-            guard contacts.admit(text.text, of: peer) else {
-                conversation(peer) { $0.link.noteLoss(on: session.id) }
+            guard !session.isLossy else { return false }
+            guard listStranger(peer, on: session), contacts.admit(text.text, of: peer) else {
+                // A session that is closed with its stranger is nobody's any more.
+                conversations[peer]?.link.noteLoss(on: session.id)
                 return false
             }
         }
@@ -118,6 +119,7 @@ extension ClientMachine {
             if let name { change(peer) { $0.nickname = name } }
             return true
         }
+        guard !ignored.contains(peer) else { return false }
         guard contacts.note(peer) else {
             close(session.id, .busy)
             tooManyStrangers()

@@ -62,6 +62,11 @@ public struct ClientMachine: Sendable {
     /// Counters of outgoing messages.
     var counters: [PeerID: UInt64]
     var requested: [PeerID] = []
+    /// Strangers whose requests the user dropped: who asks every few seconds would be back at once, so they are not
+    /// listed again in this run.
+    var ignored: Set<PeerID> = []
+    /// The most of them remembered; past it, one of the others may ask again.
+    static let ignoredLimit = 1_000
     /// Failed messages, to be tried again.
     var given = Remembered<Message>(limit: 1000)
     /// Counters of the messages that came and were not seen.

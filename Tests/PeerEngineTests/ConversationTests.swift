@@ -242,6 +242,27 @@ import Wire
         #expect(world.requests(at: bob).count == 1 && world.requests(at: alice).isEmpty)
     }
 
+    @Test func `a stranger who is ignored is not back with its next try, and can still be let in`() throws {
+        var world = World()
+        world.startIndex()
+        world.addPeer(1)
+        world.addPeer(2)
+        world.run(for: .seconds(1))
+        try say("a", in: &world)
+        world.run(for: .seconds(5))
+        let requests = world.requests(at: bob).count
+        #expect(requests > 0)
+        try world.perform(.ignore(aliceID), at: bob)
+        world.run(for: .seconds(120))
+        try say("b", in: &world)
+        world.run(for: .seconds(30))
+        #expect(world.requests(at: bob).count == requests)
+        try world.perform(.accept(aliceID), at: bob)
+        world.run(for: .seconds(30))
+        // What was ignored went with the request.
+        #expect(world.shown(at: bob) == ["b"])
+    }
+
     @Test func `what a stranger wrote survives a restart, and beyond the bounds comes again in order`() throws {
         var world = World()
         world.startIndex()

@@ -44,6 +44,11 @@ extension EndToEnd {
             let shown = try dashboard.wait(for: "one query for Bob") { $0.queries(for: bobID) > 0 }
             #expect(shown.queries(for: bobID) == 1 && shown.queries(for: aliceID) == 0, "\(shown)")
             #expect(shown.countsPeers(2), "\(shown)")
+            for (chat, last) in [(left, "talk 10 ping"), (right, "talk 10 pong")] {
+                try chat.wait(for: "the last word to be read") { screen in
+                    screen.lines.contains { $0.contains(last) && $0.contains("✓✓") }
+                }
+            }
             let ids = [String(aliceID.prefix(8)): "<ALICE>", String(bobID.prefix(8)): "<BOB>"]
             for (who, terminal) in [("alice", left), ("bob", right)] {
                 let name = "story-\(who)-\(size.columns)x\(size.rows)"

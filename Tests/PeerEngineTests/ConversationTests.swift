@@ -318,6 +318,10 @@ import Wire
         #expect(world.notices(at: alice).contains { $0.contains("Another key") })
         #expect(!world.frames(from: alice).contains("message"))
         #expect(throws: CommandError.self) { try say("x", in: &world) }
+        func asked() -> Int { world.traffic.count { $0.from == alice && World.kind(of: $0.datagram) == "query" } }
+        let before = asked()
+        world.run(for: .seconds(100))
+        #expect(asked() == before, "it is not even looked for")
         try world.perform(.send(to: aliceID, text: "let me in", tag: nil), at: bob)
         world.run(for: .seconds(20))
         #expect(world.shown(at: alice).isEmpty && !world.frames(from: alice).contains("message"))

@@ -102,14 +102,17 @@ extension ClientMachine {
             if let name { change(peer) { $0.nickname = name } }
             return send([.accepted], on: session.id, to: peer)
         }
-        guard listStranger(peer, name: name, on: session) else { return }
-        guard let proof, let key = conversations[peer]?.key, contacts[peer]?.invited == false,
-            InviteProof.verify(
-                proof, secret: inviteSecret, binding: session.binding, prover: key, verifier: configuration.identity.key
-            )
-        else { return }
+        let isInvited = proof.map { provesInvite($0, by: peer, on: session) } ?? false
+        if isInvited, let other = contacts.displaced(by: peer) { remove(other) }
+        guard listStranger(peer, name: name, on: session), isInvited, contacts[peer]?.invited == false else { return }
         contacts.update(peer) { $0.invited = true }
         if let contact = contacts[peer] { commit(.contact(contact), then: .requested(peer)) }
+    }
+
+    private func provesInvite(_ proof: [UInt8], by peer: PeerID, on session: PeerLink.Session) -> Bool {
+        guard let key = conversations[peer]?.key else { return false }
+        return InviteProof.verify(
+            proof, secret: inviteSecret, binding: session.binding, prover: key, verifier: configuration.identity.key)
     }
 
     /// Lists a stranger, if there is room.

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Identity
+import Model
+@testable import PeerEngine
+import Support
+import Testing
+import Wire
+
+/// What strangers may cost, and what they may not stand in the way of.
+@Suite struct StrangerTests {
+    private let alice = World.place(1)
+    private let bob = World.place(2)
+    private let aliceID = World.peer(1)
+    private let bobID = World.peer(2)
+
+    /// Alice, who knows Bob, and Bob, who knows nobody.
+    private func strangers(_ world: inout World, known: [Contact] = [], plaintext: Bool = false) {
+        world.startIndex()
+        world.addPeer(1)
+        world.addPeer(2, plaintext: plaintext, contacts: known)
+        world.run(for: .seconds(1))
+    }
+
+    private func say(_ texts: some Sequence<Int>, in world: inout World) throws {
+        for text in texts { try world.perform(.send(to: bobID, text: "\(text)", tag: nil), at: alice) }
+    }
+
+    // MARK: The list
+
+    @Test func `who proves the invite is heard although the list of strangers is full`() throws {
+        var world = World()
+        let crowd = (100..<100 + ContactBook.strangerLimit).map { Contact(peer: World.peer($0), accepted: false) }
+        strangers(&world, known: crowd)
+        let invite = try #require(world.peers[bob]?.invite)
+        try world.perform(.send(to: bobID, text: "let me in", tag: nil), at: alice)
+        world.run(for: .seconds(2))
+        #expect(world.requests(at: bob).isEmpty, "without the proof there is no room")
+        try world.perform(.remove(bobID), at: alice)
+        try world.perform(.addInvite(invite, name: nil), at: alice)
+        world.run(for: .seconds(2))
+        #expect(world.requests(at: bob).map(\.invited) == [true])
+        let listed = world.peers[bob]?.contacts.all ?? []
+        #expect(listed.count == ContactBook.strangerLimit && listed.contains { $0.peer == aliceID })
+        #expect(!listed.contains { $0.peer == World.peer(100) }, "the first of the others made room")
+        #expect(world.disks[bob]?.contacts.count == listed.count)
+    }
+
+    @Test func `names that anybody can forge leave room for strangers with keys`() throws {
+        var world = World()
+        strangers(&world, plaintext: true)
+        var chance = SplitMix64(seed: 4)
+        for _ in 0..<2 * ContactBook.strangerLimit {
+            let name = PeerID(high: chance.next(), low: chance.next()).stamped(version: 4)
+            try world.bring("junk", from: name, at: .loopback(9), for: bobID, to: bob)
+        }
+        #expect(world.peers[bob]?.contacts.all.count == ContactBook.strangerLimit)
+        try say([1], in: &world)
+        world.run(for: .seconds(2))
+        #expect(world.requests(at: bob).map(\.peer) == [aliceID])
+    }
+}

@@ -26,10 +26,10 @@ public struct ContactBook: Sendable {
         var bytes = 0
     }
 
-    /// Starts with saved contacts, and with what strangers among them wrote.
+    /// Starts with saved contacts, and with what strangers among them wrote. What came in the open was shown at once.
     public init(_ saved: [Contact] = [], held: [Message] = []) {
         for contact in saved { insert(contact) }
-        for message in held where admit(message.text, of: message.peer) { hold(message) }
+        for message in held where message.peer.isKeyed && admit(message.text, of: message.peer) { hold(message) }
     }
 
     /// All of them, strangers included, in order.

@@ -58,4 +58,15 @@ import Wire
         world.run(for: .seconds(2))
         #expect(world.requests(at: bob).map(\.peer) == [aliceID])
     }
+
+    @Test func `a stranger without a key is heard as before after a restart`() throws {
+        var world = World()
+        strangers(&world, plaintext: true)
+        let name = PeerID(high: 5, low: 6).stamped(version: 4)
+        try world.bring("before", from: name, at: .loopback(9), for: bobID, to: bob)
+        world.remove(bob)
+        world.addPeer(2, plaintext: true)
+        try world.bring("after", from: name, at: .loopback(9), for: bobID, to: bob)
+        #expect(world.shown(at: bob) == ["before", "after"])
+    }
 }

@@ -58,9 +58,10 @@ extension ClientMachine {
     private mutating func take(
         _ text: SessionFrame.Text, bytes: Int, on session: PeerLink.Session, from peer: PeerID
     ) -> Bool {
+        // What follows a dropped message must not overtake it when it is sent again, to a contact by then.
+        guard !session.isLossy else { return false }
         if !mayTalk(to: peer) {
-            // What follows a dropped message must not overtake it when it is sent again.
-            guard !session.isLossy, listStranger(peer, on: session) else { return false }
+            guard listStranger(peer, on: session) else { return false }
             guard contacts.admit(text.text, of: peer) else {
                 conversation(peer) { $0.link.noteLoss(on: session.id) }
                 return false

@@ -69,4 +69,26 @@ import Wire
         try world.bring("after", from: name, at: .loopback(9), for: bobID, to: bob)
         #expect(world.shown(at: bob) == ["before", "after"])
     }
+
+    // MARK: Messages
+
+    @Test func `a message behind a gap does not overtake it while the acceptance is on its way to disk`() throws {
+        var world = World()
+        strangers(&world)
+        let session = SessionID(1001)
+        func text(_ number: UInt64) -> [UInt8] {
+            SessionFrame.message(
+                .init(id: MessageID(random: 1, number), counter: number, created: nil, text: "\(number)")
+            ).encoded()
+        }
+        world.deliver(.up(session, key: World.identity(7).key, at: .loopback(7), binding: []), to: bob)
+        let hello = SessionFrame.hello(.init(instance: 1, contact: true)).encoded()
+        let held = UInt64(ContactBook.heldLimit)
+        world.deliver(.frames(session, [hello] + (1...held + 2).map(text)), to: bob)
+        world.diskDelay = { _ in 200 }
+        try world.perform(.accept(World.peer(7)), at: bob)
+        world.deliver(.frames(session, [text(held + 3)]), to: bob)
+        world.run(for: .seconds(1))
+        #expect(world.shown(at: bob) == (1...held).map { "\($0)" }, "the last one comes again behind the others")
+    }
 }

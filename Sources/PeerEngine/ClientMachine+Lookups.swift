@@ -108,7 +108,8 @@ extension ClientMachine {
 
     func currentPath(of peer: PeerID) -> PathKind { paths[peer]?.kind ?? .none }
 
-    /// Tells a path when it is another one, takes another time, or is missing for another reason.
+    /// Tells a path to a contact when it is another one, takes another time, or is missing for another reason. Of
+    /// strangers nothing is told or kept: there is no end to them.
     /// - Parameters:
     ///   - cause: what tells this reason from others, when its words don't.
     ///   - nextTry: when it is tried again.
@@ -116,6 +117,7 @@ extension ClientMachine {
         _ peer: PeerID, _ kind: PathKind, _ reason: Reason? = nil, cause: String? = nil, roundTrip: Span? = nil,
         nextTry: Instant? = nil
     ) {
+        guard contacts[peer]?.accepted == true else { return }
         let note = PathNote(kind: kind, roundTrip: roundTrip, cause: reason.map { cause ?? $0.cause.rawValue })
         guard paths.updateValue(note, forKey: peer) != note else { return }
         var told = reason

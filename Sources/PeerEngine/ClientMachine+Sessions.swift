@@ -189,12 +189,18 @@ extension ClientMachine {
 
     /// There is a session to send on, and it is a new one.
     private mutating func resume(_ peer: PeerID) {
-        guard let session = conversations[peer]?.link.currentSession else { return }
-        setPath(peer, session.endpoint?.isLocal == true ? .lan : .direct)
+        guard conversations[peer]?.link.current != nil else { return }
+        tellPath(of: peer)
         announce(peer)
         tellSeen(peer)
         if isUserActive { sayActive(true, to: peer) }
         flush(peer)
+    }
+
+    /// Tells by which way the session that counts goes.
+    mutating func tellPath(of peer: PeerID) {
+        guard let session = conversations[peer]?.link.currentSession else { return }
+        setPath(peer, session.endpoint?.isLocal == true ? .lan : .direct)
     }
 
     // MARK: Ends

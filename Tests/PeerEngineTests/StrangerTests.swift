@@ -70,6 +70,36 @@ import Wire
         #expect(world.shown(at: bob) == ["before", "after"])
     }
 
+    // MARK: Traces
+
+    @Test func `strangers who only greet leave nothing behind, on no list and not in memory`() throws {
+        var world = World()
+        strangers(&world)
+        for number in 0..<300 {
+            let session = SessionID(UInt64(2 * number + 1001))
+            let key = World.identity(1000 + number).key
+            world.deliver(.up(session, key: key, at: .loopback(7), binding: []), to: bob)
+            let hello = SessionFrame.hello(.init(instance: 1, contact: true, name: "Bob's friend")).encoded()
+            world.deliver(.frames(session, [hello]), to: bob)
+            world.deliver(.roundTrip(session, .milliseconds(3)), to: bob)
+            world.deliver(.closed(session, .pathDied), to: bob)
+        }
+        let machine = try #require(world.peers[bob])
+        #expect(machine.paths.isEmpty && machine.conversations.isEmpty && machine.owners.isEmpty)
+        #expect(world.paths(at: bob).isEmpty, "nobody is told of them")
+    }
+
+    @Test func `the path of a stranger is told once it is a contact`() throws {
+        var world = World()
+        strangers(&world)
+        try say([1], in: &world)
+        world.run(for: .seconds(2))
+        #expect(world.paths(at: bob).isEmpty)
+        try world.perform(.accept(aliceID), at: bob)
+        world.run(for: .seconds(1))
+        #expect(world.paths(at: bob) == [.lan])
+    }
+
     // MARK: Messages
 
     @Test func `a message behind a gap does not overtake it while the acceptance is on its way to disk`() throws {

@@ -42,7 +42,9 @@ extension ClientMachine {
         if case .contact(let proof, let name) = frame { return requested(by: peer, proof, name, on: session) }
         guard mayTalk(to: peer) else { return drop(.unsolicited, nil) }
         switch frame {
-        case .accepted: acceptedByPeer(peer)
+        case .accepted:
+            acceptedByPeer(peer)
+            flush(peer)
         case .receipt(let ids): acknowledged(ids, by: peer)
         case .read(let counter): readByPeer(peer, upTo: counter)
         case .typing(let on): setTyping(peer, on)

@@ -121,4 +121,16 @@ import Wire
         world.run(for: .seconds(1))
         #expect(world.shown(at: bob) == (1...held).map { "\($0)" }, "the last one comes again behind the others")
     }
+
+    @Test func `whoever has not let us in is not flooded, and gets everything when it does`() throws {
+        var world = World()
+        strangers(&world)
+        try say(0..<500, in: &world)
+        world.run(for: .seconds(50))
+        #expect(world.frames(from: alice).count { $0 == "message" } <= 2 * ContactBook.heldLimit)
+        #expect(world.net.ends.count == 2, "the session is still the first")
+        try world.perform(.accept(aliceID), at: bob)
+        world.run(for: .seconds(10))
+        #expect(world.shown(at: bob) == (0..<500).map { "\($0)" })
+    }
 }

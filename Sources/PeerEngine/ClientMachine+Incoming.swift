@@ -5,6 +5,10 @@ internal import Wire
 
 // What peers say inside sessions.
 extension ClientMachine {
+    /// Bytes of messages that may wait for the disk. A session's window bounds what it brings, but not how often the peer
+    /// comes anew while the disk is full.
+    static let unsavedBytes = 32 * 1024 * 1024
+
     mutating func receive(_ frames: [[UInt8]], on id: SessionID) {
         guard let peer = owners[id] else { return }
         let now = now
@@ -62,6 +66,10 @@ extension ClientMachine {
     ) -> Bool {
         // What follows a dropped message must not overtake it when it is sent again, to a contact by then.
         guard !session.isLossy else { return false }
+        guard journal.receivedBytes + bytes <= ClientMachine.unsavedBytes else {
+            close(session.id, .busy)
+            return false
+        }
         if !mayTalk(to: peer) {
             guard listStranger(peer, on: session) else { return false }
             guard contacts.admit(text.text, of: peer) else {

@@ -39,4 +39,31 @@ import Wire
         #expect(world.states(at: alice).last == .failed && world.lastFailure(at: alice)?.cause == .user)
         #expect(world.disks[alice]?.outgoing.map(\.state) == [.failed])
     }
+
+    @Test func `with a full disk no sender fills the memory, however often it comes anew`() throws {
+        var world = World()
+        try friends(&world)
+        world.full = [bob]
+        let text = String(repeating: "x", count: WireLimits.text)
+        var counter: UInt64 = 0
+        for number in 0..<50 {
+            let session = SessionID(UInt64(2 * number + 1001))
+            world.deliver(.up(session, key: World.identity(1).key, at: alice, binding: []), to: bob)
+            var frames = [SessionFrame.hello(.init(instance: UInt64(number), contact: true))]
+            for _ in 0..<16 {
+                counter += 1
+                frames.append(
+                    .message(.init(id: MessageID(random: 3, counter), counter: counter, created: nil, text: text)))
+            }
+            world.deliver(.frames(session, frames.map { $0.encoded() }), to: bob)
+        }
+        let limit = ClientMachine.unsavedBytes / WireLimits.text
+        #expect(try #require(world.peers[bob]?.unsaved) < limit + 500)
+        world.full = []
+        world.run(for: .seconds(2))
+        #expect(world.peers[bob]?.unsaved == 0)
+        try world.perform(.send(to: bobID, text: "after", tag: nil), at: alice)
+        world.run(for: .seconds(20))
+        #expect(world.shown(at: bob).last == "after")
+    }
 }

@@ -182,7 +182,7 @@ extension ClientMachine {
         }
         if contacts[peer] != nil, let name = hello.name { change(peer) { $0.nickname = name } }
         let isCurrent = conversations[peer]?.link.current == id
-        if isCurrent, former != nil { conversation(peer) { $0.outbox.sessionLost() } }
+        if isCurrent, former != nil { conversation(peer) { $0.sessionLost() } }
         for closing in closings { close(closing.id, closing.code) }
         if isCurrent { resume(peer) }
     }
@@ -234,10 +234,7 @@ extension ClientMachine {
 
     /// The session that we sent on is gone.
     private mutating func lost(_ peer: PeerID) {
-        conversation(peer) { conversation in
-            conversation.outbox.sessionLost()
-            conversation.saidTyping = nil
-        }
+        conversation(peer) { $0.sessionLost() }
         setTyping(peer, false)
         setActive(peer, false)
         resume(peer)

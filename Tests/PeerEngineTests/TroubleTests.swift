@@ -66,4 +66,20 @@ import Wire
         world.run(for: .seconds(20))
         #expect(world.shown(at: bob).last == "after")
     }
+
+    @Test func `that something was read is said again when the session broke off`() throws {
+        var world = World()
+        try friends(&world)
+        try world.perform(.send(to: bobID, text: "hello", tag: "x"), at: alice)
+        world.run(for: .seconds(1))
+        let id = try #require(world.disks[bob]?.incoming.first?.id)
+        world.cutOff = [bob]
+        try world.perform(.read(aliceID, id), at: bob)
+        world.run(for: .seconds(10))
+        #expect(world.states(at: alice, tag: "x").last == .delivered)
+        world.cutOff = []
+        try world.perform(.open(bobID), at: alice)
+        world.run(for: .seconds(20))
+        #expect(world.states(at: alice, tag: "x") == [.queued, .sent, .delivered, .read])
+    }
 }

@@ -65,6 +65,9 @@ public struct ContactBook: Sendable {
     /// Hands out what was held of a peer, oldest first.
     mutating func release(_ peer: PeerID) -> [Message] { held.removeValue(forKey: peer)?.messages ?? [] }
 
+    /// Lets go of what was held of a peer; what it writes from now on is held still.
+    mutating func forgetHeld(of peer: PeerID) { if held[peer] != nil { held[peer] = Held() } }
+
     mutating func rename(_ peer: PeerID, _ name: String) {
         let unused = unusedName(name, for: peer)
         contacts[peer]?.name = unused

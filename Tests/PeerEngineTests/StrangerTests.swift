@@ -133,4 +133,18 @@ import Wire
         world.run(for: .seconds(10))
         #expect(world.shown(at: bob) == (0..<500).map { "\($0)" })
     }
+
+    @Test func `what was forgotten of a stranger is not shown when it is accepted`() throws {
+        var world = World()
+        strangers(&world)
+        try say([1, 2], in: &world)
+        world.run(for: .seconds(2))
+        try world.perform(.forget(aliceID), at: bob)
+        try say([3], in: &world)
+        world.run(for: .seconds(2))
+        try world.perform(.accept(aliceID), at: bob)
+        world.run(for: .seconds(40))
+        #expect(world.shown(at: bob) == ["3"])
+        #expect(world.disks[alice]?.outgoing.map(\.state) == [.delivered, .delivered, .delivered])
+    }
 }

@@ -32,7 +32,7 @@ struct Conversation {
     var toldSeen: UInt64 = 0
     /// Up to where the peer's user saw.
     var readByPeer: UInt64 = 0
-    /// Delivered in this run and not yet read.
+    /// Delivered in this run and not yet read; without their texts, since a reader may never say so.
     private var unread: Deque<Message> = []
 
     // MARK: Signs of life
@@ -56,6 +56,8 @@ struct Conversation {
 
     mutating func noteDelivered(_ message: Message) {
         if unread.count >= Conversation.unreadLimit { unread.removeFirst() }
+        var message = message
+        message.text = ""
         unread.append(message)
     }
 

@@ -67,10 +67,15 @@ public final class Client: Sendable {
         }
     }
 
-    /// Commits whatever has gathered, as one: the slower the disk, the larger the groups.
+    /// Commits whatever has gathered, as one: the slower the disk, the larger the groups. After a commit that never will
+    /// work the rest is dropped, since it may build on what is missing.
     private func storeLoop() async {
+        var isBroken = false
         while !Task.isCancelled, let batch = await changes.next() {
-            guard let effects = await commit(batch) else { continue }
+            guard !isBroken, let effects = await commit(batch) else {
+                isBroken = true
+                continue
+            }
             await core.committed(effects)
             alarm.ring()
             await events.room()

@@ -287,9 +287,21 @@ extension Clocks {
         while await !store.isHolding { await Task.yield() }
         try await client.perform(.draft(World.peer(2), "second"))
         await store.letGo()
-        await client.flush()
+        await client.flush(within: .seconds(60))
         for _ in 0..<1000 { await Task.yield() }
         #expect(await store.commits == 1)
+        running.cancel()
+        await running.value
+    }
+
+    @Test func `a disk that does not answer holds the end up for no longer than it may`() async throws {
+        let store = BrokenStore()
+        let client = await client(1, store: store)
+        let running = Task { await client.run() }
+        try await client.perform(.draft(World.peer(2), "first"))
+        while await !store.isHolding { await Task.yield() }
+        await client.flush(within: .milliseconds(20))
+        await store.letGo()
         running.cancel()
         await running.value
     }

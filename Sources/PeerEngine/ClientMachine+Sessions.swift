@@ -220,7 +220,7 @@ extension ClientMachine {
             let (session, wasCurrent) = conversations[peer]?.link.ended(id, now: now)
         else { return }
         digested[id] = nil
-        if wasCurrent { lost(peer) }
+        if wasCurrent { lost(peer, end) }
         guard let link = conversations[peer]?.link, link.current == nil else { return }
         guard link.isEmpty else { return setPath(peer, .none) }
         guard isWanted(peer) else {
@@ -233,8 +233,12 @@ extension ClientMachine {
     }
 
     /// The session that we sent on is gone.
-    private mutating func lost(_ peer: PeerID) {
-        conversation(peer) { $0.sessionLost() }
+    private mutating func lost(_ peer: PeerID, _ end: SessionEnd) {
+        conversation(peer) { conversation in
+            conversation.sessionLost()
+            // A contact request has no receipt: the session may have taken it along.
+            if end == .pathDied, !conversation.acceptsUs { conversation.introduces = true }
+        }
         setTyping(peer, false)
         setActive(peer, false)
         resume(peer)

@@ -82,4 +82,23 @@ import Wire
         world.run(for: .seconds(20))
         #expect(world.states(at: alice, tag: "x") == [.queued, .sent, .delivered, .read])
     }
+
+    @Test func `a contact request that a dying session took along is made again`() throws {
+        var world = World()
+        world.startIndex()
+        world.weather = { _, _ in World.Weather(delay: 100...100) }
+        world.addPeer(1)
+        world.addPeer(2)
+        world.run(for: .seconds(2))
+        try world.perform(.add(bobID, name: nil), at: alice)
+        while !world.frames(from: alice).contains("contact") { world.run(for: .milliseconds(10)) }
+        world.remove(bob)
+        world.run(for: .seconds(10))
+        world.addPeer(2)
+        world.run(for: .seconds(90))
+        #expect(world.requests(at: bob).map(\.peer) == [aliceID])
+        world.run(for: .seconds(300))
+        #expect(world.frames(from: alice).count { $0 == "contact" } == 2)
+        #expect(world.net.ends.isEmpty, "and then it is left alone")
+    }
 }

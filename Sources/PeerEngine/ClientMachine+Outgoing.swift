@@ -29,7 +29,8 @@ extension ClientMachine {
         try check(message)
         if contacts[peer]?.accepted != true { accept(peer, name: nil) }
         if peer.isKeyed {
-            message.counter = counters[peer, default: 0] + 1
+            // A damaged disk gives any number.
+            message.counter = min(counters[peer] ?? 0, .max - 1) + 1
             counters[peer] = message.counter
             conversation(peer) { $0.outbox.append(message, isOnDisk: false) }
         }

@@ -101,4 +101,16 @@ import Wire
         #expect(world.frames(from: alice).count { $0 == "contact" } == 2)
         #expect(world.net.ends.isEmpty, "and then it is left alone")
     }
+
+    @Test func `a counter that a damaged disk gave does not stop the program`() throws {
+        var saved = SavedState()
+        saved.counters = [bobID: .max]
+        saved.sequence = .max
+        var machine = ClientMachine(ClientConfiguration(identity: World.identity(1), address: alice, saved: saved))
+        let (now, wall) = (Instant(nanoseconds: 1), WallTime(milliseconds: 1_795_000_000_000))
+        machine.addIndex("index", at: World.index, now: now)
+        _ = machine.advance(now: now, wall: wall)
+        let actions = try machine.perform(.send(to: bobID, text: "x", tag: nil), now: now, wall: wall)
+        #expect(actions.contains { if case .commit(.queue) = $0 { true } else { false } })
+    }
 }

@@ -93,7 +93,9 @@ extension ClientMachine {
         let now = now
         conversation(peer) { $0.key = record.key }
         if let saved = book.saved(peer) { commit(.address(peer, saved)) }
-        guard isWanted(peer), let link = conversations[peer]?.link, link.current == nil else { return }
+        guard isWanted(peer), let link = conversations[peer]?.link, link.sessions.allSatisfy(\.isDialling) else {
+            return
+        }
         let dialled = link.dialled
         let endpoints = record.candidates.map(\.endpoint).filter { $0.isUnicast && !dialled.contains($0) }
         guard !endpoints.isEmpty, link.sessions.count(where: { $0.isDialling }) < PeerLink.dialLimit else { return }

@@ -10,6 +10,10 @@ internal import Queues
 public final class ChatStore: ClientStore, Sendable {
     /// Forgotten IDs at most, some 50 octets each.
     public static let forgottenLimit = 262_144
+    /// Failed messages that `load` gives at most.
+    public static let failedLimit = 1000
+    /// Unseen messages whose counters `load` gives at most.
+    public static let unseenLimit = 20_000
 
     /// Where the file lies.
     public let path: String

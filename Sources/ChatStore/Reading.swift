@@ -11,6 +11,10 @@ extension ChatStore {
             var state = SavedState()
             state.contacts = try db.contacts()
             state.outbox = try db.messages(StartQuestion.outbox).map(\.message)
+            state.failed = try db.messages(
+                "WHERE m.outgoing = 1 AND m.state = 4 ORDER BY m.sequence DESC LIMIT ?", [ChatStore.failedLimit]
+            ).map(\.message).reversed()
+            state.unseen = try db.unseen()
             state.held = try db.messages(StartQuestion.held).map(\.message)
             let peers = try db.values(
                 """
@@ -184,6 +188,17 @@ extension Database {
     /// The peer's small number; 0, which no peer has, for an unknown one.
     func number(of peer: PeerID) throws -> Int64 {
         try first("SELECT number FROM peer WHERE id = ?", [peer.blob])?.required(0) ?? 0
+    }
+
+    /// Counters of incoming messages behind where the user has read to.
+    func unseen() throws -> [MessageID: UInt64] {
+        let rows = try values(
+            """
+            SELECT m.id, m.counter FROM peer p JOIN message m ON m.peer = p.number AND m.sequence > p.seen
+            WHERE m.outgoing = 0 AND p.keyed = 1 ORDER BY m.sequence DESC LIMIT ?
+            """, [ChatStore.unseenLimit]
+        ) { row in (try row.octets(0).flatMap { MessageID(octets: $0) }, UInt64(bitPattern: try row.required(1))) }
+        return Dictionary(rows.compactMap { id, counter in id.map { ($0, counter) } }) { first, _ in first }
     }
 
     func switchedOff() throws -> [ClientSetting] {

@@ -62,6 +62,7 @@ enum Schema {
         "CREATE UNIQUE INDEX message_by_id ON message (peer, id, outgoing)",
         "CREATE INDEX message_by_peer ON message (peer, sequence, outgoing)",
         "CREATE INDEX message_open ON message (state, peer, counter) WHERE outgoing = 1 AND state <= 2",
+        "CREATE INDEX message_failed ON message (sequence) WHERE outgoing = 1 AND state = 4",
         // IDs of incoming messages whose texts are gone.
         """
         CREATE TABLE forgotten (

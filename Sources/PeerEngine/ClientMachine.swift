@@ -62,9 +62,9 @@ public struct ClientMachine: Sendable {
     /// Counters of outgoing messages.
     var counters: [PeerID: UInt64]
     var requested: [PeerID] = []
-    /// Failed messages of this run, to be tried again.
+    /// Failed messages, to be tried again.
     var given = Remembered<Message>(limit: 1000)
-    /// Counters of the messages that came in this run.
+    /// Counters of the messages that came and were not seen.
     var incoming = Remembered<UInt64>(limit: 20_000)
     var switchedOff: Set<ClientSetting>
     var inviteSecret: [UInt8]
@@ -87,6 +87,8 @@ public struct ClientMachine: Sendable {
         counters = saved.counters
         switchedOff = saved.switchedOff
         indexes = saved.indexes
+        for message in saved.failed { given.remember(message, of: message.id) }
+        for (id, counter) in saved.unseen { incoming.remember(counter, of: id) }
         contacts = ContactBook(saved.contacts, held: saved.held)
         for (peer, address) in saved.addresses where peer.isKeyed { book.restore(peer, address) }
         restore(saved.outbox)

@@ -101,6 +101,11 @@ struct ReferenceStore {
         saved.contacts = contacts
         let strangers = Set(contacts.filter { !$0.accepted && !$0.blocked }.map(\.peer))
         saved.held = messages.map(\.message).filter { $0.direction == .incoming && strangers.contains($0.peer) }
+        saved.failed = messages.map(\.message).filter { $0.direction == .outgoing && $0.state == .failed }
+        for stored in messages where stored.message.direction == .incoming && stored.message.peer.isKeyed {
+            guard stored.sequence > seen[stored.message.peer] ?? 0 else { continue }
+            saved.unseen[stored.message.id] = stored.message.counter
+        }
         saved.outbox = messages.filter { waits($0.message) }
             .sorted { ($0.message.counter, $0.sequence) < ($1.message.counter, $1.sequence) }.map(\.message)
         return saved

@@ -61,6 +61,10 @@ public struct SavedState: Equatable, Sendable {
     public var contacts: [Contact] = []
     /// Outgoing messages without receipt (with keys) or that have not left (without), per peer by counter.
     public var outbox: [Message] = []
+    /// The newest outgoing messages that failed, oldest first: they can be tried again.
+    public var failed: [Message] = []
+    /// Counters of the newest incoming messages that the user has not seen, for telling their authors.
+    public var unseen: [MessageID: UInt64] = [:]
     /// Messages of strangers, oldest first.
     public var held: [Message] = []
     /// The last counter given to an outgoing message, per peer.

@@ -196,7 +196,7 @@ private struct JSONReader {
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isWhole, let integer = Int64(text) { return .integer(integer) }
-        guard let number = Double(text), number.isFinite else { throw .notJSON(at: start) }
+        guard let number = Double(text) else { throw .notJSON(at: start) }
         return .number(number)
     }
 

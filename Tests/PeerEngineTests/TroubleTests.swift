@@ -113,4 +113,28 @@ import Wire
         let actions = try machine.perform(.send(to: bobID, text: "x", tag: nil), now: now, wall: wall)
         #expect(actions.contains { if case .commit(.queue) = $0 { true } else { false } })
     }
+
+    @Test func `a clock that was ahead for a while does not keep us from registering for ever`() throws {
+        let wall = WallTime(milliseconds: 1_795_000_000_000)
+        var saved = SavedState()
+        saved.sequence = UInt64(wall.milliseconds) + 10 * 365 * 86_400_000
+        var machine = ClientMachine(ClientConfiguration(identity: World.identity(1), address: alice, saved: saved))
+        var now = Instant(nanoseconds: 3_600_000_000_000)
+        let index = IndexProgram(now: now)
+        machine.addIndex("index", at: World.index, now: now)
+        while index.count(now: now, wall: wall) == 0, now < Instant(nanoseconds: 3_700_000_000_000) {
+            var actions = machine.advance(now: now, wall: wall)
+            while !actions.isEmpty {
+                actions = actions.flatMap { action -> [ClientMachine.Action] in
+                    guard case .send(let datagram) = action,
+                        let answer = index.answer(Datagram(datagram.bytes, alice), now, wall)
+                    else { return [] }
+                    return machine.receive(.received(Datagram(answer, World.index)), now: now, wall: wall)
+                }
+            }
+            now = max(now, try #require(machine.deadline(now: now)))
+        }
+        #expect(index.count(now: now, wall: wall) == 1)
+        #expect(machine.sequence == UInt64(wall.milliseconds) || machine.sequence == UInt64(wall.milliseconds) + 1)
+    }
 }

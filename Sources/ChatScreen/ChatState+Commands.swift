@@ -74,7 +74,7 @@ extension ChatState {
         case .go: answer = go(arguments)
         case .accept: answer = onPeer(arguments) { accept($0) }
         case .ignore: answer = onPeer(arguments) { ignore($0) }
-        case .block: answer = onPeer(arguments) { .did([.block($0.peer)]) }
+        case .block: answer = onPeer(arguments) { block($0) }
         case .remove: answer = onPeer(arguments) { .did([.remove($0.peer)]) }
         case .close: answer = close()
         case .peers: answer = .shows(.peers(top: 0))
@@ -92,8 +92,9 @@ extension ChatState {
         case .quit: answer = quit()
         }
         switch answer {
-        case .did(let effects):
+        case .did(let effects, let sentence):
             accepted(typed)
+            flash = sentence.map { Flash(text: $0, isError: false) }
             return effects
         case .shows(let overlay):
             accepted(typed)
@@ -123,7 +124,7 @@ extension ChatState {
 
     /// What became of a command; a refused one stays in the line.
     private enum Answer {
-        case did([ChatEffect])
+        case did([ChatEffect], says: String? = nil)
         case shows(Overlay)
         case opens(PeerID)
         case closes
@@ -186,6 +187,19 @@ extension ChatState {
         }
     }
 
+    /// What a peer without a name calls itself, if that could be its name here.
+    func proposedName(for conversation: Conversation) -> String? {
+        guard conversation.contact.accepted, conversation.contact.name == nil,
+            let nickname = conversation.contact.nickname,
+            case .success(let name) = checkedName(words(nickname), for: conversation.peer),
+            Skeleton(name) != Skeleton(self.name)
+        else { return nil }
+        return name
+    }
+
+    /// A name as the words of a command bring it.
+    private func words(_ name: String) -> String { name.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+
     private struct Refusal: Error { var sentence: String }
 
     /// A name that can be shown, is short enough, and means nobody else.
@@ -234,6 +248,12 @@ extension ChatState {
 
     private func ignore(_ conversation: Conversation) -> Answer {
         conversation.isRequest ? .did([.ignore(conversation.peer)]) : .refused("that is no request")
+    }
+
+    private func block(_ conversation: Conversation) -> Answer {
+        if conversation.contact.blocked { return .refused("blocked already: /add takes the block away") }
+        let sentence = "\(conversation.contact.label) is blocked: nothing of it is taken any more, until you /add it"
+        return .did([.block(conversation.peer)], says: sentence)
     }
 
     private func verify(_ conversation: Conversation) -> Answer {

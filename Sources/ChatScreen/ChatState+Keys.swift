@@ -92,7 +92,7 @@ extension ChatState {
         doubted = nil
         if draft.editor.isEmpty {
             if let peer = pastedPeer(text) { offer(peer); return [] }
-            if let invite = pastedInvite(text) { offer(invite: invite); return [] }
+            if let invite = pastedInvite(text) ?? enclosedInvite(text) { offer(invite: invite); return [] }
         }
         isWriting = true
         if !draft.editor.insert(text) { flash = Flash(text: fullSentence, isError: true) }
@@ -112,6 +112,13 @@ extension ChatState {
         let lines = text.split(whereSeparator: \.isNewline).map { $0.trimmed }
         guard lines.allSatisfy({ !$0.contains(where: \.isWhitespace) }) else { return nil }
         return InputLine.invite(lines.joined())?.word
+    }
+
+    /// The one invite in a letter, where there is nobody yet whom the letter could be meant for.
+    private func enclosedInvite(_ text: String) -> String? {
+        guard current == nil, text.utf8.count <= 4096 else { return nil }
+        let found = text.split(whereSeparator: \.isWhitespace).compactMap { InputLine.invite($0)?.word }
+        return found.count == 1 ? found.first : nil
     }
 
     private mutating func offer(_ peer: PeerID) {

@@ -48,8 +48,8 @@ extension ChatState {
     private var helpLines: [StyledText] {
         let signs: [(Glyph, String)] = [
             (.queued, "waits here"), (.sent, "left this machine"), (.delivered, "on their disk"),
-            (.read, "seen by them"), (.failed, "not sent"), (.heard, "there, or heard from within 5 minutes"),
-            (.away, "connected, but not at the keyboard"), (.unheard, "not heard from lately"),
+            (.read, "seen by them"), (.failed, "not sent"), (.heard, "connected, or heard from within 5 minutes"),
+            (.away, "connected, but not at the keyboard"), (.unheard, "not connected, not heard from lately"),
             (.request, "a stranger who wants to talk"),
             (.problem, "in the open (plaintext), out of reach, or its key is in doubt"),
         ]

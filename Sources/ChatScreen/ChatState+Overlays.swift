@@ -29,7 +29,6 @@ extension ChatState {
         case Key(.home): overlay = .requests(selected: 0)
         case Key(.end): overlay = .requests(selected: last)
         case .char("a"):
-            flash = Flash(text: "accepted: /nick \(peer.shortDigits) NAME gives it a name of your own", isError: false)
             awaited = peer
             overlay = nil
             return [.accept(peer)]

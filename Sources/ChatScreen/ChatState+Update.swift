@@ -13,7 +13,9 @@ extension ChatState {
         switch event {
         case .terminal(let event): return handle(event)
         case .clock(let now, let offset): return tick(now, offset)
-        case .pause: isWriting = false
+        case .pause:
+            isWriting = false
+            return keepDrafts()
         case .restored(let summaries, let open): restore(summaries, open: open)
         case .history(let request, let page): take(page, for: request)
         case .found(let token, let hits, let more): take(hits, more: more, token: token)
@@ -136,6 +138,17 @@ extension ChatState {
         sortConversations(asIn: contacts)
         settleCurrent()
         settleOverlay()
+        proposeName()
+    }
+
+    /// Says once how a peer gets a name that has just been let in, or has just introduced itself.
+    private mutating func proposeName() {
+        guard let conversation, !named.contains(conversation.peer), let name = proposedName(for: conversation) else {
+            return
+        }
+        named.insert(conversation.peer)
+        let digits = conversation.peer.shortDigits
+        flash = Flash(text: "\(digits) calls itself \"\(name)\": /nick and Tab names it so", isError: false)
     }
 
     /// Contacts in the order of the address book, then strangers in the order in which they came.

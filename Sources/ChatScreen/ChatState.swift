@@ -33,6 +33,8 @@ public struct ChatState: Sendable {
     var lobby = Draft()
     /// Opened as soon as the address book names it.
     var awaited: PeerID?
+    /// For whom a name was proposed.
+    var named: Set<PeerID> = []
     /// Summaries of peers that the address book has not named yet.
     var unplaced: [PeerID: ConversationSummary] = [:]
     /// Digits of keys, likewise.

@@ -67,7 +67,7 @@ extension ChatView {
             return (glyphs(.problem), Style(.red, on: .standard, .bold))
         }
         if conversation.isActive == false { return (glyphs(.away), Style(.yellow)) }
-        let isThere = conversation.isActive == true || isHeard(conversation)
+        let isThere = conversation.isActive == true || conversation.isConnected || isHeard(conversation)
         return isThere ? (glyphs(.heard), Style(.green)) : (glyphs(.unheard), .dim)
     }
 
@@ -109,13 +109,17 @@ extension ChatView {
         var parts = titleParts(conversation)
         // What matters least goes first, before anything is cut.
         while parts.count > 1, DisplayText(glyphs.joined(parts)).columns > room - title.columns - 2 {
-            parts.removeLast()
+            let last = parts.removeLast()
+            // Why there is no path is in the log too; that there is none, here alone.
+            if last.hasPrefix(Self.noPath + ":") { parts.append(Self.noPath) }
         }
         if !parts.isEmpty {
             title.append(cut(DisplayText("  " + glyphs.joined(parts)), room - title.columns), .dim)
         }
         return title
     }
+
+    private static let noPath = "no path"
 
     /// What is known of a peer, the most important first.
     private func titleParts(_ conversation: Conversation) -> [String] {
@@ -126,9 +130,12 @@ extension ChatView {
         } else if conversation.peer.isKeyed, !conversation.isRequest {
             parts.append("not verified")
         }
+        if conversation.contact.name == nil, !conversation.isRequest, let nickname = state.nickname(conversation) {
+            parts.append(nickname)
+        }
         if conversation.isTyping { parts.append("typing") }
         switch conversation.path {
-        case PathKind.none?: if let reason = conversation.pathReason { parts.append("no path: \(reason)") }
+        case PathKind.none?: if let reason = conversation.pathReason { parts.append("\(Self.noPath): \(reason)") }
         case .plaintext?, nil: break
         case let path?:
             parts.append(path.words)

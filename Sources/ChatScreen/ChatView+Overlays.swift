@@ -153,28 +153,25 @@ extension ChatView {
         let spacious = area.rows >= 14
         func gap() { if spacious { say("") } }
         if area.rows >= 5 {
-            say("You are \(DisplayText(state.name, style: .stripped)). Give your UUID to whoever should write to you:")
+            let name = DisplayText(state.name, style: .stripped)
+            say("You are \(name). Give this to whoever should write to you:")
             gap()
         }
-        say(state.me.description, .bold)
+        say(state.invite ?? state.me.description, .bold)
         gap()
-        if state.invite != nil, area.rows >= 7 {
-            say("Better still, give a friend your invite: /invite shows it.")
-            gap()
-        }
-        if let listen = state.listen, area.rows >= 7 {
-            say("You listen on \(listen).")
+        if area.rows >= 7, state.invite != nil {
+            say("/invite copies it, or shows it as a QR code.")
             gap()
         }
         if state.shown.isEmpty {
-            if area.rows >= 5 { say("To write to somebody, paste their invite or UUID:") }
+            if area.rows >= 5 { say("Got one? Paste it here, or type:") }
             gap()
             say("/add INVITE NAME", .bold)
         } else {
             say("Ctrl+N or Alt+1 opens a conversation.")
         }
         gap()
-        if area.rows >= 9 { say("/id shows your UUID again · F1 lists keys and commands", .dim) }
+        if area.rows >= 9 { say("/id shows your UUID and address · F1 lists keys and commands", .dim) }
         let top = area.row + max(0, (area.rows - lines.count) / 3)
         for (number, line) in lines.prefix(area.rows).enumerated() {
             frame.put(line, column: area.column + 1, row: top + number, limit: max(0, area.columns - 1))

@@ -41,6 +41,11 @@ extension ChatState {
     }
 
     private func argumentCandidates(_ command: Command, _ argument: String) -> [Candidate] {
+        if command == .nick, argument.isEmpty, let conversation, let name = proposedName(for: conversation) {
+            // With its digits: the name that a stranger chose may begin like somebody else's.
+            let line = "/nick \(conversation.peer.shortDigits) \(name)"
+            return [Candidate(line: line, label: line, summary: "what it calls itself")]
+        }
         let names: [String]
         if command.takesPeer, !argument.contains(" ") {
             names = conversations.filter {

@@ -129,6 +129,8 @@ struct Conversation: Sendable {
     }
 
     var peer: PeerID { contact.peer }
+    /// Whether there is a session with the peer right now.
+    var isConnected: Bool { [.lan, .direct, .punched, .relayed].contains(path) }
     /// Whether the peer could not be reached when last tried.
     var isUnreachable: Bool { path == PathKind.none && pathReason != nil }
     /// Somebody who wants to talk and was not yet answered.
@@ -398,6 +400,8 @@ struct Draft: Sendable {
 extension Message {
     var isWaiting: Bool { direction == .outgoing && state == .queued }
     var hasFailed: Bool { direction == .outgoing && state == .failed }
+    /// Whether it left, and nobody has said that it arrived: to a peer without a key, nobody ever does.
+    var isUnconfirmed: Bool { direction == .outgoing && state == .sent && peer.isKeyed }
 }
 
 extension DeliveryState {

@@ -12,7 +12,7 @@ enum Glyph: CaseIterable {
     fileprivate var twins: (String, String) {
         switch self {
         case .queued, .ellipsis: ("…", "~")
-        case .sent: ("→", ">")
+        case .sent: ("›", ">")
         case .delivered: ("✓", "+")
         case .read: ("✓✓", "++")
         case .failed: ("✗", "x")

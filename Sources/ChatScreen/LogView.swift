@@ -16,7 +16,7 @@ struct LogView {
     private let nameColumns: Int
     /// The message picked out, or found by a search.
     private let highlighted: MessageKey?
-    /// The newest message that waits, and the newest that failed: theirs are the reasons that matter.
+    /// The newest message that waits, that failed, and that nobody confirmed: theirs are the reasons that matter.
     private let explained: Set<MessageKey>
     /// How far back those are looked for, in entries.
     private static let reach = 200
@@ -37,7 +37,9 @@ struct LogView {
             conversation.log[$0]?.message
         }
         explained = Set(
-            [recent.first(where: \.isWaiting), recent.first(where: \.hasFailed)].compactMap { $0 }.map(MessageKey.init))
+            [\Message.isWaiting, \.hasFailed, \.isUnconfirmed].compactMap { kind in
+                recent.first { $0[keyPath: kind] }.map { MessageKey($0) }
+            })
     }
 
     private var log: LogWindow<LogEntry> { conversation.log }
@@ -291,6 +293,8 @@ struct LogView {
             case .failed:
                 let reason = message.reason.map { ": " + $0 } ?? ""
                 return "(" + glyphs.joined(["not sent\(reason)"] + (isExplained ? [remedy] : [])) + ")"
+            case .sent where isExplained && conversation.isUnreachable:
+                return "(sent, not confirmed\(conversation.pathReason.map { ": " + $0 } ?? ""))"
             case .sent, .delivered, .read: if kind == .wide { words.append(message.state.rawValue) }
             }
         }

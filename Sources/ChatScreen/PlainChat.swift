@@ -27,6 +27,10 @@ public struct PlainChat: Sendable {
     private var invite: String?
     private var switchedOff: Set<ChatSetting> = []
     private var searchToken = 0
+    /// The newest message of each contact that was printed and not yet told to be read.
+    private var printed: [PeerID: MessageID] = [:]
+    /// Messages that `/history` was asked for.
+    private var historyCount = 20
     /// The line that was asked about: the same line again means it.
     private var doubted: String?
 
@@ -68,7 +72,8 @@ public struct PlainChat: Sendable {
             guard kind == .none, let reason else { return [] }
             return [line("\(label(peer)) is not reached: \(reason)")]
         case .request(let peer, let name, let text, let invited): return hear(peer, name, text, invited)
-        case .restored(let summaries, _): return summaries.compactMap(line)
+        case .restored(let summaries, let open): return restore(summaries, open)
+        case .history(let request, let page): return hear(page, of: request.peer)
         case .found(let token, let hits, let more): return token == searchToken ? list(hits, more) : []
         case .digits(let peer, let digits):
             if self.digits.count < Self.limit || self.digits[peer] != nil { self.digits[peer] = digits }
@@ -86,7 +91,7 @@ public struct PlainChat: Sendable {
             return [line("listening on \(endpoint)")]
         case .notice(let text, let peer): return [line((peer.map { label($0) + ": " } ?? "") + text)]
         case .failed(let text, _): return [line(text)]
-        case .terminal, .pause, .history, .seen, .forgotten, .typing, .active: return []
+        case .terminal, .pause, .seen, .forgotten, .typing, .active: return []
         }
     }
 
@@ -111,6 +116,7 @@ public struct PlainChat: Sendable {
             return say("me to \(label(message.peer))\(plain)", message.text)
         }
         let isStranger = contact(message.peer)?.accepted != true
+        if !isStranger { printed[message.peer] = message.id }
         if current == nil { current = message.peer }
         return say("\(label(message.peer))\(plain)", message.text)
             + (isStranger ? [line("\(label(message.peer)) is a stranger: answer, /accept or /block")] : [])
@@ -147,6 +153,31 @@ public struct PlainChat: Sendable {
         ]
     }
 
+    /// What waits since the last run, and the conversation that was open then.
+    private mutating func restore(_ summaries: [ConversationSummary], _ open: PeerID?) -> [DisplayText] {
+        let lines = summaries.compactMap(line)
+        guard current == nil, let open, contact(open)?.accepted == true else { return lines }
+        current = open
+        return lines + [line("writing to \(label(open)); /history shows what was said")]
+    }
+
+    private mutating func hear(_ page: HistoryPage, of peer: PeerID) -> [DisplayText] {
+        let messages = page.messages.suffix(historyCount)
+        if contact(peer)?.accepted == true, let last = page.messages.last(where: { $0.direction == .incoming }) {
+            printed[peer] = last.id
+        }
+        return messages.isEmpty ? [line("nothing was said with \(label(peer)) yet")] : messages.flatMap(past)
+    }
+
+    /// A message of former times: with its day, and what has become of it.
+    private func past(_ message: Message) -> [DisplayText] {
+        let time = message.received.civil(offset: offset)
+        let isMine = message.direction == .outgoing
+        let who = isMine ? "me to \(label(message.peer)) (\(message.state.words))" : label(message.peer)
+        let plain = message.secure ? "" : " (plain text)"
+        return said("\(time.day(long: true)) \(time.clock) \(who)\(plain)", message.text)
+    }
+
     private func line(_ summary: ConversationSummary) -> DisplayText? {
         var words: [String] = []
         if summary.unread > 0 { words.append("\(summary.unread) not yet read") }
@@ -176,13 +207,22 @@ public struct PlainChat: Sendable {
 
     // MARK: Lines of the user
 
-    /// What a typed line does.
+    /// What a typed line does. Whoever types has read what was printed before.
     public mutating func enter(_ typed: String) -> Outcome {
+        let marks = printed.sorted { $0.key.description < $1.key.description }.map { ChatEffect.markRead($0, $1) }
+        printed = [:]
+        var outcome = obey(typed)
+        outcome.effects.insert(contentsOf: marks, at: 0)
+        return outcome
+    }
+
+    private mutating func obey(_ typed: String) -> Outcome {
         let isSure = doubted == typed
         doubted = nil
         switch InputLine(typed) {
         case .blank: return Outcome()
         case .text(let text): return send(text)
+        case .unknown("history"): return history(typed)
         case .unknown(let word): return refuse("There is no command /\(word); /help lists them.")
         case .doubtful: return refuse("This looks like a command behind a blank; begin with // to send a slash.")
         case .command(let command, let arguments):
@@ -209,6 +249,19 @@ public struct PlainChat: Sendable {
     }
 
     private var waiting: [MessageID] { pending.filter { $0.value.state == .queued }.map(\.key) }
+
+    /// A command of lines alone: the screen scrolls.
+    private mutating func history(_ typed: String) -> Outcome {
+        let words = typed.split(whereSeparator: \.isWhitespace).dropFirst()
+        guard let current else { return refuse("No conversation is open; /go PEER opens one.") }
+        guard words.count <= 1, let count = words.first.map({ Int($0) }) ?? 20, (1...200).contains(count) else {
+            return refuse("\(Self.historyUsage), from 1 to 200.")
+        }
+        historyCount = count
+        return Outcome(effects: [.load(HistoryRequest(current, .newest))])
+    }
+
+    private static let historyUsage = "/history [COUNT]: print the last messages of this conversation"
 
     private mutating func send(_ text: String) -> Outcome {
         guard let current else { return refuse("No conversation is open; /go PEER opens one.") }
@@ -246,7 +299,9 @@ public struct PlainChat: Sendable {
             let rows = contacts.map { line(([$0.peer.description] + words(about: $0)).joined(separator: " ")) }
             return Outcome(lines: rows.isEmpty ? [line("no contacts yet; /add INVITE NAME adds one")] : rows)
         case .id: return Outcome(lines: [line("\(me)")] + (listen.map { [line("listening on \($0)")] } ?? []))
-        case .help: return Outcome(lines: Command.allCases.map { line("\($0.usage)  \($0.summary)") })
+        case .help:
+            let usages = Command.allCases.filter { $0 != .select }.map { "\($0.usage): \($0.summary)" }
+            return Outcome(lines: (usages + [Self.historyUsage]).map { line($0) })
         case .quit: return Outcome(effects: [.quit])
         case .requests: return Outcome(lines: requestLines)
         case .ignore: return onPeer(command, arguments) { .ignore($0) }
@@ -351,9 +406,13 @@ public struct PlainChat: Sendable {
 
     /// A message, further lines of it indented.
     private func say(_ who: String, _ text: String) -> [DisplayText] {
-        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        return lines.enumerated().map { index, part in
-            index == 0 ? line("\(who): \(part)") : "    " + DisplayText(part)
+        guard let civil = now?.civil(offset: offset) else { return said(who, text) }
+        return said("\(civil.clock) \(who)", text)
+    }
+
+    private func said(_ head: String, _ text: String) -> [DisplayText] {
+        text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated().map { index, part in
+            index == 0 ? DisplayText("\(head): \(part)") : "    " + DisplayText(part)
         }
     }
 }

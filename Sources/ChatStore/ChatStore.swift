@@ -138,7 +138,7 @@ public final class ChatStore: ClientStore, Sendable {
             return (try opened(path), [])
         } catch let damage as Damage {
             let aside = try StoreFile.setAside(path)
-            let notice = "The history was damaged (\(damage.reason)): it lies in \(aside), a new one was started."
+            let notice = "The history was damaged; it lies in \(aside), and a new one was started (\(damage.reason))."
             do { return (try opened(path), [notice]) } catch { throw StoreError(error, path: path) }
         } catch {
             throw StoreError(error, path: path)

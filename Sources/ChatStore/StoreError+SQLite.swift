@@ -26,7 +26,11 @@ extension StoreError {
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self.init("Another program holds \(path) for too long.", mayPass: true)
         case .SQLITE_READONLY: self.init("\(path) can't be written (\(said)).", mayPass: false)
-        case .SQLITE_CANTOPEN, .SQLITE_NOMEM: self.init("\(path) can't be opened now (\(said)).", mayPass: true)
+        case .SQLITE_CANTOPEN:
+            let sentence =
+                "\(path) can't be opened (\(said)): its directory must be there and writable, even to read it."
+            self.init(sentence, mayPass: true)
+        case .SQLITE_NOMEM: self.init("\(path) can't be opened now (\(said)).", mayPass: true)
         default: self.init("The history in \(path) failed (\(said)).", mayPass: false)
         }
     }

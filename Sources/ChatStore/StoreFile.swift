@@ -54,12 +54,18 @@ enum StoreFile {
                 let suspect = try Bool.fetchOne(db, sql: "SELECT 1 FROM fact WHERE name = 'suspect'") ?? false
                 guard thorough || suspect else { return }
                 let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
-                guard verdict == "ok" else { throw Damage("SQLite says: \(verdict ?? "nothing")") }
+                guard verdict == "ok" else { throw Damage("SQLite says: \(firstFinding(verdict ?? "nothing"))") }
             }
         } catch let error as DatabaseError where error.resultCode == .SQLITE_ERROR {
             // The questions are always the same, so what they meet is wrong.
             throw Damage(error.message ?? "SQLite can't read it")
         }
+    }
+
+    /// The first line of a verdict that is no headline.
+    private static func firstFinding(_ verdict: String) -> Substring {
+        let lines = verdict.split(separator: "\n")
+        return lines.first { !$0.hasPrefix("***") } ?? lines.first ?? "nothing"
     }
 
     /// Whether the file holds our tables; false for one that holds none yet.

@@ -13,3 +13,12 @@ extension Duration {
         }
     }
 }
+
+extension Duration {
+    /// As one would type it: `20s`, `500ms`.
+    public var shown: String {
+        let (seconds, attoseconds) = components
+        guard attoseconds == 0 else { return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms" }
+        return "\(seconds)s"
+    }
+}

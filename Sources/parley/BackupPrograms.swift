@@ -10,31 +10,23 @@ import SafeText
 /// `parley passphrase`: protects the identity on disk, changes the passphrase, or takes it away.
 enum PassphraseProgram {
     static func run(home: String, remove: Bool) throws(ProgramFailure) {
-        do throws(IdentityFileError) {
-            let old = try current(home)
-            let new = remove ? nil : try chosen("New passphrase for \(home): ")
-            try IdentityFile.setPassphrase(home: home, old: old, new: new)
-        } catch { throw ProgramFailure(.badIdentity, "\(error)") }
+        let old = try current(home)
+        let new = remove ? nil : try askNewPassphrase("New passphrase for \(home): ")
+        do throws(IdentityFileError) { try IdentityFile.setPassphrase(home: home, old: old, new: new) } catch {
+            throw ProgramFailure(.badIdentity, "\(error)")
+        }
         let what = remove ? "The identity has no passphrase any more." : "The identity has this passphrase now."
         writeAll(Array((what + "\n").utf8), to: STDOUT_FILENO)
     }
 
     /// The passphrase that opens the identity now; `nil` when it has none.
-    private static func current(_ home: String) throws(IdentityFileError) -> [UInt8]? {
+    private static func current(_ home: String) throws(ProgramFailure) -> [UInt8]? {
         do throws(IdentityFileError) {
             _ = try IdentityFile.load(home: home)
             return nil
-        } catch .passphraseNeeded(let path) {
-            guard let typed = try? askPassphrase("Passphrase for \(home): ") else {
-                throw .passphraseNeeded(path: path)
-            }
-            return typed
-        }
-    }
-
-    private static func chosen(_ prompt: String) throws(IdentityFileError) -> [UInt8] {
-        guard let typed = try? askNewPassphrase(prompt) else { throw .emptyPassphrase }
-        return typed
+        } catch .passphraseNeeded {
+            return try askPassphrase("Passphrase for \(home): ")
+        } catch { throw ProgramFailure(.badIdentity, "\(error)") }
     }
 }
 
@@ -106,10 +98,17 @@ struct ImportProgram {
             let counts = try store.merge { () throws(StoreError) in
                 do { return try reader.next() } catch { throw StoreError("\(error)", mayPass: false) }
             }
-            let sentence =
-                "\(reader.identity.peer): \(counts.contacts) contacts and \(counts.messages) messages were taken over."
-            writeAll(Array((sentence + "\n").utf8), to: STDOUT_FILENO)
+            writeAll(
+                Array((sentence(reader.identity, counts.contacts, counts.messages) + "\n").utf8), to: STDOUT_FILENO)
         } catch { throw ProgramFailure(.failure, "\(error)") }
+    }
+
+    private func sentence(_ identity: Identity, _ contacts: Int, _ messages: Int) -> String {
+        guard contacts > 0 || messages > 0 else {
+            return "\(identity.peer): everything in the backup is here already."
+        }
+        let counts = "\(contacts) contact\(contacts == 1 ? "" : "s") and \(messages) message\(messages == 1 ? "" : "s")"
+        return "\(identity.peer): \(counts) taken over."
     }
 
     /// A home without identity gets the backup's, under `--passphrase-fd` if that is given.

@@ -81,10 +81,9 @@ import Wire
 
     private func start() {
         screen.onEvent = { [unowned self] event in
-            guard event != .hangup else { return end(128 + SIGHUP) }
-            apply(.terminal(event))
+            if event == .hangup { leave(128 + SIGHUP) } else { apply(.terminal(event)) }
         }
-        screen.onSignal = { [unowned self] number in end(128 + number) }
+        screen.onSignal = { [unowned self] number in leave(128 + number) }
         ScreenActor.executor.onTurn { [unowned self] in ScreenActor.assumeIsolated { self.draw() } }
         apply(.terminal(.resize(screen.size)))
         for notice in screen.notices { apply(.notice(notice.string, about: nil)) }
@@ -111,9 +110,10 @@ import Wire
         for event in digits.news(of: contacts) { apply(event) }
     }
 
-    private func end(_ code: Int32) {
+    /// Ends as when the user leaves: what is being written is kept.
+    private func leave(_ code: Int32) {
         exitCode = code
-        ending.ring()
+        apply(.terminal(.hangup))
     }
 
     // MARK: Drawing
@@ -146,7 +146,7 @@ import Wire
 
     private func carryOut(_ effect: ChatEffect) {
         switch effect {
-        case .quit: end(0)
+        case .quit: ending.ring()
         case .bell: screen.bell()
         case .suspend: screen.suspend()
         case .redraw: screen.redraw()

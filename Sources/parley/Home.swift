@@ -60,7 +60,8 @@ private func takeLock(_ home: String, _ purpose: String) throws(ProgramFailure) 
     let descriptor = open(home + "/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
         let reason = String(cString: strerror(errno))
-        throw ProgramFailure(.failure, "The lock in \(home) can't be opened: \(reason).")
+        throw ProgramFailure(
+            .failure, "\(home) can't be used (\(reason)): it must be writable; mend that, or name another --home.")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
         var buffer = [UInt8](repeating: 0, count: 64)

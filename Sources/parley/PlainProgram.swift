@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ChatScreen
+import ChatStore
 import CommandLineKit
 import Glibc
 import Identity
@@ -32,12 +33,20 @@ actor PlainProgram {
         hear(.invite(await host.client.invite.text))
         tell(contacts: host.saved.contacts)
         hear(.listening(host.port.local))
+        restore()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.display() }
             await host.run { await self.obey() }
             await group.waitForAll()
         }
         return .ok
+    }
+
+    private func restore() {
+        do throws(StoreError) {
+            let summaries = try history.summaries(host.saved)
+            hear(.restored(summaries, open: try host.store.lastConversation()))
+        } catch { hear(.notice("\(error)", about: nil)) }
     }
 
     private func display() async {
@@ -67,12 +76,15 @@ actor PlainProgram {
     }
 
     private func perform(_ effect: ChatEffect) async {
-        if case .search(let text, let peer, let token) = effect {
-            do throws(StoreError) {
+        do throws(StoreError) {
+            switch effect {
+            case .search(let text, let peer, let token):
                 let (hits, more) = try await history.search(text, in: peer)
                 return hear(.found(token: token, hits, more: more))
-            } catch { return hear(.failed("\(error)", effect)) }
-        }
+            case .load(let request): return hear(.history(request, try await history.load(request)))
+            default: break
+            }
+        } catch { return hear(.failed("\(error)", effect)) }
         if let refusal = await host.client.carryOut(effect) { hear(.failed(refusal, effect)) }
     }
 

@@ -44,7 +44,7 @@ final class SendReport: Sendable {
     func late(_ wait: Duration) -> ProgramFailure {
         let (cause, reason) = seen.withLock { ($0.cause, $0.reason) }
         let why = reason ?? "the other side has not said that it has it"
-        let sentence = "The message is kept and was not delivered within \(wait): \(why)."
+        let sentence = "Not delivered within \(wait.shown): \(why). The message is kept and goes out when parley runs."
         return ProgramFailure(cause == nil ? .notDelivered : status(cause), sentence)
     }
 

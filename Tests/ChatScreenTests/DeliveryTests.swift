@@ -20,6 +20,18 @@ import Testing
         #expect(session.row(with: "(waiting: no answer)") != nil)
     }
 
+    @Test func `what left and was not confirmed says why once the path is gone`() {
+        var session = Session()
+        session.say("hi", state: .sent)
+        #expect(session.row(with: "not confirmed") == nil)
+        session.tell(.path(Session.bob, .none, roundTrip: nil, reason: "no answer"))
+        #expect(session.row(with: "(sent, not confirmed: no answer)") != nil)
+        session.say("to a peer that never confirms", to: Session.dave, state: .sent)
+        session.tell(.path(Session.dave, .none, roundTrip: nil, reason: "no answer"))
+        session.type("<a-3>")
+        #expect(session.row(with: "not confirmed") == nil)
+    }
+
     @Test func `retry is for what failed and what waits, here`() {
         var session = Session()
         let failed = session.say("one", state: .failed)

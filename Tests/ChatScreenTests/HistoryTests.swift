@@ -187,6 +187,14 @@ import Testing
         #expect(typing == told)
     }
 
+    @Test(arguments: [ChatEvent.pause, .terminal(.hangup)])
+    func `what is being written is kept at a pause and at the end`(event: ChatEvent) {
+        var session = Session()
+        session.type("half a sen")
+        session.tell(event)
+        #expect(session.takeAllEffects().contains(.keepDraft(Session.bob, "half a sen")))
+    }
+
     @Test func `a pause ends typing, the next key begins it anew`() {
         var session = Session()
         session.type("h")

@@ -119,7 +119,7 @@ import Testing
 
     @Test(arguments: [
         (DeliveryState.queued, "looking" as String?, "…  me   hi", "(waiting: looking)"),
-        (.sent, nil, "→  me   hi", "sent · plain"),
+        (.sent, nil, "›  me   hi", "sent · plain"),
         (.delivered, nil, "✓  me   hi", "delivered · plain"), (.read, nil, "✓✓ me   hi", "read · plain"),
         (.failed, "no answer", "✗  me   hi", "(not sent: no answer · /retry)"),
     ])

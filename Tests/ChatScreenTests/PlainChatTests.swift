@@ -35,6 +35,32 @@ import Testing
         )
     }
 
+    @Test mutating func `what was printed is read by whoever types the next line, once`() {
+        befriend()
+        _ = chat.hear(.message(message("hi")))
+        let mark = ChatEffect.markRead(bob, MessageID(random: 7, 7))
+        #expect(chat.enter("").effects == [mark])
+        #expect(chat.enter("ho").effects == [.send(to: bob, text: "ho")])
+    }
+
+    @Test mutating func `the history is printed with its days, as much as was asked for`() {
+        befriend()
+        #expect(
+            chat.hear(.restored([ConversationSummary(bob, unread: 2)], open: bob)) == [
+                "14:02 bob: 2 not yet read", "14:02 writing to bob; /history shows what was said",
+            ])
+        let request = HistoryRequest(bob, .newest)
+        #expect(chat.enter("/history 2").effects == [.load(request)])
+        let page = HistoryPage(
+            [message("one"), message("two"), message("mine", .outgoing)], reachesStart: true, reachesEnd: true)
+        #expect(
+            chat.hear(.history(request, page)) == [
+                "Thu 1 Jan 1970 00:00 bob (plain text): two",
+                "Thu 1 Jan 1970 00:00 me to bob (waits here) (plain text): mine",
+            ])
+        #expect(chat.enter("/history 201").effects == [.markRead(bob, MessageID(random: 7, 7))])
+    }
+
     @Test mutating func `a line without a conversation goes nowhere and says so`() {
         let outcome = chat.enter("hello")
         #expect(outcome.effects.isEmpty)

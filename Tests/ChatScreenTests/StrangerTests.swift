@@ -110,6 +110,31 @@ private let theirs = "777778888899999000001111122222"
         #expect(session.takeEffects() == [.addInvite(invite, name: nil)])
     }
 
+    @Test func `an invite in a letter is offered where there is nobody to write to`() {
+        var session = Session(contacts: false)
+        session.paste("Hi Alice, here is mine: \(invite)\nBob")
+        #expect(session.draft == "/add \(invite) ")
+        var open = Session()
+        open.paste("carol's is \(invite)")
+        #expect(open.draft == "carol's is \(invite)")
+    }
+
+    @Test func `what a peer calls itself is proposed as its name, by its digits`() {
+        var session = Session(contacts: false)
+        session.tell(.contacts([Contact(peer: Session.bob, nickname: "carol x", accepted: true)]))
+        #expect(session.flash == "b0b00000 calls itself \"carol x\": /nick and Tab names it so")
+        session.type("/nick <tab><enter>")
+        #expect(session.takeEffects() == [.rename(Session.bob, "carol x")])
+    }
+
+    @Test(arguments: ["alice", "car0l", " "])
+    func `a nickname that means somebody else is not proposed`(nickname: String) {
+        var session = Session()
+        session.tell(
+            .contacts([Contact(peer: Session.bob, nickname: nickname, accepted: true), Session.book[1]]))
+        #expect(session.flash == nil)
+    }
+
     @Test func `a refused text that looks like an invite stays a text`() {
         var session = Session()
         session.tell(.failed("no", .send(to: Session.bob, text: invite)))

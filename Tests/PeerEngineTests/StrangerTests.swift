@@ -120,6 +120,7 @@ import Wire
         world.deliver(.frames(session, [text(held + 3)]), to: bob)
         world.run(for: .seconds(1))
         #expect(world.shown(at: bob) == (1...held).map { "\($0)" }, "the last one comes again behind the others")
+        #expect(world.peers[bob]?.owners[session] == nil, "on another session")
     }
 
     @Test func `whoever has not let us in is not flooded, and gets everything when it does`() throws {

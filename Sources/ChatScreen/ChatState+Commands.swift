@@ -310,9 +310,14 @@ extension ChatState {
 
     private static let switches = ["on": true, "off": false]
 
-    private func plaintext(_ arguments: [String]) -> Answer {
+    private mutating func plaintext(_ arguments: [String]) -> Answer {
         guard let last = arguments.last, let isOn = Self.switches[last.lowercased()] else {
             return .refused("usage: \(Command.plaintext.usage)")
+        }
+        // Without this, a peer without a key can't be added in the first place.
+        if isOn, arguments.count == 2, let peer = PeerID(arguments[0]), !peer.isKeyed, index(of: peer) == nil {
+            awaited = peer
+            return .did([.allowPlaintext(peer, true)])
         }
         return onPeer(arguments.dropLast()) { conversation in
             guard !conversation.peer.isKeyed else {

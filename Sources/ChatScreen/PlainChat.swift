@@ -420,6 +420,8 @@ public struct PlainChat: Sendable {
 extension String {
     /// Digits in groups of five.
     fileprivate var inGroups: String {
-        enumerated().reduce(into: "") { $0 += ($1.offset > 0 && $1.offset % 5 == 0 ? " " : "") + String($1.element) }
+        filter(\.isNumber).enumerated().reduce(into: "") {
+            $0 += ($1.offset > 0 && $1.offset % 5 == 0 ? " " : "") + String($1.element)
+        }
     }
 }

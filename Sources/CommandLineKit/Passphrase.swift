@@ -25,7 +25,7 @@ public func askPassphrase(_ prompt: String) throws(ProgramFailure) -> [UInt8] {
     let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
     guard terminal >= 0 else {
         throw ProgramFailure(
-            .badIdentity, "The identity has a passphrase, and there is no terminal to ask on; use --passphrase-fd.")
+            .badIdentity, "There is no terminal to ask for the passphrase on; use --passphrase-fd.")
     }
     defer { close(terminal) }
     var before = termios()

@@ -9,9 +9,10 @@ import SafeText
 
 /// `parley passphrase`: protects the identity on disk, changes the passphrase, or takes it away.
 enum PassphraseProgram {
-    static func run(home: String, remove: Bool) throws(ProgramFailure) {
-        let old = try current(home)
-        let new = remove ? nil : try askNewPassphrase("New passphrase for \(home): ")
+    /// - Parameter passphrase: where the present one comes from, and behind it, on the next line, the new one.
+    static func run(home: String, passphrase: Passphrase, remove: Bool) throws(ProgramFailure) {
+        let old = try current(home, passphrase)
+        let new = remove ? nil : try passphrase.readNew("New passphrase for \(home): ")
         do throws(IdentityFileError) { try IdentityFile.setPassphrase(home: home, old: old, new: new) } catch {
             throw ProgramFailure(.badIdentity, "\(error)")
         }
@@ -20,23 +21,26 @@ enum PassphraseProgram {
     }
 
     /// The passphrase that opens the identity now; `nil` when it has none.
-    private static func current(_ home: String) throws(ProgramFailure) -> [UInt8]? {
+    private static func current(_ home: String, _ passphrase: Passphrase) throws(ProgramFailure) -> [UInt8]? {
         do throws(IdentityFileError) {
             _ = try IdentityFile.load(home: home)
             return nil
         } catch .passphraseNeeded {
-            return try askPassphrase("Passphrase for \(home): ")
+            return try passphrase.read("Passphrase for \(home): ")
         } catch { throw ProgramFailure(.badIdentity, "\(error)") }
     }
 }
 
-/// Asks twice, since nobody sees what they type.
-private func askNewPassphrase(_ prompt: String) throws(ProgramFailure) -> [UInt8] {
-    let first = try askPassphrase(prompt)
-    guard try askPassphrase("The same again: ") == first else {
-        throw ProgramFailure(.badIdentity, "The two were not the same; nothing was changed.")
+extension Passphrase {
+    /// Asks twice on the terminal, since nobody sees what they type.
+    fileprivate func readNew(_ prompt: String) throws(ProgramFailure) -> [UInt8] {
+        guard descriptor == nil else { return try read("") }
+        let first = try askPassphrase(prompt)
+        guard try askPassphrase("The same again: ") == first else {
+            throw ProgramFailure(.badIdentity, "The two were not the same; nothing was changed.")
+        }
+        return first
     }
-    return first
 }
 
 /// `parley export`: identity, contacts and history in one encrypted file. Only reads, so it works beside a running chat.
@@ -52,12 +56,7 @@ struct ExportProgram {
         }
         let identity = try openIdentity(home, options.passphrase)
         let store = try readableStore(home)
-        let passphrase: [UInt8]
-        if backupPassphrase.descriptor == nil {
-            passphrase = try askNewPassphrase("Passphrase for the backup: ")
-        } else {
-            passphrase = try backupPassphrase.read("")
-        }
+        let passphrase = try backupPassphrase.readNew("Passphrase for the backup: ")
         try NewFile.write(file) { put in
             var writer = try BackupWriter(identity, passphrase: passphrase, write: put)
             try store.export { (record) throws(StoreError) in

@@ -145,11 +145,15 @@ struct Parley: ParsableCommand {
 
     struct SetPassphrase: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "passphrase", abstract: "Protect the identity by a passphrase, change it, or take it away.")
+            commandName: "passphrase", abstract: "Protect the identity by a passphrase, change it, or take it away.",
+            discussion:
+                "With --passphrase-fd, the present passphrase, if there is one, and the new one are a line each.")
         @OptionGroup var options: Options
         @Flag(help: "Take the passphrase away.") var remove = false
 
-        func run() throws { try PassphraseProgram.run(home: try options.homePath, remove: remove) }
+        func run() throws {
+            try PassphraseProgram.run(home: try options.homePath, passphrase: options.passphrase, remove: remove)
+        }
     }
 }
 

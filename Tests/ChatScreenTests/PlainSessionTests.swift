@@ -66,7 +66,7 @@ import Testing
         _ = befriend()
         #expect(chat.enter("/verify bob").lines.count == 1)
         _ = chat.hear(.digits(me, "111112222233333444445555566666"))
-        _ = chat.hear(.digits(bob, "777778888899999000001111122222"))
+        _ = chat.hear(.digits(bob, "77777 88888 99999 00000 11111 22222"))
         let lines = chat.enter("/verify bob").lines
         #expect(lines.first == "14:02 your digits: 11111 22222 33333 44444 55555 66666")
         #expect(lines.dropFirst().first == "14:02 bob: 77777 88888 99999 00000 11111 22222")

@@ -135,6 +135,16 @@ private let theirs = "777778888899999000001111122222"
         #expect(session.flash == nil)
     }
 
+    @Test func `plaintext is allowed to somebody not known yet, by the UUID`() {
+        var session = Session(contacts: false)
+        session.type("/plaintext \(Session.dave) on<enter>")
+        #expect(session.takeEffects() == [.allowPlaintext(Session.dave, true)])
+        session.tell(.contacts(Session.book))
+        #expect(session.state.current == Session.dave)
+        session.type("/plaintext \(Session.stranger) on<enter>")
+        #expect(session.takeEffects() == [])
+    }
+
     @Test func `a refused text that looks like an invite stays a text`() {
         var session = Session()
         session.tell(.failed("no", .send(to: Session.bob, text: invite)))

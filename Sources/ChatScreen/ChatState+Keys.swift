@@ -53,7 +53,10 @@ extension ChatState {
         case .requests: openRequests()
         case .search: return find(in: SearchBox(in: current))
         case .select: startSelecting()
-        case .page(let step): scroll(by: step * max(1, logHeight - 2))
+        case .page(let step):
+            // The first entry at hand has a day and a word about older ones above it, which go when those come; and one
+            // row belongs to the bar at the bottom. A row of before stays in sight whatever happens.
+            scroll(by: step * max(1, logHeight - 4))
         case .halfPage(let step): scroll(by: step * max(1, logHeight / 2))
         case .bottom: toBottom()
         case .firstUnread: toFirstUnread()

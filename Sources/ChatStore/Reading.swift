@@ -171,7 +171,7 @@ enum StartQuestion {
         """
     /// The plus keeps SQLite from walking through all messages in their order.
     static let held = """
-        WHERE m.peer IN (SELECT peer FROM contact WHERE flags & 3 = 0) AND m.outgoing = 0 ORDER BY +m.sequence
+        WHERE m.peer IN (SELECT peer FROM contact WHERE flags & 3 = 0) AND p.keyed = 1 AND m.outgoing = 0 ORDER BY +m.sequence
         """
 }
 

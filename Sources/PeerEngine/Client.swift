@@ -67,10 +67,15 @@ public final class Client: Sendable {
         }
     }
 
-    /// Commits whatever has gathered, as one: the slower the disk, the larger the groups.
+    /// Commits whatever has gathered, as one: the slower the disk, the larger the groups. After a commit that never will
+    /// work the rest is dropped, since it may build on what is missing.
     private func storeLoop() async {
+        var isBroken = false
         while !Task.isCancelled, let batch = await changes.next() {
-            guard let effects = await commit(batch) else { continue }
+            guard !isBroken, let effects = await commit(batch) else {
+                isBroken = true
+                continue
+            }
             await core.committed(effects)
             alarm.ring()
             await events.room()
@@ -127,8 +132,15 @@ public final class Client: Sendable {
     /// Tells the display something that happened outside the client.
     public func tell(_ event: ClientEvent) async { await events.send([event]) }
 
-    /// Waits until everything is on disk, nothing more will be, or the task is cancelled.
-    public func flush() async { await core.saved() }
+    /// Waits until everything is on disk, nothing more will be, the task is cancelled, or a disk that refuses had its time.
+    public func flush(within limit: Duration) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.core.saved() }
+            group.addTask { try? await Task.sleep(for: limit) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
 
     /// Own peer ID.
     public var me: PeerID { core.me }

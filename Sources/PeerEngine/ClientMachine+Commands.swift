@@ -42,6 +42,7 @@ extension ClientMachine {
         case .forget(let peer):
             let waiting = takeWaiting(for: peer)
             for message in waiting { given.forget(message.id) }
+            contacts.forgetHeld(of: peer)
             commit(.forget(peer), then: .forgotten(peer, waiting))
         case .erase(let id, let peer): erase(id, of: peer)
         case .retry(let id): try retry(id)

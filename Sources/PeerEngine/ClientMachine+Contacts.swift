@@ -69,6 +69,7 @@ extension ClientMachine {
         for message in held { show(message) }
         guard peer.isKeyed, mayTalk(to: peer) else { return }
         conversation(peer) { $0.receipts += held.map(\.id) }
+        tellPath(of: peer)
         announce(peer)
         sendReceipts(to: peer)
         // What was dropped there comes again on another session, in order.

@@ -5,6 +5,10 @@ internal import Wire
 
 // What peers say inside sessions.
 extension ClientMachine {
+    /// Bytes of messages that may wait for the disk. A session's window bounds what it brings, but not how often the peer
+    /// comes anew while the disk is full.
+    static let unsavedBytes = 32 * 1024 * 1024
+
     mutating func receive(_ frames: [[UInt8]], on id: SessionID) {
         guard let peer = owners[id] else { return }
         let now = now
@@ -42,7 +46,9 @@ extension ClientMachine {
         if case .contact(let proof, let name) = frame { return requested(by: peer, proof, name, on: session) }
         guard mayTalk(to: peer) else { return drop(.unsolicited, nil) }
         switch frame {
-        case .accepted: acceptedByPeer(peer)
+        case .accepted:
+            acceptedByPeer(peer)
+            flush(peer)
         case .receipt(let ids): acknowledged(ids, by: peer)
         case .read(let counter): readByPeer(peer, upTo: counter)
         case .typing(let on): setTyping(peer, on)
@@ -58,9 +64,13 @@ extension ClientMachine {
     private mutating func take(
         _ text: SessionFrame.Text, bytes: Int, on session: PeerLink.Session, from peer: PeerID
     ) -> Bool {
+        // What follows a dropped message must not overtake it when it is sent again, to a contact by then.
+        guard !session.isLossy else { return false }
+        guard journal.receivedBytes + bytes <= ClientMachine.unsavedBytes else {
+            close(session.id, .busy)
+            return false
+        }
         if !mayTalk(to: peer) {
-            // What follows a dropped message must not overtake it when it is sent again.
-            guard !session.isLossy else { return false }
             guard listStranger(peer, on: session), contacts.admit(text.text, of: peer) else {
                 // A session that is closed with its stranger is nobody's any more.
                 conversations[peer]?.link.noteLoss(on: session.id)
@@ -103,14 +113,17 @@ extension ClientMachine {
             if let name { change(peer) { $0.nickname = name } }
             return send([.accepted], on: session.id, to: peer)
         }
-        guard listStranger(peer, name: name, on: session) else { return }
-        guard let proof, let key = conversations[peer]?.key, contacts[peer]?.invited == false,
-            InviteProof.verify(
-                proof, secret: inviteSecret, binding: session.binding, prover: key, verifier: configuration.identity.key
-            )
-        else { return }
+        let isInvited = proof.map { provesInvite($0, by: peer, on: session) } ?? false
+        if isInvited, let other = contacts.displaced(by: peer) { remove(other) }
+        guard listStranger(peer, name: name, on: session), isInvited, contacts[peer]?.invited == false else { return }
         contacts.update(peer) { $0.invited = true }
         if let contact = contacts[peer] { commit(.contact(contact), then: .requested(peer)) }
+    }
+
+    private func provesInvite(_ proof: [UInt8], by peer: PeerID, on session: PeerLink.Session) -> Bool {
+        guard let key = conversations[peer]?.key else { return false }
+        return InviteProof.verify(
+            proof, secret: inviteSecret, binding: session.binding, prover: key, verifier: configuration.identity.key)
     }
 
     /// Lists a stranger, if there is room.

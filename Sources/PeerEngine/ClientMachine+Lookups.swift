@@ -36,7 +36,7 @@ extension ClientMachine {
         guard let peer = asking ?? PeerID(text), let outcome = lookups[peer]?.receive(answer, wall: wall) else {
             return linkReceive(reply, nonce, at: index)
         }
-        finishLookup(of: peer, outcome, record: record.flatMap { try? PeerRecord(verifying: $0) })
+        finishLookup(of: peer, outcome)
     }
 
     private mutating func linkReceive(_ reply: IndexReply, _ nonce: String?, at index: Int) {
@@ -90,14 +90,14 @@ extension ClientMachine {
         }
     }
 
-    private mutating func finishLookup(of peer: PeerID, _ outcome: Lookup.Outcome, record: PeerRecord? = nil) {
+    private mutating func finishLookup(of peer: PeerID, _ outcome: Lookup.Outcome) {
         guard let lookup = lookups.removeValue(forKey: peer) else { return }
         let took = now.since(lookup.started)
         switch outcome {
         case .found(let endpoint, let sequence):
             book.learn(peer, endpoint, sequence: sequence, now: now)
             tell(.lookup(peer, .index, found: true, took: took))
-            if let record { found(record, of: peer) } else { found(peer) }
+            if let record = lookup.record { found(record, of: peer) } else { found(peer) }
         case .failed(let reason):
             tell(.lookup(peer, .index, found: false, took: took))
             if peer.isKeyed { notFound(peer, reason) } else { giveUp(peer, reason) }
@@ -108,7 +108,8 @@ extension ClientMachine {
 
     func currentPath(of peer: PeerID) -> PathKind { paths[peer]?.kind ?? .none }
 
-    /// Tells a path when it is another one, takes another time, or is missing for another reason.
+    /// Tells a path to a contact when it is another one, takes another time, or is missing for another reason. Of
+    /// strangers nothing is told or kept: there is no end to them.
     /// - Parameters:
     ///   - cause: what tells this reason from others, when its words don't.
     ///   - nextTry: when it is tried again.
@@ -116,6 +117,7 @@ extension ClientMachine {
         _ peer: PeerID, _ kind: PathKind, _ reason: Reason? = nil, cause: String? = nil, roundTrip: Span? = nil,
         nextTry: Instant? = nil
     ) {
+        guard contacts[peer]?.accepted == true else { return }
         let note = PathNote(kind: kind, roundTrip: roundTrip, cause: reason.map { cause ?? $0.cause.rawValue })
         guard paths.updateValue(note, forKey: peer) != note else { return }
         var told = reason

@@ -29,7 +29,8 @@ extension ClientMachine {
         try check(message)
         if contacts[peer]?.accepted != true { accept(peer, name: nil) }
         if peer.isKeyed {
-            message.counter = counters[peer, default: 0] + 1
+            // A damaged disk gives any number.
+            message.counter = min(counters[peer] ?? 0, .max - 1) + 1
             counters[peer] = message.counter
             conversation(peer) { $0.outbox.append(message, isOnDisk: false) }
         }
@@ -106,9 +107,11 @@ extension ClientMachine {
 
     /// Sends what may leave on the session that there is.
     mutating func flush(_ peer: PeerID) {
-        guard let session = conversations[peer]?.link.current, mayTalk(to: peer),
-            let taken = conversations[peer]?.outbox.take(now: now), !taken.isEmpty
+        guard let conversation = conversations[peer], let session = conversation.link.current, mayTalk(to: peer)
         else { return }
+        let (window, now) = (conversation.acceptsUs ? Outbox.window : Outbox.strangersWindow, now)
+        let taken = self.conversation(peer) { $0.outbox.take(within: window, now: now) }
+        guard !taken.isEmpty else { return }
         send(taken.map { frame($0.message) }, on: session, to: peer)
         for (message, isFirst) in taken where isFirst {
             tell(.state(message.id, tag: message.tag, to: peer, .sent, reason: nil))
@@ -137,6 +140,8 @@ extension ClientMachine {
                 continue
             }
             commit(.advance(id, of: peer, .delivered, reason: nil), then: .delivered(message))
+            // Only whoever has let us in gives receipts.
+            if conversations[peer]?.acceptsUs == false { acceptedByPeer(peer) }
         }
         flush(peer)
     }

@@ -80,6 +80,14 @@ extension ClientMachine {
         put(.transmit(Transmission(peer: peer, endpoint: endpoint, messages: messages, datagrams: datagrams)))
     }
 
+    /// What the last run left for peers that this one does not allow is not sent.
+    mutating func giveUpForbidden() {
+        let reason = Reason(.user, "talking in the open is not allowed in this run")
+        for peer in lanes.keys.sorted() where !allowsPlaintext(with: peer) {
+            for message in takeWaiting(for: peer) { settle(message, .failed, reason) }
+        }
+    }
+
     /// Whether messages wait until more is known. An old address is better than none once a server had time to answer.
     func waitsForLookup(_ peer: PeerID, now: Instant) -> Bool {
         guard let lookup = lookups[peer] else { return false }

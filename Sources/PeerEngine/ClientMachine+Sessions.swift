@@ -93,7 +93,9 @@ extension ClientMachine {
         let now = now
         conversation(peer) { $0.key = record.key }
         if let saved = book.saved(peer) { commit(.address(peer, saved)) }
-        guard isWanted(peer), let link = conversations[peer]?.link, link.current == nil else { return }
+        guard isWanted(peer), let link = conversations[peer]?.link, link.sessions.allSatisfy(\.isDialling) else {
+            return
+        }
         let dialled = link.dialled
         let endpoints = record.candidates.map(\.endpoint).filter { $0.isUnicast && !dialled.contains($0) }
         guard !endpoints.isEmpty, link.sessions.count(where: { $0.isDialling }) < PeerLink.dialLimit else { return }
@@ -182,19 +184,25 @@ extension ClientMachine {
         }
         if contacts[peer] != nil, let name = hello.name { change(peer) { $0.nickname = name } }
         let isCurrent = conversations[peer]?.link.current == id
-        if isCurrent, former != nil { conversation(peer) { $0.outbox.sessionLost() } }
+        if isCurrent, former != nil { conversation(peer) { $0.sessionLost() } }
         for closing in closings { close(closing.id, closing.code) }
         if isCurrent { resume(peer) }
     }
 
     /// There is a session to send on, and it is a new one.
     private mutating func resume(_ peer: PeerID) {
-        guard let session = conversations[peer]?.link.currentSession else { return }
-        setPath(peer, session.endpoint?.isLocal == true ? .lan : .direct)
+        guard conversations[peer]?.link.current != nil else { return }
+        tellPath(of: peer)
         announce(peer)
         tellSeen(peer)
         if isUserActive { sayActive(true, to: peer) }
         flush(peer)
+    }
+
+    /// Tells by which way the session that counts goes.
+    mutating func tellPath(of peer: PeerID) {
+        guard let session = conversations[peer]?.link.currentSession else { return }
+        setPath(peer, session.endpoint?.isLocal == true ? .lan : .direct)
     }
 
     // MARK: Ends
@@ -214,7 +222,7 @@ extension ClientMachine {
             let (session, wasCurrent) = conversations[peer]?.link.ended(id, now: now)
         else { return }
         digested[id] = nil
-        if wasCurrent { lost(peer) }
+        if wasCurrent { lost(peer, end) }
         guard let link = conversations[peer]?.link, link.current == nil else { return }
         guard link.isEmpty else { return setPath(peer, .none) }
         guard isWanted(peer) else {
@@ -227,10 +235,11 @@ extension ClientMachine {
     }
 
     /// The session that we sent on is gone.
-    private mutating func lost(_ peer: PeerID) {
+    private mutating func lost(_ peer: PeerID, _ end: SessionEnd) {
         conversation(peer) { conversation in
-            conversation.outbox.sessionLost()
-            conversation.saidTyping = nil
+            conversation.sessionLost()
+            // A contact request has no receipt: the session may have taken it along.
+            if end == .pathDied, !conversation.acceptsUs { conversation.introduces = true }
         }
         setTyping(peer, false)
         setActive(peer, false)

@@ -217,6 +217,7 @@ public struct ClientMachine: Sendable {
         if configuration.saved.inviteSecret == nil { commit(.inviteSecret(inviteSecret)) }
         let port = configuration.address.port
         if configuration.saved.port != port { commit(.port(port)) }
+        giveUpForbidden()
     }
 
     private mutating func advance() {

@@ -3,10 +3,10 @@ public import Model
 
 /// Contacts and strangers of one user, in the order in which they came.
 ///
-/// Strangers are bounded: past the limit a new one is not noted. What they wrote waits, bounded too, until they are
-/// accepted.
+/// Strangers are bounded: past the limit a new one is not noted. Those without keys, whose names anybody can forge, are
+/// counted apart from those with. What they wrote waits, bounded too, until they are accepted.
 public struct ContactBook: Sendable {
-    /// Strangers at most.
+    /// Strangers of either kind at most.
     public static let strangerLimit = 200
     /// Messages held for one stranger at most; the first ones stay, since they say what it wants.
     public static let heldLimit = 32
@@ -26,10 +26,10 @@ public struct ContactBook: Sendable {
         var bytes = 0
     }
 
-    /// Starts with saved contacts, and with what strangers among them wrote.
+    /// Starts with saved contacts, and with what strangers among them wrote. What came in the open was shown at once.
     public init(_ saved: [Contact] = [], held: [Message] = []) {
         for contact in saved { insert(contact) }
-        for message in held where admit(message.text, of: message.peer) { hold(message) }
+        for message in held where message.peer.isKeyed && admit(message.text, of: message.peer) { hold(message) }
     }
 
     /// All of them, strangers included, in order.
@@ -64,6 +64,9 @@ public struct ContactBook: Sendable {
 
     /// Hands out what was held of a peer, oldest first.
     mutating func release(_ peer: PeerID) -> [Message] { held.removeValue(forKey: peer)?.messages ?? [] }
+
+    /// Lets go of what was held of a peer; what it writes from now on is held still.
+    mutating func forgetHeld(of peer: PeerID) { if held[peer] != nil { held[peer] = Held() } }
 
     mutating func rename(_ peer: PeerID, _ name: String) {
         let unused = unusedName(name, for: peer)
@@ -107,10 +110,22 @@ public struct ContactBook: Sendable {
     /// Lists a stranger.
     /// - Returns: false when there are too many already.
     mutating func note(_ peer: PeerID) -> Bool {
-        let strangers = contacts.values.count { !$0.accepted && !$0.blocked }
-        guard contacts[peer] != nil || strangers < ContactBook.strangerLimit else { return false }
-        if contacts[peer] == nil { insert(Contact(peer: peer, accepted: false)) }
+        guard contacts[peer] == nil else { return true }
+        guard strangers(like: peer).count < ContactBook.strangerLimit else { return false }
+        insert(Contact(peer: peer, accepted: false))
         return true
+    }
+
+    /// Who has to make room before an invited peer can be listed: the first stranger that was not invited itself.
+    func displaced(by peer: PeerID) -> PeerID? {
+        let strangers = strangers(like: peer)
+        guard contacts[peer] == nil, strangers.count >= ContactBook.strangerLimit else { return nil }
+        return strangers.first { !$0.invited }?.peer
+    }
+
+    /// Those that have a key, or have none, as this peer.
+    private func strangers(like peer: PeerID) -> [Contact] {
+        all.filter { !$0.accepted && !$0.blocked && $0.peer.isKeyed == peer.isKeyed }
     }
 
     private mutating func insert(_ contact: Contact) {

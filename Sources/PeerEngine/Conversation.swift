@@ -27,12 +27,12 @@ struct Conversation {
 
     // MARK: Reading
 
-    /// The highest counter that the user saw, and the highest that the peer was told.
+    /// The highest counter that the user saw, and the highest that the peer was told on this session.
     var seen: UInt64 = 0
     var toldSeen: UInt64 = 0
     /// Up to where the peer's user saw.
     var readByPeer: UInt64 = 0
-    /// Delivered in this run and not yet read.
+    /// Delivered in this run and not yet read; without their texts, since a reader may never say so.
     private var unread: Deque<Message> = []
 
     // MARK: Signs of life
@@ -47,8 +47,17 @@ struct Conversation {
 
     init(me: PeerID, peer: PeerID) { link = PeerLink(isLower: me < peer) }
 
+    /// The session that we sent on is gone, and with it perhaps what was said last.
+    mutating func sessionLost() {
+        outbox.sessionLost()
+        saidTyping = nil
+        toldSeen = 0
+    }
+
     mutating func noteDelivered(_ message: Message) {
         if unread.count >= Conversation.unreadLimit { unread.removeFirst() }
+        var message = message
+        message.text = ""
         unread.append(message)
     }
 
@@ -58,7 +67,4 @@ struct Conversation {
         if !read.isEmpty { unread.removeAll { $0.counter <= counter } }
         return read
     }
-
-    /// Whether nothing of it is worth keeping.
-    var isIdle: Bool { link.isEmpty && outbox.isEmpty && seen == toldSeen && unread.isEmpty && !introduces }
 }

@@ -32,6 +32,8 @@ struct Journal {
 
     private var pending: Deque<Consequence> = []
 
+    /// Bytes of the messages among them that sessions brought.
+    private(set) var receivedBytes = 0
     /// Changes that are not on disk yet.
     var count: Int { pending.count }
     /// What the disk said the last time; `nil` while it works.
@@ -39,9 +41,16 @@ struct Journal {
     /// Whether nothing more will be saved in this run.
     private(set) var isBroken = false
 
-    mutating func append(_ consequence: Consequence) { pending.append(consequence) }
+    mutating func append(_ consequence: Consequence) {
+        pending.append(consequence)
+        if case .received(_, _, let bytes) = consequence { receivedBytes += bytes }
+    }
 
-    mutating func popFirst() -> Consequence? { pending.popFirst() }
+    mutating func popFirst() -> Consequence? {
+        let first = pending.popFirst()
+        if case .received(_, _, let bytes)? = first { receivedBytes -= bytes }
+        return first
+    }
 
     /// The disk refused.
     /// - Returns: whether that is news.
@@ -49,7 +58,7 @@ struct Journal {
         defer { trouble = error.description }
         if !error.mayPass {
             isBroken = true
-            pending = []
+            (pending, receivedBytes) = ([], 0)
         }
         return trouble == nil || isBroken
     }

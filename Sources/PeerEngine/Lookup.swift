@@ -49,6 +49,10 @@ struct Lookup {
     private var asked: [Server] = []
     private var answers: [Endpoint: String] = [:]
     private var isUnknownPeer = false
+    /// What will do when nobody knows better.
+    private var best: Outcome?
+    /// The newest record among the answers: what `found` rests on.
+    private(set) var record: PeerRecord?
 
     /// - Parameters:
     ///   - minimumSequence: records older than this are refused.
@@ -74,6 +78,7 @@ struct Lookup {
     mutating func advance(now: Instant, servers: [Server]) -> (send: [Datagram], outcome: Outcome?) {
         guard now >= deadline else { return ([], nil) }
         asked = asked.map { old in servers.first { $0.endpoint == old.endpoint } ?? old }
+        if let best { return ([], best) }
         let end = started + Timing.lookup
         guard now < end else { return ([], .failed(reason)) }
         guard !servers.isEmpty else {
@@ -132,7 +137,20 @@ struct Lookup {
         guard endpoint != deadEndpoint || record.sequence > minimumSequence else {
             return note("gave the address where nobody reads any more", answer)
         }
-        return .found(endpoint, sequence: record.sequence)
+        return decide(record, endpoint, answer.server)
+    }
+
+    /// A record that is known already ends the question only when no other server knows better, or says so soon: one that
+    /// keeps serving an old record must not drown out the others.
+    private mutating func decide(_ record: PeerRecord, _ endpoint: Endpoint, _ server: Endpoint) -> Outcome? {
+        answers[server] = "gave no newer record than we have seen"
+        if record.sequence >= self.record?.sequence ?? 0 { self.record = record }
+        let found = Outcome.found(endpoint, sequence: record.sequence)
+        guard record.sequence == minimumSequence, !asked.allSatisfy({ answers[$0.endpoint] != nil }) else {
+            return found
+        }
+        best = found
+        return nil
     }
 
     private mutating func note(_ what: String, _ answer: Answer) -> Outcome? {

@@ -8,6 +8,8 @@ struct Outbox {
     static let limit = 20_000
     /// Messages on their way at most, and bytes of their texts.
     static let window = (messages: 512, bytes: 512 * 1024)
+    /// The same towards a peer that has not let us in: it keeps no more, and gives no receipts that would let more follow.
+    static let strangersWindow = (messages: ContactBook.heldLimit, bytes: ContactBook.heldBytes)
 
     private struct Entry {
         var message: Message
@@ -47,11 +49,13 @@ struct Outbox {
     func contains(_ id: MessageID) -> Bool { entries[id] != nil }
 
     /// Takes what may leave now: `isFirst` tells those that leave for the first time.
-    mutating func take(now: Instant) -> [(message: Message, isFirst: Bool)] {
+    mutating func take(
+        within window: (messages: Int, bytes: Int) = Outbox.window, now: Instant
+    ) -> [(message: Message, isFirst: Bool)] {
         var taken: [(Message, Bool)] = []
-        while let id = waiting.first, flight.messages < Outbox.window.messages {
+        while let id = waiting.first, flight.messages < window.messages {
             guard var entry = entries[id], entry.isOnDisk,
-                flight.bytes == 0 || flight.bytes + entry.bytes <= Outbox.window.bytes
+                flight.bytes == 0 || flight.bytes + entry.bytes <= window.bytes
             else { break }
             waiting.removeFirst()
             taken.append((entry.message, !entry.wasSent))

@@ -27,6 +27,8 @@ import Wire
     /// Questions about what is on disk, in their order.
     private let questions = BoundedQueue<ChatEffect>(capacity: 1024)
     private var digits = ToldDigits()
+    /// What was seen since the last frame: one word for each conversation is enough.
+    private var seen: [PeerID: MessageID] = [:]
     /// Rung by every key: what was written and is not yet sent is kept after a pause.
     private let keys = Alarm()
     private let ending = Alarm()
@@ -128,6 +130,8 @@ import Wire
         undrawn = 0
         lastDraw = now
         screen.draw(view(state, size: screen.size))
+        for (peer, id) in seen { hand(.markRead(peer, id), to: wishes) }
+        seen = [:]
     }
 
     private func apply(_ event: ChatEvent) {
@@ -149,6 +153,7 @@ import Wire
         case .copy(let text): _ = screen.copyToClipboard(text)
         case .setMouse(let on): screen.setMouse(on)
         case .load, .search: hand(effect, to: questions)
+        case .markRead(let peer, let id): seen[peer] = id
         default: hand(effect, to: wishes)
         }
     }

@@ -53,7 +53,7 @@ struct PeerHost: Sendable {
         door = ControlDoor(loop: loop, path: home.controlPath)
     }
 
-    /// Runs the client as long as `body` does; what is under way to the disk gets there.
+    /// Runs the client as long as `body` does; what is under way to the disk gets there, if the disk takes it.
     func run<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
         for notice in store.notices { await client.tell(.notice(notice, about: nil)) }
         let result = await withTaskGroup(of: Void.self) { group in
@@ -64,7 +64,7 @@ struct PeerHost: Sendable {
             group.addTask { await door.serve(client) }
             group.addTask { await askIndexServers() }
             let result = await body()
-            await client.flush()
+            await client.flush(within: .seconds(1))
             group.cancelAll()
             return result
         }

@@ -12,7 +12,7 @@ import Testing
 enum Hammer {
     static let path = Executables.directory + "/StoreHammer"
     /// How much more than usual to do.
-    static let factor = Int(ProcessInfo.processInfo.environment["PARLEY_SOAK"] ?? "") ?? 1
+    static let factor = soak
 
     static func arguments(_ mode: String, _ path: String, first: UInt64 = 0, count: UInt64) -> [String] {
         [Self.path, mode, path, "\(first)", "\(count)"]

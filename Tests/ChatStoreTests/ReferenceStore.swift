@@ -99,7 +99,7 @@ struct ReferenceStore {
         var saved = state
         saved.counters = state.counters.filter { $0.value > 0 }
         saved.contacts = contacts
-        let strangers = Set(contacts.filter { !$0.accepted && !$0.blocked }.map(\.peer))
+        let strangers = Set(contacts.filter { !$0.accepted && !$0.blocked && $0.peer.isKeyed }.map(\.peer))
         saved.held = messages.map(\.message).filter { $0.direction == .incoming && strangers.contains($0.peer) }
         saved.failed = messages.map(\.message).filter { $0.direction == .outgoing && $0.state == .failed }
         for stored in messages where stored.message.direction == .incoming && stored.message.peer.isKeyed {

@@ -8,7 +8,7 @@ import Testing
 
 /// The store and the reference do the same, whatever comes and whenever it is reopened.
 @Suite struct RestartTests {
-    private static let factor = Int(ProcessInfo.processInfo.environment["PARLEY_SOAK"] ?? "") ?? 1
+    private static let factor = soak
 
     @Test(arguments: 0..<UInt64(6 * factor))
     func `nothing differs from the reference after any changes and restarts`(seed: UInt64) async throws {

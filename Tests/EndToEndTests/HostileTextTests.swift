@@ -85,9 +85,18 @@ extension EndToEnd {
             try chat.wait(for: "listening")
             let peer = try DatagramSocket()
             let seed = SeedMessage(from: "0b8d26e4-6ef1-4b6a-9d3a-0f6f2f2b8b11", to: try alice.uuid())
+            // Strangers in their list, before anybody is let in.
+            for (number, text) in HostileTextTests.texts.enumerated().prefix(60) {
+                let stranger = SeedMessage(
+                    from: "0b8d26e4-6ef1-4b6a-9d3a-0f6f2f2b8c\(number + 10)", to: seed.to)
+                try peer.send(stranger.datagram(text), to: alice.port)
+            }
+            try chat.wait(for: "60 requests")
+            try chat.type("<a-r>")
+            try chat.type(KeyScript(String(repeating: "<down>", count: 60) + "<esc>"))
             try peer.send(seed.datagram("first"), to: alice.port)
-            try chat.wait(for: "0b8d26e4")
-            try chat.type("/go 0b8d26e4<enter>")
+            try chat.wait(for: "61 requests")
+            try chat.type("/add \(seed.from) seed<enter>")
             try chat.wait(for: "first")
             let door = try LineSocket(alice.home.file("control.sock"))
             for (number, text) in HostileTextTests.texts.enumerated() {

@@ -4,9 +4,6 @@ import Model
 import Support
 import TerminalKit
 
-/// How many times longer than usual the tests run that grow with time: `PARLEY_SOAK`, else 1.
-let soak = max(1, ProcessInfo.processInfo.environment["PARLEY_SOAK"].flatMap { Int($0) } ?? 1)
-
 /// An index server on loopback: where it is, and how to start and ask it.
 struct IndexSite: Sendable {
     let port: UInt16

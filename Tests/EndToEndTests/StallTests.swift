@@ -142,7 +142,8 @@ extension EndToEnd {
                 screen = earlier
             }
             #expect(seen.last == 9999 && seen.count >= 9_990, "\(seen.count) of 10,000 are in the log")
-            #expect(seen.rangeView.count == 1, "there are gaps")
+            let ranges = seen.rangeView.map { "\($0.lowerBound)..<\($0.upperBound)" }
+            #expect(ranges.count == 1, "gaps between \(ranges)")
         }
 
         private func percentile(_ spans: [Span], _ percent: Int) -> Span {

@@ -181,9 +181,9 @@ extension EndToEnd {
                 terminal = try alice.chat(options: ["--plaintext-peers"])
                 try terminal.wait(for: "listening")
                 flood = { try peer.send(seed.datagram("flood \($0) 日本語 é"), to: alice.port) }
-                try flood(0)
+                try terminal.type("/add 0b8d26e4-6ef1-4b6a-9d3a-0f6f2f2b8b11<enter>")
                 try terminal.wait(for: "0b8d26e4")
-                try terminal.type("/go 0b8d26e4<enter>")
+                try flood(0)
                 try terminal.wait(for: "flood 0")
                 try terminal.type("kept through it all")
             case .dashboard:

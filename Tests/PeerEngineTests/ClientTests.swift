@@ -113,6 +113,25 @@ private actor MemoryStore: ClientStore {
     func commit(_ changes: [StoreChange]) async throws(StoreError) -> [Bool] { changes.map { disk.apply($0) } }
 }
 
+/// Holds its first commit up until it is let go, and then breaks.
+private actor BrokenStore: ClientStore {
+    private(set) var commits = 0
+    private var held: CheckedContinuation<Void, Never>?
+    var isHolding: Bool { held != nil }
+
+    func commit(_ changes: [StoreChange]) async throws(StoreError) -> [Bool] {
+        commits += 1
+        guard commits == 1 else { return changes.map { _ in true } }
+        await withCheckedContinuation { held = $0 }
+        throw StoreError("The disk is broken.", mayPass: false)
+    }
+
+    func letGo() {
+        held?.resume()
+        held = nil
+    }
+}
+
 extension Clocks {
     fileprivate static let test = Clocks(
         monotonic: { Instant.now }, wall: { WallTime(milliseconds: 1_795_000_000_000) })
@@ -122,7 +141,7 @@ extension Clocks {
     private let wires = Wires()
     private let hub = Sessions.Hub()
 
-    private func client(_ number: Int) async -> Client {
+    private func client(_ number: Int, store: any ClientStore = MemoryStore()) async -> Client {
         let place = World.place(number)
         var saved = SavedState()
         saved.contacts = [Contact(peer: World.peer(3 - number), accepted: true)]
@@ -131,7 +150,7 @@ extension Clocks {
             allowsPlaintextPeers: true, saved: saved)
         let sessions = Sessions(at: place, key: World.identity(number).key, hub: hub)
         let client = Client(
-            configuration, transport: Socket(place: place, wires: wires), sessions: sessions, store: MemoryStore(),
+            configuration, transport: Socket(place: place, wires: wires), sessions: sessions, store: store,
             clocks: .test)
         wires.connect(client, at: place)
         hub.clients.withLock { $0[place] = client }
@@ -256,5 +275,34 @@ extension Clocks {
         try await pour.value
         await running.value
         await display.value
+    }
+
+    @Test func `after a commit that will never work nothing later is saved either, for it may build on it`()
+        async throws
+    {
+        let store = BrokenStore()
+        let client = await client(1, store: store)
+        let running = Task { await client.run() }
+        try await client.perform(.draft(World.peer(2), "first"))
+        while await !store.isHolding { await Task.yield() }
+        try await client.perform(.draft(World.peer(2), "second"))
+        await store.letGo()
+        await client.flush(within: .seconds(60))
+        for _ in 0..<1000 { await Task.yield() }
+        #expect(await store.commits == 1)
+        running.cancel()
+        await running.value
+    }
+
+    @Test func `a disk that does not answer holds the end up for no longer than it may`() async throws {
+        let store = BrokenStore()
+        let client = await client(1, store: store)
+        let running = Task { await client.run() }
+        try await client.perform(.draft(World.peer(2), "first"))
+        while await !store.isHolding { await Task.yield() }
+        await client.flush(within: .milliseconds(20))
+        await store.letGo()
+        running.cancel()
+        await running.value
     }
 }

@@ -165,4 +165,49 @@ import Wire
         #expect(lookup.receive(.init(address: Endpoint(address), nonce: nonce, server: server), wall: wall) == nil)
         #expect(lookup.reason.text.contains("unusable"))
     }
+
+    // MARK: More than one server
+
+    private let second = Endpoint.loopback(50_009)
+
+    /// A lookup of a peer whose record of `sequence` is known, and the answers of two servers that it has asked.
+    private func askedTwo(minimum: UInt64) throws -> (
+        Lookup, answer: (_ server: Endpoint, _ sequence: UInt64, _ place: Endpoint) throws -> Lookup.Answer
+    ) {
+        var (lookup, nonce) = try asked(minimum: minimum)
+        _ = lookup.advance(now: lookup.deadline, servers: [Self.asked(server), Self.asked(second)])
+        return (
+            lookup,
+            { Lookup.Answer(record: try record(sequence: $1, at: [$2]), nonce: nonce, server: $0) }
+        )
+    }
+
+    @Test func `the first answer ends it when it is news, or when nothing was known`() throws {
+        let now = UInt64(wall.milliseconds)
+        for minimum in [0, now - 1] {
+            var (lookup, answer) = try askedTwo(minimum: minimum)
+            #expect(lookup.receive(try answer(server, now, home), wall: wall) == .found(home, sequence: now))
+            #expect(lookup.record?.sequence == now)
+        }
+    }
+
+    @Test func `a server that serves what is known already does not drown out one that knows better`() throws {
+        let (now, moved) = (UInt64(wall.milliseconds), Endpoint.loopback(50_003))
+        var (lookup, answer) = try askedTwo(minimum: now - 9)
+        for _ in 0..<3 { #expect(lookup.receive(try answer(server, now - 9, home), wall: wall) == nil) }
+        #expect(lookup.receive(try answer(second, now, moved), wall: wall) == .found(moved, sequence: now))
+        #expect(lookup.record?.sequence == now)
+    }
+
+    @Test func `what is known already is taken when nobody knows better, or nobody says so soon`() throws {
+        let now = UInt64(wall.milliseconds)
+        let known = Lookup.Outcome.found(home, sequence: now)
+        var (lookup, answer) = try askedTwo(minimum: now)
+        #expect(lookup.receive(try answer(server, now, home), wall: wall) == nil)
+        var other = lookup
+        #expect(lookup.receive(try answer(second, now, home), wall: wall) == known)
+        let servers = [Self.asked(server), Self.asked(second)]
+        #expect(other.advance(now: other.deadline, servers: servers).outcome == known)
+        #expect(other.record?.sequence == now)
+    }
 }

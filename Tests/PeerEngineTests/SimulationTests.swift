@@ -110,7 +110,7 @@ import Wire
         }
     }
 
-    private static let schedules = 1000
+    private static let schedules = isSlow ? 24 : 400 * soak
 
     @Test(arguments: 0..<8)
     func `nothing is lost, shown twice or out of order, whatever fails`(slice: Int) {

@@ -17,6 +17,8 @@ struct ClientFuzz {
     /// A contact, a stranger, a blocked peer and one that somebody else's key was pinned for.
     private static let keys = (1...4).compactMap { Identity(seed: [UInt8](repeating: $0, count: 32))?.key }
 
+    private static let identity = Identity(seed: [UInt8](repeating: 9, count: 32))
+
     private var rest: ArraySlice<UInt8>
     private var machine: ClientMachine
     private var now = Instant(nanoseconds: 3_600_000_000_000)
@@ -38,9 +40,7 @@ struct ClientFuzz {
     private var outgoing: [MessageID] = []
 
     init?(_ bytes: [UInt8]) {
-        guard let identity = Identity(seed: [UInt8](repeating: 9, count: 32)), ClientFuzz.keys.count == 4 else {
-            return nil
-        }
+        guard let identity = ClientFuzz.identity, ClientFuzz.keys.count == 4 else { return nil }
         rest = bytes[...]
         var saved = SavedState()
         let (contact, blocked, pinned) = (ClientFuzz.keys[0], ClientFuzz.keys[2], ClientFuzz.keys[3])

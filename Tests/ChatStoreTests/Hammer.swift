@@ -58,4 +58,7 @@ extension Condition {
 /// What the machine offers.
 enum Condition {
     static let isRoot = geteuid() == 0
+    /// The leak checker, which asks the system as a debugger does, ends a program that strace watches.
+    static let canTrace = has("strace") && !isSlow
+    static let needsTrace: Comment = "there is no strace, or a sanitiser watches already"
 }

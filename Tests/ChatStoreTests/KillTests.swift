@@ -27,7 +27,7 @@ import Testing
 
     private static let calls = ["pwrite64", "fdatasync", "ftruncate", "unlink", "openat"]
 
-    @Test(.enabled(if: Condition.has("strace"), "there is no strace"), arguments: calls)
+    @Test(.enabled(if: Condition.canTrace, Condition.needsTrace), arguments: calls)
     func `nothing acknowledged is lost when a write or sync is the last call`(call: String) async throws {
         var point = 1
         while point < 4000 {
@@ -43,7 +43,7 @@ import Testing
         #expect(point > 1, "\(call) was never made")
     }
 
-    @Test(.enabled(if: Condition.has("strace"), "there is no strace"))
+    @Test(.enabled(if: Condition.canTrace, Condition.needsTrace))
     func `after a sync that failed nothing is acknowledged until the store is opened again`() async throws {
         var refusals = 0
         for point in 1...40 {
@@ -62,7 +62,7 @@ import Testing
         #expect(refusals > 0)
     }
 
-    @Test(.enabled(if: Condition.has("strace"), "there is no strace"), arguments: [1, 4, 9, 20, 31])
+    @Test(.enabled(if: Condition.canTrace, Condition.needsTrace), arguments: [1, 4, 9, 20, 31])
     func `a write without room is refused and the rest stays whole`(point: Int) async throws {
         let shelf = try Shelf()
         let run = try Self.injected("pwrite64:error=ENOSPC:when=\(point)+", shelf)

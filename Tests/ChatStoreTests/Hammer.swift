@@ -10,7 +10,7 @@ import Testing
 
 /// The program that tests start and kill, and what must be true of its store after that.
 enum Hammer {
-    static let path = Executables.directory + "/StoreHammer"
+    private static let path = (try? Executables.helper("StoreHammer")) ?? "StoreHammer, which was not built"
     /// How much more than usual to do.
     static let factor = soak
 

@@ -55,9 +55,13 @@ extension ClientMachine {
         ignored.remove(peer)
         contacts.accept(peer, name: name)
         contacts.update(peer, change)
+        // Whoever called before it was a contact has shown its key, and where it lives.
+        let caller = conversations[peer]
+        contacts.update(peer) { $0.key = $0.key ?? caller?.key?.octets }
         guard let contact = contacts[peer] else { return }
         commit(.contact(contact), then: .accepted(peer))
         guard peer.isKeyed else { return }
+        if let endpoint = caller?.link.sessions.lazy.compactMap(\.endpoint).last { noteAddress(endpoint, of: peer) }
         conversation(peer) { $0.introduces = !$0.acceptsUs }
         pursue(peer)
     }

@@ -161,6 +161,10 @@ extension ClientMachine {
     private mutating func noteMeeting(_ contact: Contact, _ key: PeerKey, at endpoint: Endpoint) {
         let peer = contact.peer
         if contact.key == nil { change(peer) { $0.key = key.octets } }
+        noteAddress(endpoint, of: peer)
+    }
+
+    mutating func noteAddress(_ endpoint: Endpoint, of peer: PeerID) {
         let isNews = book.lastEndpoint(of: peer) != endpoint
         book.learn(peer, endpoint, sequence: book.sequence(of: peer), now: now)
         if isNews, let saved = book.saved(peer) { commit(.address(peer, saved)) }

@@ -83,6 +83,21 @@ import Wire
         #expect(world.states(at: alice, tag: "x") == [.queued, .sent, .delivered, .read])
     }
 
+    @Test func `who called before it was a contact is found again without an index`() throws {
+        var world = World()
+        world.startIndex()
+        world.addPeer(1)
+        world.addPeer(2)
+        world.run(for: .seconds(2))
+        try world.perform(.add(aliceID, name: "alice"), at: bob)
+        world.run(for: .seconds(1))
+        try world.perform(.accept(bobID), at: alice)
+        world.run(for: .seconds(1))
+        let saved = try #require(world.disks[alice]?.saved)
+        #expect(saved.addresses[bobID]?.endpoint == bob)
+        #expect(saved.contacts.first { $0.peer == bobID }?.key == World.identity(2).key.octets)
+    }
+
     @Test func `a contact request that a dying session took along is made again`() throws {
         var world = World()
         world.startIndex()

@@ -64,7 +64,7 @@ let package = Package(
 
         // MARK: Engines: pure machines
         layer("PeerEngine", uses: ["Model", "Wire", "Identity", "Queues", crypto, deques]),
-        layer("IndexEngine", uses: ["Model", "Wire", "Identity", crypto]),
+        layer("IndexEngine", uses: ["Model", "Wire", "Identity", "Queues", crypto]),
 
         layer("Scripting", uses: ["Model", "Wire", "PeerEngine"]),
 
@@ -75,7 +75,9 @@ let package = Package(
             "Sessions",
             uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "Reactor", "Network", "CQuic", crypto]),
         layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", grdb]),
-        layer("IndexServer", uses: ["Model", "Wire", "SafeText", "IndexEngine", "Reactor", "Network"]),
+        layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", grdb]),
+        layer(
+            "IndexServer", uses: ["Model", "Wire", "SafeText", "Queues", "IndexEngine", "Reactor", "Network", "CPosix"]),
 
         // MARK: Screens
         layer("TerminalKit", uses: ["SafeText"]),
@@ -96,8 +98,8 @@ let package = Package(
         .executableTarget(
             name: "parley-index",
             dependencies: [
-                "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network",
-                "TerminalKit", "CursesScreen", "DashboardScreen", "CommandLineKit", argumentParser,
+                "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer", "RegistryStore",
+                "Reactor", "Network", "TerminalKit", "CursesScreen", "DashboardScreen", "CommandLineKit", argumentParser,
             ],
             swiftSettings: swiftSettings),
 
@@ -120,7 +122,9 @@ let package = Package(
         tests("ChatStoreTests", uses: ["Model", "Queues", "PeerEngine", "ChatStore", "StoreHammer", grdb]),
         tests("QRCodeTests", uses: ["QRCode"]),
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
-        tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "IndexEngine"]),
+        tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "IndexEngine"]),
+        tests("RegistryStoreTests", uses: ["Model", "IndexEngine", "RegistryStore", grdb]),
+        tests("CommandLineKitTests", uses: ["CommandLineKit"]),
         tests("NetworkTests", uses: ["Model", "Wire", "Queues", "Reactor", "Network", "CPosix"]),
         tests(
             "IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),
@@ -131,7 +135,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", swiftSettings: swiftSettings),
         // What reads strangers' bytes, for the corpus' tests and for libFuzzer.
         .target(
-            name: "FuzzTargets", dependencies: ["Model", "Wire", "Identity", "PeerEngine", "Scripting"],
+            name: "FuzzTargets", dependencies: ["Model", "Wire", "Identity", "PeerEngine", "IndexEngine", "Scripting"],
             path: "Tests/Fuzz/Targets", swiftSettings: swiftSettings),
         tests("FuzzTests", uses: ["Model", "FuzzTargets"]),
         // Two network namespaces and a bad line between them; a program of its own, in C.

@@ -23,6 +23,10 @@ public struct IndexCounters: Equatable, Sendable {
     public var receiveDrops: UInt64 = 0
     /// Answers that could not be sent.
     public var sendErrors: UInt64 = 0
+    /// Datagrams left unanswered because their source asked too much.
+    public var limited: UInt64 = 0
+    /// Datagrams left unanswered because the store is behind, failing, or still being read.
+    public var unready: UInt64 = 0
     private var denials: [UInt64] = Array(repeating: 0, count: Denial.allCases.count)
 
     public init() {}
@@ -42,6 +46,12 @@ public struct IndexCounters: Equatable, Sendable {
     /// Everything that somebody did wrong, here or there.
     public var errors: UInt64 { malformed &+ ignored &+ denied &+ sendErrors }
 
+    /// All handled datagrams.
+    public var datagrams: UInt64 {
+        queries &+ registrations &+ challenges &+ keepalives &+ roams &+ denied &+ malformed &+ ignored &+ limited
+            &+ unready
+    }
+
     /// Counts one datagram.
     mutating func count(_ result: IndexResult) {
         switch result {
@@ -58,6 +68,8 @@ public struct IndexCounters: Equatable, Sendable {
         case .roamed: roams &+= 1
         case .malformed: malformed &+= 1
         case .ignored: ignored &+= 1
+        case .limited: limited &+= 1
+        case .unready: unready &+= 1
         }
     }
 }
@@ -76,6 +88,7 @@ extension Denial {
         case .foreignAddress: 7
         case .full: 8
         case .unknownLease: 9
+        case .storeFailed: 10
         }
     }
 }

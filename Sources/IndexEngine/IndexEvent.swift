@@ -38,6 +38,10 @@ public enum IndexResult: Hashable, Sendable {
     case malformed
     /// No request at all; never answered.
     case ignored
+    /// Left unanswered because its source asks too much.
+    case limited
+    /// Left unanswered because the store is behind, failing, or still being read.
+    case unready
 }
 
 /// Why a registration or a keepalive was refused.
@@ -62,6 +66,8 @@ public enum Denial: String, Sendable, CaseIterable {
     case full
     /// No lease has this token.
     case unknownLease = "unknown_lease"
+    /// The registration could not be made durable.
+    case storeFailed = "store_failed"
 }
 
 extension IndexResult {
@@ -81,6 +87,8 @@ extension IndexResult {
         case .roamed: "roamed"
         case .malformed: "malformed"
         case .ignored: "ignored"
+        case .limited: "limited"
+        case .unready: "unready"
         }
     }
 
@@ -98,13 +106,13 @@ extension IndexResult {
 
     private static let plain: [IndexResult] = [
         .hit, .miss, .invalid, .new, .renewed, .moved, .seed, .challenged, .alive, .roamed, .malformed,
-        .ignored,
+        .ignored, .limited, .unready,
     ]
 
     /// Whether an operator should look: somebody erred, or tried something.
     public var isError: Bool {
         switch self {
-        case .denied, .malformed, .ignored: true
+        case .denied, .malformed, .ignored, .limited, .unready: true
         default: false
         }
     }

@@ -46,10 +46,13 @@ public struct SnapshotRequest: Equatable, Sendable {
     public var rows: RowRequest
     /// The newest feed entry that the display already has.
     public var feedAfter: UInt64
+    /// The peer whose details are wanted.
+    public var detail: PeerID?
 
-    public init(rows: RowRequest = RowRequest(), feedAfter: UInt64 = 0) {
+    public init(rows: RowRequest = RowRequest(), feedAfter: UInt64 = 0, detail: PeerID? = nil) {
         self.rows = rows
         self.feedAfter = feedAfter
+        self.detail = detail
     }
 }
 
@@ -67,10 +70,25 @@ public struct IndexSnapshot: Equatable, Sendable {
     public var use: RegistryUse
     /// Resident memory in bytes; `nil` when the system doesn't tell.
     public var residentBytes: UInt64?
+    /// CPU time of the process since its start; `nil` when the system doesn't tell.
+    public var cpu: Span?
+    /// Event loops, each with a socket of its own.
+    public var loops = 1
+    public var store = StoreHealth()
+    /// p50 and p99 of each of the last whole seconds, oldest first, at most `RateHistory.samples`; zero for a second
+    /// without a datagram.
+    public var latencyHistory: [LatencySample] = []
+    /// The busiest sources first, at most 64.
+    public var sources: [SourceRow] = []
+    /// Newest first.
+    public var notices: [OperatorNotice] = []
+    /// What `SnapshotRequest.detail` asked for.
+    public var detail: PeerDetail?
     public var page: RowPage
     /// Feed entries newer than the display's, oldest first.
     public var feed: [FeedEntry]
-    /// The sequence of the newest entry of all.
+    /// The sequence of the newest entry of all. What lies between the display's newest, these entries and this one was
+    /// left out.
     public var feedLast: UInt64
 
     public init(

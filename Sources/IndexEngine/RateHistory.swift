@@ -11,6 +11,7 @@ public enum RateKind: Int, Sendable, CaseIterable {
         case .new, .renewed, .moved, .seed: self = .registrations
         case .alive, .roamed: self = .keepalives
         case .denied, .malformed, .ignored: self = .errors
+        case .limited, .unready: self = .errors
         case .challenged: return nil
         }
     }

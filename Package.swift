@@ -99,7 +99,8 @@ let package = Package(
             name: "parley-index",
             dependencies: [
                 "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer", "RegistryStore",
-                "Reactor", "Network", "TerminalKit", "CursesScreen", "DashboardScreen", "CommandLineKit", argumentParser,
+                "Reactor", "Network", "TerminalKit", "CursesScreen", "DashboardScreen", "CommandLineKit",
+                argumentParser,
             ],
             swiftSettings: swiftSettings),
 

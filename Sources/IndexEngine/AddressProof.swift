@@ -16,6 +16,9 @@ struct AddressProof: Sendable {
     /// - Parameter secret: 32 random bytes, made at each start.
     init(secret: [UInt8]) { key = SymmetricKey(data: secret) }
 
+    /// 64 secret bits for what strangers must not foresee: where their rows and sources lie in tables.
+    var scatter: UInt64 { mac([3]).prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
+
     func cookie(for source: Endpoint, now: Instant) -> [UInt8] { cookie(source, window: number(now)) }
 
     func accepts(_ cookie: [UInt8], from source: Endpoint, now: Instant) -> Bool {

@@ -7,7 +7,13 @@ public enum Base64URL {
     /// Four characters for three octets, two or three for the rest.
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
         var out: [UInt8] = []
-        out.reserveCapacity((bytes.count * 4 + 2) / 3)
+        append(bytes, to: &out)
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    /// Appends the characters of `encode(_:)`.
+    public static func append(_ bytes: some Collection<UInt8>, to out: inout [UInt8]) {
+        out.reserveCapacity(out.count + (bytes.count * 4 + 2) / 3)
         var bits: UInt32 = 0
         var held = 0
         for byte in bytes {
@@ -19,7 +25,6 @@ public enum Base64URL {
             }
         }
         if held > 0 { out.append(alphabet[Int(bits << UInt32(6 - held) & 0x3F)]) }
-        return String(decoding: out, as: UTF8.self)
     }
 
     /// The octets, or `nil` for a foreign character, an impossible length, or stray bits at the end: one text for one
@@ -40,6 +45,20 @@ public enum Base64URL {
         }
         guard bits & (1 << UInt32(held) - 1) == 0 else { return nil }
         return out
+    }
+
+    /// The 16 octets of 22 characters, the first octet highest in the first word, without allocating; `nil` as from
+    /// `decode(_:)`, and for any other length.
+    public static func decode16(_ text: Swift.Span<UInt8>) -> (UInt64, UInt64)? {
+        guard text.count == 22 else { return nil }
+        var bits: UInt128 = 0
+        for index in 0..<21 {
+            guard let value = value(of: text[index]) else { return nil }
+            bits = bits << 6 | UInt128(value)
+        }
+        guard let last = value(of: text[21]), last & 0xF == 0 else { return nil }
+        bits = bits << 2 | UInt128(last >> 4)
+        return (UInt64(truncatingIfNeeded: bits >> 64), UInt64(truncatingIfNeeded: bits))
     }
 
     private static func value(of character: UInt8) -> UInt32? {

@@ -31,6 +31,12 @@ struct AddressProof: Sendable {
 
     func accepts(token: [UInt8], of peer: PeerID) -> Bool { equal(token, self.token(for: peer)) }
 
+    /// The same for a token in two words, the first octet highest.
+    func accepts(token: (UInt64, UInt64), of peer: PeerID) -> Bool {
+        let right = PeerID(octets: self.token(for: peer)) ?? PeerID(high: 0, low: 0)
+        return (right.high ^ token.0) | (right.low ^ token.1) == 0
+    }
+
     private func number(_ now: Instant) -> UInt64 { now.nanoseconds / 1_000_000_000 / Self.window }
 
     private func cookie(_ source: Endpoint, window: UInt64) -> [UInt8] {

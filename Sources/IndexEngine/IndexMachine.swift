@@ -32,7 +32,7 @@ public struct IndexMachine: Sendable {
         public var failure: [UInt8] = []
     }
 
-    private let service: IndexService
+    let service: IndexService
 
     init(_ service: IndexService) { self.service = service }
 
@@ -47,14 +47,14 @@ public struct IndexMachine: Sendable {
         _ bytes: Swift.Span<UInt8>, from source: Endpoint, now: Instant, wall: WallTime, isFinal: Bool = false,
         reply: inout [UInt8], using generator: inout some RandomNumberGenerator
     ) -> Outcome {
-        reply.removeAll(keepingCapacity: true)
-        var exchange = Exchange(size: bytes.count, source: source, now: now, wall: wall, isFinal: isFinal)
+        var exchange = Exchange(
+            size: bytes.count, source: source, now: now, wall: wall, isFinal: isFinal, buffer: &reply)
+        defer { swap(&reply, &exchange.reply) }
         guard service.limiter.admits(source, .requests, now: now) else {
             exchange.result = .limited
             return exchange.outcome
         }
-        decode(bytes, &exchange, using: &generator)
-        if exchange.verdict != .silence { swap(&reply, &exchange.reply) }
+        if !answerScanned(bytes, &exchange, using: &generator) { decode(bytes, &exchange, using: &generator) }
         return exchange.outcome
     }
 
@@ -84,23 +84,20 @@ public struct IndexMachine: Sendable {
     }
 
     /// Whether a source may have what costs a signature or a row.
-    private func admitsCostly(_ exchange: inout Exchange) -> Bool {
+    func admitsCostly(_ exchange: inout Exchange) -> Bool {
         guard !service.limiter.admits(exchange.source, .registrations, now: exchange.now) else { return true }
         exchange.result = .limited
         return false
     }
 
     private func answer(_ query: IndexRequest.Query, _ exchange: inout Exchange) {
-        exchange.operation = .query
         guard let peer = query.peer else {
+            exchange.operation = .query
             exchange.target = .text(prefix(of: query.text, bytes: 40))
             exchange.result = .invalid
             return exchange.sendAsSeed(.answer(address: nil, text: query.text, record: nil), nonce: query.nonce)
         }
-        exchange.target = .peer(peer)
-        let found = service.registry.lookup(peer, now: exchange.now)
-        guard found != nil || exchange.isFinal || service.missesAreFinal else { return exchange.ask(peer) }
-        exchange.result = found == nil ? .miss : .hit
+        guard let found = find(peer, &exchange) else { return }
         // The record travels only when the request was padded enough to pay for it.
         if let record = found?.record {
             let full = IndexReply.answer(address: found?.address, text: query.text, record: record)
@@ -109,14 +106,29 @@ public struct IndexMachine: Sendable {
         exchange.sendAsSeed(.answer(address: found?.address, text: query.text, record: nil), nonce: query.nonce)
     }
 
+    /// Looks a peer up.
+    /// - Returns: `nil` when the store has to be asked first.
+    func find(_ peer: PeerID, _ exchange: inout Exchange) -> Registry.Found?? {
+        exchange.operation = .query
+        exchange.target = .peer(peer)
+        let found = service.registry.lookup(peer, now: exchange.now)
+        guard found != nil || exchange.isFinal || service.missesAreFinal else {
+            exchange.ask(peer)
+            return nil
+        }
+        exchange.result = found == nil ? .miss : .hit
+        return .some(found)
+    }
+
     private func answer(_ keepalive: IndexRequest.Keepalive, _ exchange: inout Exchange) {
-        exchange.operation = .keepalive
-        exchange.target = .peer(keepalive.peer)
         let isOwner = service.proof.accepts(token: keepalive.token, of: keepalive.peer)
         exchange.send(renew(keepalive.peer, isOwner: isOwner, &exchange), nonce: keepalive.nonce)
     }
 
-    private func renew(_ peer: PeerID, isOwner: Bool, _ exchange: inout Exchange) -> IndexReply {
+    /// Renews a lease, or says why not.
+    func renew(_ peer: PeerID, isOwner: Bool, _ exchange: inout Exchange) -> IndexReply {
+        exchange.operation = .keepalive
+        exchange.target = .peer(peer)
         let boot = service.info.boot
         let renewal = isOwner ? service.registry.renew(peer, from: exchange.source, now: exchange.now) : .unknown
         switch renewal {
@@ -139,19 +151,30 @@ public struct IndexMachine: Sendable {
         _ registration: IndexRequest.Registration, _ exchange: inout Exchange,
         using generator: inout some RandomNumberGenerator
     ) {
+        guard let row = addSeed(registration.address, &exchange, using: &generator) else {
+            return exchange.result == .limited ? () : exchange.deny(.badAddress, nonce: registration.nonce)
+        }
+        exchange.sendAsSeed(.registered(uuid: row.peer, lease: nil), nonce: registration.nonce)
+        exchange.store(row)
+    }
+
+    /// Registers a seed peer under a new UUID.
+    /// - Returns: `nil` when its source asks too much or its address leads nowhere.
+    func addSeed(
+        _ wanted: Endpoint, _ exchange: inout Exchange, using generator: inout some RandomNumberGenerator
+    ) -> StoredRegistration? {
         exchange.operation = .registration
-        guard admitsCostly(&exchange) else { return }
+        guard admitsCostly(&exchange) else { return nil }
         // A wildcard leads nowhere; its owner is where the datagram came from.
         let address =
-            registration.address.isUnspecified
-            ? Endpoint(address: exchange.source.address, port: registration.address.port) : registration.address
-        guard address.isUnicast else { return exchange.deny(.badAddress, nonce: registration.nonce) }
+            wanted.isUnspecified ? Endpoint(address: exchange.source.address, port: wanted.port) : wanted
+        guard address.isUnicast else { return nil }
         let peer = PeerID(high: generator.next(), low: generator.next()).stamped(version: 4)
         service.registry.addSeed(peer, at: address, now: exchange.now)
         exchange.target = .peer(peer)
         exchange.result = .seed
-        exchange.sendAsSeed(.registered(uuid: peer, lease: nil), nonce: registration.nonce)
-        exchange.store(service.registry, peer)
+        return StoredRegistration(
+            peer: peer, address: address, registered: exchange.wall, expires: exchange.wall + service.seedLease)
     }
 
     private func register(
@@ -184,7 +207,7 @@ public struct IndexMachine: Sendable {
             token: service.proof.token(for: signed.peer), seconds: service.leaseSeconds, boot: service.info.boot,
             seen: exchange.source)
         exchange.send(.registered(uuid: signed.peer, lease: lease), nonce: registration.nonce)
-        exchange.store(service.registry, signed.peer)
+        exchange.store(service.registry.stored(signed.peer, now: exchange.now, wall: exchange.wall))
         exchange.failure = exchange.failure(Denial.storeFailed.rawValue, nonce: registration.nonce)
     }
 
@@ -223,97 +246,6 @@ public struct IndexMachine: Sendable {
             exchange.result = .malformed
             exchange.fail("malformed \(member)", nonce: nonce)
         }
-    }
-}
-
-/// One datagram on its way to an outcome.
-private struct Exchange {
-    let size: Int
-    let source: Endpoint
-    let now: Instant
-    let wall: WallTime
-    let isFinal: Bool
-    var operation = IndexOperation.unknown
-    var target = IndexTarget.none
-    var result = IndexResult.ignored
-    var change: RegistryChange?
-    /// The answer if the change can't be made durable.
-    var failure: [UInt8] = []
-    /// Who signs the answer. A signature takes about 16 µs, so only those get one who ask.
-    var prover: Identity?
-    private(set) var verdict = IndexMachine.Verdict.silence
-    var reply: [UInt8] = []
-
-    init(size: Int, source: Endpoint, now: Instant, wall: WallTime, isFinal: Bool) {
-        self.size = size
-        self.source = source
-        self.now = now
-        self.wall = wall
-        self.isFinal = isFinal
-    }
-
-    var outcome: IndexMachine.Outcome {
-        let event = IndexEvent(time: wall, operation: operation, source: source, target: target, result: result)
-        return IndexMachine.Outcome(verdict: verdict, event: event, change: change, failure: failure)
-    }
-
-    private mutating func answer(_ bytes: [UInt8]) {
-        reply = bytes
-        verdict = .reply
-    }
-
-    /// Leaves the answer until the store was asked.
-    mutating func ask(_ peer: PeerID) {
-        result = .unready
-        verdict = .askStore(peer)
-    }
-
-    /// Holds the answer back until the row is durable.
-    mutating func store(_ registry: Registry, _ peer: PeerID) {
-        guard verdict == .reply, let row = registry.stored(peer, now: now, wall: wall) else { return }
-        change = .put(row)
-        verdict = .replyWhenDurable
-    }
-
-    /// Answers, with a proof if one is wanted and there is room, unless that would be larger than the request.
-    @discardableResult
-    mutating func send(_ answer: IndexReply, nonce: String?) -> Bool {
-        let bytes = answer.encoded(nonce: nonce)
-        guard bytes.count <= size else { return false }
-        self.answer(proven(answer, nonce, room: size - bytes.count) ?? bytes)
-        return true
-    }
-
-    /// Answers as the seed does, whose answers may be a little larger than its requests.
-    mutating func sendAsSeed(_ answer: IndexReply, nonce: String?) {
-        let bytes = answer.encoded(nonce: nonce)
-        self.answer(proven(answer, nonce, room: size - bytes.count) ?? bytes)
-    }
-
-    private func proven(_ answer: IndexReply, _ nonce: String?, room: Int) -> [UInt8]? {
-        guard let prover, let nonce, room >= IndexProof.encodedSize,
-            let signature = try? prover.sign(answer.statement(nonce: nonce))
-        else { return nil }
-        return answer.encoded(nonce: nonce, proof: IndexProof(signature: signature, key: prover.key.octets))
-    }
-
-    mutating func deny(_ denial: Denial, nonce: String?) {
-        result = .denied(denial)
-        fail(denial.rawValue, nonce: nonce)
-    }
-
-    mutating func fail(_ reason: String, nonce: String?) {
-        let bytes = failure(reason, nonce: nonce)
-        if !bytes.isEmpty { answer(bytes) }
-    }
-
-    /// Says why, or if there is no room that something was wrong, or nothing.
-    func failure(_ reason: String, nonce: String?) -> [UInt8] {
-        let answer = IndexReply.failed(reason: reason)
-        let bytes = answer.encoded(nonce: nonce)
-        guard bytes.count > size else { return proven(answer, nonce, room: size - bytes.count) ?? bytes }
-        let bare = (["status": "error"] as JSONObject).encoded()
-        return bare.count <= size ? bare : []
     }
 }
 

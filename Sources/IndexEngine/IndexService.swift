@@ -16,6 +16,7 @@ public final class IndexService: Sendable {
     let proof: AddressProof
     let identity: Identity?
     let leaseSeconds: Int
+    let seedLease: Span
     private let started: Instant
     private let isComplete: Atomic<Bool>
     private let isShared: Bool
@@ -44,6 +45,7 @@ public final class IndexService: Sendable {
         proof = AddressProof(secret: secret)
         let scatter = proof.scatter
         leaseSeconds = limits.keyedLease.wholeSeconds
+        seedLease = limits.seedLease
         registry = Registry(limits: limits, secret: scatter, start: now)
         limiter = SourceLimiter(limits, secret: scatter)
         statistics = Lock(IndexStatistics(start: now, secret: scatter))

@@ -101,7 +101,15 @@ public actor IndexServer {
             control.onConnect = { [unowned self] connection in assumeIsolated { $0.greet(connection) } }
             self.control = control
         }
-        port.serve(on: loop) { [unowned self] datagram in assumeIsolated { $0.answer(datagram) } }
+        port.serve(on: loop) { [unowned self] batch in
+            for index in 0..<batch.count {
+                guard let bytes = batch.withBytes(of: index, { bytes in bytes.indices.map { bytes[$0] } }) else {
+                    continue
+                }
+                let datagram = Datagram(bytes, batch.source(of: index))
+                if let reply = assumeIsolated({ $0.answer(datagram) }) { batch.answer(index, with: reply) }
+            }
+        }
         loop.onTurn { [unowned self] in assumeIsolated { $0.scheduleExpiry() } }
     }
 

@@ -16,6 +16,9 @@ struct AddressProof: Sendable {
     /// - Parameter secret: 32 random bytes, made at each start.
     init(secret: [UInt8]) { key = SymmetricKey(data: secret) }
 
+    /// 64 secret bits for what strangers must not foresee: where their rows and sources lie in tables.
+    var scatter: UInt64 { mac([3]).prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
+
     func cookie(for source: Endpoint, now: Instant) -> [UInt8] { cookie(source, window: number(now)) }
 
     func accepts(_ cookie: [UInt8], from source: Endpoint, now: Instant) -> Bool {
@@ -27,6 +30,12 @@ struct AddressProof: Sendable {
     func token(for peer: PeerID) -> [UInt8] { mac([2] + peer.octets) }
 
     func accepts(token: [UInt8], of peer: PeerID) -> Bool { equal(token, self.token(for: peer)) }
+
+    /// The same for a token in two words, the first octet highest.
+    func accepts(token: (UInt64, UInt64), of peer: PeerID) -> Bool {
+        let right = PeerID(octets: self.token(for: peer)) ?? PeerID(high: 0, low: 0)
+        return (right.high ^ token.0) | (right.low ^ token.1) == 0
+    }
 
     private func number(_ now: Instant) -> UInt64 { now.nanoseconds / 1_000_000_000 / Self.window }
 

@@ -32,12 +32,20 @@ extension IndexSnapshot {
         object["registered_seeds"] = .integer(Int64(use.seeds))
         object["record_bytes"] = .integer(Int64(use.recordBytes))
         object["resident_memory_bytes"] = residentBytes.map { .count($0) } ?? .null
+        object["cpu_seconds_total"] = cpu.map { .number($0.seconds) } ?? .null
+        object["loops"] = .integer(Int64(loops))
+        object["store"] = .object(store.json)
+        object["sources"] = .array(sources.map { .object($0.json) })
+        object["notices"] = .array(notices.map { .object($0.json) })
         object["registrations"] = .array(page.rows.map { .object($0.json) })
         object["page"] = .object(page.json)
         object["history"] = .object([
             "queries": .object(queries.json), "registrations": .object(registrations.json),
             "keepalives": .object(keepalives.json), "errors": .object(errors.json),
+            "p50_microseconds": .array(latencyHistory.map { .integer(Int64($0.median)) }),
+            "p99_microseconds": .array(latencyHistory.map { .integer(Int64($0.p99)) }),
         ])
+        object["detail"] = detail.map { .object($0.json) }
         object["feed_last"] = .count(feedLast)
         object["feed"] = .array(feed.map { .object($0.json) })
         return object
@@ -73,17 +81,32 @@ extension IndexSnapshot {
             page: try RowPage(json: object.object("page"), rows: object.objects("registrations")),
             feed: try object.objects("feed").map { (entry) throws(WireError) in try FeedEntry(json: entry) },
             feedLast: try object.count("feed_last"))
+        cpu = try? object.span("cpu_seconds_total")
+        loops = try object.int("loops")
+        store = try StoreHealth(json: object.object("store"))
+        sources = try object.objects("sources").map { (source) throws(WireError) in try SourceRow(json: source) }
+        notices = try object.objects("notices").map { (notice) throws(WireError) in try OperatorNotice(json: notice) }
+        latencyHistory = zip(
+            try history.numbers("p50_microseconds"), try history.numbers("p99_microseconds")
+        ).map { LatencySample(median: $0, p99: $1) }
+        detail = object["detail"] == nil ? nil : try PeerDetail(json: object.object("detail"))
     }
 }
 
 extension SnapshotRequest {
     /// The request as the control socket carries it.
-    public var json: JSONObject { ["rows": .object(rows.json), "feed_after": .count(feedAfter)] }
+    public var json: JSONObject {
+        var object: JSONObject = ["rows": .object(rows.json), "feed_after": .count(feedAfter)]
+        object["detail"] = detail.map { .string("\($0)") }
+        return object
+    }
 
     /// Reads what `json` wrote. The limit and the filter come out bounded.
     /// - Throws: `badMember`.
     public init(json object: JSONObject) throws(WireError) {
-        self.init(rows: try RowRequest(json: object.object("rows")), feedAfter: try object.count("feed_after"))
+        self.init(
+            rows: try RowRequest(json: object.object("rows")), feedAfter: try object.count("feed_after"),
+            detail: object["detail"] == nil ? nil : try object.peer("detail"))
     }
 }
 
@@ -119,7 +142,7 @@ extension IndexCounters {
         [
             ("challenges_total", \.challenges), ("keepalives_total", \.keepalives), ("roams_total", \.roams),
             ("malformed_total", \.malformed), ("ignored_total", \.ignored), ("receive_drops_total", \.receiveDrops),
-            ("send_errors_total", \.sendErrors),
+            ("send_errors_total", \.sendErrors), ("limited_total", \.limited), ("unready_total", \.unready),
         ]
     }
 }
@@ -153,193 +176,4 @@ extension JSONObject {
         for (name, path) in IndexCounters.plain { counters[keyPath: path] = try count(name) }
         return counters
     }
-}
-
-// MARK: Parts
-
-extension RegistrationRow {
-    fileprivate var json: JSONObject {
-        var object: JSONObject = [
-            "uuid": .string("\(peer)"), "address": .string("\(address)"), "age_s": .integer(Int64(age.wholeSeconds)),
-            "expires_s": .integer(Int64(expires.wholeSeconds)), "kind": .string(kind),
-            "lease_s": .integer(Int64(lease.wholeSeconds)),
-        ]
-        object["sequence"] = sequence.map { .count($0) }
-        return object
-    }
-
-    fileprivate init(json object: JSONObject) throws(WireError) {
-        self.init(
-            peer: try object.peer("uuid"), address: try object.endpoint("address"), age: try object.span("age_s"),
-            expires: try object.span("expires_s"), lease: try object.span("lease_s"),
-            sequence: object["sequence"] == nil ? nil : try object.count("sequence"))
-    }
-}
-
-extension RowPage {
-    fileprivate var json: JSONObject {
-        ["request": .object(request.json), "offset": .integer(Int64(offset)), "matching": .integer(Int64(matching))]
-    }
-
-    fileprivate init(json object: JSONObject, rows: [JSONObject]) throws(WireError) {
-        self.init(
-            request: try RowRequest(json: object.object("request")), offset: try object.int("offset"),
-            rows: try rows.map { (row) throws(WireError) in try RegistrationRow(json: row) },
-            matching: try object.int("matching"))
-    }
-}
-
-extension RowRequest {
-    /// Bytes of a filter that a display may ask for.
-    public static let filterLimit = 64
-
-    fileprivate var json: JSONObject {
-        var object: JSONObject = [
-            "sort": .string(sort.rawValue), "descending": .bool(descending), "filter": .string(filter),
-            "offset": .integer(Int64(offset)), "limit": .integer(Int64(limit)),
-        ]
-        if let anchor {
-            object["anchor"] = .string("\(anchor.peer)")
-            object["anchor_row"] = .integer(Int64(anchor.position))
-        }
-        return object
-    }
-
-    fileprivate init(json object: JSONObject) throws(WireError) {
-        guard let sort = RowSort(rawValue: try object.text("sort")) else { throw .badMember("sort") }
-        guard let descending = object.bool("descending") else { throw .badMember("descending") }
-        let filter = try object.text("filter")
-        guard filter.utf8.count <= Self.filterLimit else { throw .badMember("filter") }
-        self.init(
-            sort: sort, descending: descending, filter: filter, offset: try object.int("offset"),
-            limit: try object.int("limit"),
-            anchor: object["anchor"] == nil
-                ? nil : Anchor(peer: try object.peer("anchor"), position: try object.int("anchor_row")))
-    }
-}
-
-extension RateSeries {
-    fileprivate var json: JSONObject {
-        var object: JSONObject = ["per_second": .array(perSecond.map { .integer(Int64($0)) })]
-        if let peak {
-            object["peak"] = .integer(Int64(peak.perSecond))
-            object["peak_time"] = .string(peak.time.rfc3339)
-        }
-        return object
-    }
-
-    fileprivate init(json object: JSONObject) throws(WireError) {
-        guard case .array(let values)? = object["per_second"], values.count <= 3600 else {
-            throw .badMember("per_second")
-        }
-        self.init(
-            perSecond: values.map { if case .integer(let value) = $0 { UInt32(clamping: value) } else { 0 } })
-        guard object["peak"] != nil else { return }
-        peak = RatePeak(perSecond: UInt32(clamping: try object.count("peak")), time: try object.time("peak_time"))
-    }
-}
-
-extension IndexTarget {
-    fileprivate func write(to object: inout JSONObject) {
-        switch self {
-        case .peer(let peer): object["uuid"] = .string("\(peer)")
-        case .text(let text): object["text"] = .string(text)
-        case .none: break
-        }
-    }
-
-    fileprivate init(json object: JSONObject) {
-        if let peer = object.string("uuid").flatMap({ PeerID($0) }) {
-            self = .peer(peer)
-        } else {
-            self = object.string("text").map { .text($0) } ?? .none
-        }
-    }
-}
-
-extension FeedEntry {
-    fileprivate var json: JSONObject {
-        var object: JSONObject = [
-            "seq": .count(sequence), "time": .string(event.time.rfc3339), "op": .string(event.operation.rawValue),
-            "src": .string("\(event.source)"), "result": .string(event.result.word),
-        ]
-        event.target.write(to: &object)
-        object["us"] = .integer(Int64(microseconds))
-        return object
-    }
-
-    fileprivate init(json object: JSONObject) throws(WireError) {
-        guard let operation = IndexOperation(rawValue: try object.text("op")) else { throw .badMember("op") }
-        guard let result = IndexResult(word: try object.text("result")) else { throw .badMember("result") }
-        let event = IndexEvent(
-            time: try object.time("time"), operation: operation, source: try object.endpoint("src"),
-            target: IndexTarget(json: object), result: result)
-        self.init(
-            sequence: try object.count("seq"), event: event, microseconds: UInt32(clamping: try object.count("us")))
-    }
-}
-
-// MARK: Reading members
-
-extension JSONValue {
-    fileprivate static func count(_ number: UInt64) -> JSONValue { .integer(Int64(clamping: number)) }
-}
-
-extension Span {
-    fileprivate var jsonMicroseconds: JSONValue { .number(Double(nanoseconds) / 1e3) }
-}
-
-extension JSONObject {
-    fileprivate func text(_ name: String) throws(WireError) -> String {
-        guard let text = string(name) else { throw .badMember(name) }
-        return text
-    }
-
-    fileprivate func count(_ name: String) throws(WireError) -> UInt64 {
-        guard let number = integer(name), number >= 0 else { throw .badMember(name) }
-        return UInt64(number)
-    }
-
-    fileprivate func int(_ name: String) throws(WireError) -> Int { Int(clamping: try count(name)) }
-
-    /// A length of time in `unit` nanoseconds, whole or not.
-    fileprivate func span(_ name: String, unit: Double = 1e9) throws(WireError) -> Span {
-        switch self[name] {
-        case .integer(let whole)? where whole >= 0 && whole < 1_000_000_000_000_000:
-            return Span(nanoseconds: UInt64((Double(whole) * unit).clamped))
-        case .number(let number)? where number >= 0:
-            return Span(nanoseconds: UInt64((number * unit).clamped))
-        default: throw .badMember(name)
-        }
-    }
-
-    fileprivate func time(_ name: String) throws(WireError) -> WallTime {
-        guard let time = CreationTime.read(try text(name)) else { throw .badMember(name) }
-        return time
-    }
-
-    fileprivate func peer(_ name: String) throws(WireError) -> PeerID {
-        guard let peer = PeerID(try text(name)) else { throw .badMember(name) }
-        return peer
-    }
-
-    fileprivate func endpoint(_ name: String) throws(WireError) -> Endpoint {
-        guard let endpoint = Endpoint(try text(name)) else { throw .badMember(name) }
-        return endpoint
-    }
-
-    fileprivate func object(_ name: String) throws(WireError) -> JSONObject {
-        guard case .object(let object)? = self[name] else { throw .badMember(name) }
-        return object
-    }
-
-    fileprivate func objects(_ name: String) throws(WireError) -> [JSONObject] {
-        guard case .array(let values)? = self[name] else { throw .badMember(name) }
-        return values.compactMap { if case .object(let object) = $0 { object } else { nil } }
-    }
-}
-
-extension Double {
-    /// What an unsigned 64-bit number can hold.
-    fileprivate var clamped: Double { rounded().isFinite ? Swift.min(rounded(), 0x1p63) : 0x1p63 }
 }

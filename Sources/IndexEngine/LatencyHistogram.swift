@@ -7,20 +7,32 @@ struct LatencyHistogram {
     private static let perOctave = 8
     private var buckets = Array(repeating: UInt64(0), count: 64 * perOctave)
     private(set) var count: UInt64 = 0
+    /// Of all times, in nanoseconds.
+    private(set) var sum: UInt64 = 0
 
     mutating func add(_ span: Span) {
         buckets[Self.bucket(span.nanoseconds)] &+= 1
         count &+= 1
+        sum &+= span.nanoseconds
+    }
+
+    /// How many were not above each bound; bounds that are powers of two of nanoseconds less one are exact.
+    func cumulative(_ bounds: [UInt64]) -> [UInt64] {
+        bounds.map { bound in
+            buckets.indices.reduce(0) { Self.upperBound($1) <= bound ? $0 &+ buckets[$1] : $0 }
+        }
     }
 
     mutating func merge(_ other: LatencyHistogram) {
         for index in buckets.indices { buckets[index] &+= other.buckets[index] }
         count &+= other.count
+        sum &+= other.sum
     }
 
     mutating func clear() {
         for index in buckets.indices { buckets[index] = 0 }
         count = 0
+        sum = 0
     }
 
     /// The time that so many of a thousand did not exceed; `nil` when nothing was measured.
@@ -79,6 +91,47 @@ struct RecentLatency {
         current.clear()
         if age >= Self.window + Self.window { previous.clear() }
         opened = now
+    }
+}
+
+/// Handling times of each of the last seconds.
+struct LatencyHistory: Sendable {
+    private let start: Instant
+    private var second: UInt64 = 0
+    private var current = LatencyHistogram()
+    private var ring = Array(repeating: LatencySample(median: 0, p99: 0), count: RateHistory.samples)
+
+    init(start: Instant) { self.start = start }
+
+    mutating func add(_ span: Span, now: Instant) {
+        advance(to: now)
+        current.add(span)
+    }
+
+    /// The closed seconds, oldest first.
+    mutating func samples(now: Instant) -> [LatencySample] {
+        advance(to: now)
+        let first = second > UInt64(ring.count) ? second - UInt64(ring.count) : 0
+        return (first..<second).map { ring[Int($0 % UInt64(ring.count))] }
+    }
+
+    private mutating func advance(to now: Instant) {
+        let target = now.since(start).nanoseconds / 1_000_000_000
+        guard target > second else { return }
+        ring[Int(second % UInt64(ring.count))] = LatencySample(
+            median: current.microseconds(perMille: 500), p99: current.microseconds(perMille: 990))
+        if current.count > 0 { current.clear() }
+        // After a long sleep every second between was quiet, but none needs clearing twice.
+        for quiet in max(second + 1, target - min(target, UInt64(ring.count)))..<max(second + 1, target) {
+            ring[Int(quiet % UInt64(ring.count))] = LatencySample(median: 0, p99: 0)
+        }
+        second = target
+    }
+}
+
+extension LatencyHistogram {
+    fileprivate func microseconds(perMille: UInt64) -> UInt32 {
+        UInt32(clamping: (quantile(perMille: perMille)?.nanoseconds ?? 0) / 1000)
     }
 }
 

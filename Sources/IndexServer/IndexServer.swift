@@ -13,11 +13,11 @@ public struct IndexServerConfiguration: Sendable {
     public var version: String
     /// Who it is to those who pin its key; `nil` for nobody.
     public var identity: ServerIdentity?
-    public var limits: Registry.Limits
+    public var limits: IndexLimits
 
     public init(
         listen: ListenAddress, control: String?, version: String, identity: ServerIdentity? = nil,
-        limits: Registry.Limits = Registry.Limits()
+        limits: IndexLimits = IndexLimits()
     ) {
         self.listen = listen
         self.control = control
@@ -37,7 +37,9 @@ public actor IndexServer {
     public nonisolated let controlPath: String?
     /// The key that it proves, as `--index HOST:PORT#KEY` takes it; `nil` when it proves none.
     public nonisolated let key: String?
-    private var machine: IndexMachine
+    private let service: IndexService
+    private let machine: IndexMachine
+    private var reply: [UInt8] = []
     private let clocks: Clocks
     private let report: (@Sendable (IndexEvent, Span) -> Void)?
     private var random = RandomSource.system
@@ -61,10 +63,11 @@ public actor IndexServer {
         let boot = random.octets(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         let info = ServerInfo(
             version: configuration.version, listen: "\(port.local)", control: configuration.control, boot: boot)
-        machine = IndexMachine(
+        service = IndexService(
             info: info, secret: random.octets(32), identity: configuration.identity, limits: configuration.limits,
             now: clocks.monotonic())
-        key = machine.info.key
+        machine = service.makeMachine()
+        key = service.info.key
     }
 
     /// Where it listens; a wildcard as such.
@@ -89,9 +92,9 @@ public actor IndexServer {
     /// The server as a display asked to see it.
     public func snapshot(for request: SnapshotRequest) -> IndexSnapshot {
         let drops = port.receiveDrops
-        machine.recordLosses(receiveDrops: drops &- reportedDrops)
+        service.recordLosses(receiveDrops: drops &- reportedDrops)
         reportedDrops = drops
-        return machine.snapshot(
+        return service.snapshot(
             for: request, residentBytes: ProcessMemory.residentBytes, now: clocks.monotonic(), wall: clocks.wall())
     }
 
@@ -124,23 +127,25 @@ public actor IndexServer {
     private func answer(_ datagram: Datagram) -> [UInt8]? {
         let began = clocks.monotonic()
         let outcome = machine.handle(
-            datagram.bytes, from: datagram.endpoint, now: began, wall: clocks.wall(), using: &random)
+            datagram.bytes.span, from: datagram.endpoint, now: began, wall: clocks.wall(), reply: &reply,
+            using: &random)
         let ended = clocks.monotonic()
-        machine.record(outcome.event, took: ended.since(began), now: ended)
+        service.record([HandledEvent(event: outcome.event, took: ended.since(began), now: ended)])
         report?(outcome.event, ended.since(began))
-        return outcome.reply
+        return outcome.verdict == .silence ? nil : reply
     }
 
     /// Sets the deadline when it is another one; an idle server sleeps until then.
     private func scheduleExpiry() {
-        guard machine.nextExpiry != scheduledExpiry else { return }
-        scheduledExpiry = machine.nextExpiry
-        loop.setDeadline(scheduledExpiry?.nanoseconds) { [unowned self] in assumeIsolated { $0.expire() } }
+        guard scheduledExpiry == nil else { return }
+        let next = service.nextSweep(now: clocks.monotonic())
+        scheduledExpiry = next
+        loop.setDeadline(next.nanoseconds) { [unowned self] in assumeIsolated { $0.expire() } }
     }
 
     private func expire() {
         scheduledExpiry = nil
-        if machine.expire(now: clocks.monotonic()) { loop.wake() }
+        if service.sweep(now: clocks.monotonic()).isMore { loop.wake() }
     }
 
     /// A display asks with a line, `{"snapshot":{…}}`, and gets one line for it.

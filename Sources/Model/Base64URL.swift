@@ -7,19 +7,25 @@ public enum Base64URL {
     /// Four characters for three octets, two or three for the rest.
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
         var out: [UInt8] = []
-        out.reserveCapacity((bytes.count * 4 + 2) / 3)
-        var bits: UInt32 = 0
-        var held = 0
-        for byte in bytes {
-            bits = bits << 8 | UInt32(byte)
-            held += 8
-            while held >= 6 {
-                held -= 6
-                out.append(alphabet[Int(bits >> UInt32(held) & 0x3F)])
-            }
-        }
-        if held > 0 { out.append(alphabet[Int(bits << UInt32(6 - held) & 0x3F)]) }
+        append(Array(bytes).span, to: &out)
         return String(decoding: out, as: UTF8.self)
+    }
+
+    /// Appends the characters of `encode(_:)`.
+    public static func append(_ bytes: Swift.Span<UInt8>, to out: inout [UInt8]) {
+        out.append(addingCapacity: (bytes.count * 4 + 2) / 3) { (text: inout OutputSpan<UInt8>) in
+            var bits: UInt32 = 0
+            var held: UInt32 = 0
+            for index in bytes.indices {
+                bits = bits << 8 | UInt32(bytes[index])
+                held += 8
+                while held >= 6 {
+                    held -= 6
+                    text.append(alphabet[Int(bits >> held & 0x3F)])
+                }
+            }
+            if held > 0 { text.append(alphabet[Int(bits << (6 - held) & 0x3F)]) }
+        }
     }
 
     /// The octets, or `nil` for a foreign character, an impossible length, or stray bits at the end: one text for one
@@ -40,6 +46,20 @@ public enum Base64URL {
         }
         guard bits & (1 << UInt32(held) - 1) == 0 else { return nil }
         return out
+    }
+
+    /// The 16 octets of 22 characters, the first octet highest in the first word, without allocating; `nil` as from
+    /// `decode(_:)`, and for any other length.
+    public static func decode16(_ text: Swift.Span<UInt8>) -> (UInt64, UInt64)? {
+        guard text.count == 22 else { return nil }
+        var bits: UInt128 = 0
+        for index in 0..<21 {
+            guard let value = value(of: text[index]) else { return nil }
+            bits = bits << 6 | UInt128(value)
+        }
+        guard let last = value(of: text[21]), last & 0xF == 0 else { return nil }
+        bits = bits << 2 | UInt128(last >> 4)
+        return (UInt64(truncatingIfNeeded: bits >> 64), UInt64(truncatingIfNeeded: bits))
     }
 
     private static func value(of character: UInt8) -> UInt32? {

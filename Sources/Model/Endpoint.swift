@@ -33,34 +33,38 @@ public struct Endpoint: Hashable, Sendable {
 
     /// Reads `a.b.c.d:port` or `[v6]:port`; zones and names are refused.
     public init?(_ text: some StringProtocol) {
-        let bytes = Array(text.utf8.prefix(64))
-        guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")), let port = Endpoint.port(bytes[(colon + 1)...]) else {
-            return nil
-        }
-        let host = bytes[..<colon]
-        if host.first == UInt8(ascii: "["), host.last == UInt8(ascii: "]"), host.count > 2 {
-            guard let (high, low) = parseV6(host.dropFirst().dropLast()) else { return nil }
+        self.init(ascii: Array(text.utf8.prefix(64)).span)
+    }
+
+    /// Reads what `init(_:)` reads, from bytes where they lie.
+    public init?(ascii bytes: Swift.Span<UInt8>) {
+        guard (1...63).contains(bytes.count) else { return nil }
+        var colon = bytes.count - 1
+        while colon > 0, bytes[colon] != UInt8(ascii: ":") { colon -= 1 }
+        guard colon > 0, let port = Endpoint.port(bytes.extracting((colon + 1)...)) else { return nil }
+        if bytes[0] == UInt8(ascii: "["), bytes[colon - 1] == UInt8(ascii: "]"), colon > 2 {
+            guard let (high, low) = parseV6(bytes.extracting(1..<colon - 1)) else { return nil }
             self.init(address: .v6(high, low), port: port)
         } else {
-            guard let address = parseV4(host) else { return nil }
+            guard let address = parseV4(bytes.extracting(first: colon)) else { return nil }
             self.init(address: .v4(address), port: port)
         }
     }
 
     /// Reads a bare address, without a port: `127.0.0.1` or `::1`.
     public static func address(_ text: some StringProtocol) -> Address? {
-        let bytes = Array(text.utf8.prefix(64))[...]
-        if let v4 = parseV4(bytes) { return .v4(v4) }
-        if let (high, low) = parseV6(bytes) { return Endpoint(address: .v6(high, low), port: 0).address }
+        let bytes = Array(text.utf8.prefix(64))
+        if let v4 = parseV4(bytes.span) { return .v4(v4) }
+        if let (high, low) = parseV6(bytes.span) { return Endpoint(address: .v6(high, low), port: 0).address }
         return nil
     }
 
-    private static func port(_ digits: ArraySlice<UInt8>) -> UInt16? {
-        guard !digits.isEmpty, digits.count <= 5 else { return nil }
+    private static func port(_ digits: Swift.Span<UInt8>) -> UInt16? {
+        guard (1...5).contains(digits.count) else { return nil }
         var value: UInt32 = 0
-        for digit in digits {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-            value = value * 10 + UInt32(digit - UInt8(ascii: "0"))
+        for index in digits.indices {
+            guard let digit = decimalValue(digits[index]) else { return nil }
+            value = value * 10 + digit
         }
         return UInt16(exactly: value)
     }
@@ -94,9 +98,23 @@ public struct Endpoint: Hashable, Sendable {
 extension Endpoint: CustomStringConvertible {
     /// `a.b.c.d:port`, or `[v6]:port` with the address as RFC 5952 writes it.
     public var description: String {
-        switch address {
-        case .v4: "\(address):\(port)"
-        case .v6: "[\(address)]:\(port)"
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Appends the bytes of `description`: 47 at most.
+    public func append(to out: inout [UInt8]) {
+        out.append(addingCapacity: 47) { (text: inout OutputSpan<UInt8>) in
+            switch address {
+            case .v4(let bits): write(v4: bits, to: &text)
+            case .v6(let high, let low):
+                text.append(UInt8(ascii: "["))
+                write(v6: high, low, to: &text)
+                text.append(UInt8(ascii: "]"))
+            }
+            text.append(UInt8(ascii: ":"))
+            writeDecimal(port, to: &text)
         }
     }
 }
@@ -104,100 +122,168 @@ extension Endpoint: CustomStringConvertible {
 extension Endpoint.Address: CustomStringConvertible {
     /// Dotted decimal, or RFC 5952's text form without brackets.
     public var description: String {
-        switch self {
-        case .v4(let bits):
-            return "\(bits >> 24).\(bits >> 16 & 0xFF).\(bits >> 8 & 0xFF).\(bits & 0xFF)"
-        case .v6(let high, let low):
-            let groups = [high, low].flatMap { word in
-                (0..<4).map { UInt16(truncatingIfNeeded: word >> (48 - 16 * $0)) }
+        let bytes = [UInt8](capacity: 39) { (text: inout OutputSpan<UInt8>) in
+            switch self {
+            case .v4(let bits): write(v4: bits, to: &text)
+            case .v6(let high, let low): write(v6: high, low, to: &text)
             }
-            guard let zeros = longestZeroRun(groups) else { return hexGroups(groups[...]) }
-            return hexGroups(groups[..<zeros.lowerBound]) + "::" + hexGroups(groups[zeros.upperBound...])
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+private func write(v4 bits: UInt32, to text: inout OutputSpan<UInt8>) {
+    var shift: UInt32 = 24
+    while shift > 0 {
+        writeDecimal(UInt16(bits >> shift & 0xFF), to: &text)
+        text.append(UInt8(ascii: "."))
+        shift -= 8
+    }
+    writeDecimal(UInt16(bits & 0xFF), to: &text)
+}
+
+private func write(v6 high: UInt64, _ low: UInt64, to text: inout OutputSpan<UInt8>) {
+    let zeros = longestZeroRun(high, low)
+    var index = 0
+    while index < 8 {
+        if index == zeros.lowerBound, !zeros.isEmpty {
+            text.append(UInt8(ascii: ":"))
+            text.append(UInt8(ascii: ":"))
+            index = zeros.upperBound
+        } else {
+            if index > 0, index != zeros.upperBound { text.append(UInt8(ascii: ":")) }
+            writeHex(group(index, high, low), to: &text)
+            index += 1
         }
     }
 }
 
-private func hexGroups(_ groups: ArraySlice<UInt16>) -> String {
-    groups.map { String($0, radix: 16) }.joined(separator: ":")
+/// One of the eight groups of an IPv6 address.
+private func group(_ index: Int, _ high: UInt64, _ low: UInt64) -> UInt16 {
+    UInt16(truncatingIfNeeded: (index < 4 ? high : low) >> UInt64(48 - 16 * (index & 3)))
 }
 
-/// The first of the longest runs of two or more zero groups (RFC 5952, §4.2).
-private func longestZeroRun(_ groups: [UInt16]) -> Range<Int>? {
-    var best: Range<Int>?
+private func writeHex(_ group: UInt16, to text: inout OutputSpan<UInt8>) {
+    var shift = (15 - min(15, group.leadingZeroBitCount)) / 4 * 4
+    while shift >= 0 {
+        text.append(hexDigit(UInt8(truncatingIfNeeded: group >> UInt16(shift) & 0xF)))
+        shift -= 4
+    }
+}
+
+private func writeDecimal(_ number: UInt16, to text: inout OutputSpan<UInt8>) {
+    var unit: UInt16 = number < 10 ? 1 : number < 100 ? 10 : number < 1000 ? 100 : number < 10_000 ? 1000 : 10_000
+    while unit > 0 {
+        text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / unit % 10))
+        unit /= 10
+    }
+}
+
+/// The first of the longest runs of two or more zero groups (RFC 5952, §4.2); empty when there is none.
+private func longestZeroRun(_ high: UInt64, _ low: UInt64) -> Range<Int> {
+    var best = 0..<0
     var start = 0
-    while start < groups.count {
+    while start < 8 {
         var end = start
-        while end < groups.count, groups[end] == 0 { end += 1 }
-        if end - start > max(1, best?.count ?? 0) { best = start..<end }
+        while end < 8, group(end, high, low) == 0 { end += 1 }
+        if end - start > max(1, best.count) { best = start..<end }
         start = max(end, start + 1)
     }
     return best
 }
 
-private func parseV4(_ bytes: ArraySlice<UInt8>) -> UInt32? {
-    let parts = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
+/// The value of an ASCII decimal digit.
+private func decimalValue(_ byte: UInt8) -> UInt32? {
+    let value = byte &- UInt8(ascii: "0")
+    return value < 10 ? UInt32(value) : nil
+}
+
+private func parseV4(_ bytes: Swift.Span<UInt8>) -> UInt32? {
     var bits: UInt32 = 0
-    for part in parts {
-        // A leading zero would be octal to some readers (RFC 6943, §3.1.1).
-        guard (1...3).contains(part.count), part.count == 1 || part.first != UInt8(ascii: "0") else { return nil }
-        var value: UInt32 = 0
-        for digit in part {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-            value = value * 10 + UInt32(digit - UInt8(ascii: "0"))
+    var (value, digits, dots): (UInt32, Int, Int) = (0, 0, 0)
+    for index in bytes.indices {
+        if bytes[index] == UInt8(ascii: ".") {
+            guard digits > 0, dots < 3 else { return nil }
+            bits = bits << 8 | value
+            (value, digits, dots) = (0, 0, dots + 1)
+        } else {
+            // A leading zero would be octal to some readers (RFC 6943, §3.1.1).
+            guard let digit = decimalValue(bytes[index]), digits == 0 || value > 0 else { return nil }
+            value = value * 10 + digit
+            digits += 1
+            guard value <= 255 else { return nil }
         }
-        guard value <= 255 else { return nil }
-        bits = bits << 8 | value
     }
-    return bits
+    return digits > 0 && dots == 3 ? bits << 8 | value : nil
 }
 
 /// RFC 4291, §2.2: eight groups, one `::`, the last two groups possibly as an IPv4 address.
-private func parseV6(_ bytes: ArraySlice<UInt8>) -> (UInt64, UInt64)? {
+private func parseV6(_ bytes: Swift.Span<UInt8>) -> (UInt64, UInt64)? {
     let colon = UInt8(ascii: ":")
-    var groups: [UInt16] = []
-    var gap: Int?
-    var rest = bytes
-    if rest.starts(with: [colon, colon]) {
-        gap = 0
-        rest = rest.dropFirst(2)
-    } else if rest.first == colon || rest.isEmpty {
+    var groups = Groups()
+    var position = 0
+    if bytes.count >= 2, bytes[0] == colon, bytes[1] == colon {
+        groups.gap = 0
+        position = 2
+    } else if bytes.isEmpty || bytes[0] == colon {
         return nil
     }
-    while !rest.isEmpty {
-        let part = rest.prefix { $0 != colon }
-        if part.contains(UInt8(ascii: ".")) {
-            guard part.endIndex == rest.endIndex, let v4 = parseV4(part) else { return nil }
-            groups += [UInt16(truncatingIfNeeded: v4 >> 16), UInt16(truncatingIfNeeded: v4)]
+    while position < bytes.count {
+        var (end, value, isDotted): (Int, UInt16, Bool) = (position, 0, false)
+        while end < bytes.count, bytes[end] != colon {
+            if bytes[end] == UInt8(ascii: ".") { isDotted = true }
+            end += 1
+        }
+        if isDotted {
+            guard end == bytes.count, let v4 = parseV4(bytes.extracting(position..<end)),
+                groups.append(UInt16(truncatingIfNeeded: v4 >> 16)), groups.append(UInt16(truncatingIfNeeded: v4))
+            else { return nil }
             break
         }
-        guard (1...4).contains(part.count) else { return nil }
-        var value: UInt16 = 0
-        for byte in part {
-            guard let digit = hexValue(byte) else { return nil }
+        guard (1...4).contains(end - position) else { return nil }
+        for index in position..<end {
+            guard let digit = hexValue(bytes[index]) else { return nil }
             value = value << 4 | UInt16(digit)
         }
-        groups.append(value)
-        guard groups.count <= 8 else { return nil }
-        rest = rest[part.endIndex...]
-        guard !rest.isEmpty else { break }
-        rest = rest.dropFirst()
-        if rest.first == colon {
-            guard gap == nil else { return nil }
-            gap = groups.count
-            rest = rest.dropFirst()
-        } else if rest.isEmpty {
-            return nil
+        guard groups.append(value) else { return nil }
+        guard end < bytes.count else { break }
+        position = end + 1
+        // A single colon at the end leads nowhere.
+        guard position < bytes.count else { return nil }
+        if bytes[position] == colon {
+            guard groups.gap == nil else { return nil }
+            groups.gap = groups.count
+            position += 1
         }
     }
-    if let gap {
-        guard groups.count <= 7 else { return nil }
-        groups.insert(contentsOf: repeatElement(0, count: 8 - groups.count), at: gap)
+    return groups.words
+}
+
+/// The groups of an IPv6 address as they are read.
+private struct Groups {
+    private var bits: UInt128 = 0
+    private(set) var count = 0
+    /// How many groups come before the `::`.
+    var gap: Int?
+
+    /// Takes one more group, the eighth at most.
+    mutating func append(_ group: UInt16) -> Bool {
+        guard count < 8 else { return false }
+        bits = bits << 16 | UInt128(group)
+        count += 1
+        return true
     }
-    guard groups.count == 8 else { return nil }
-    let words = groups.map(UInt64.init)
-    return (
-        words[0] << 48 | words[1] << 32 | words[2] << 16 | words[3],
-        words[4] << 48 | words[5] << 32 | words[6] << 16 | words[7]
-    )
+
+    /// The address, if the groups make one.
+    var words: (UInt64, UInt64)? {
+        var whole = bits
+        if let gap {
+            guard count < 8 else { return nil }
+            let tail = 16 * (count - gap)
+            whole = (bits >> tail) << (128 - 16 * gap) | bits & ~(.max << tail)
+        } else if count != 8 {
+            return nil
+        }
+        return (UInt64(truncatingIfNeeded: whole >> 64), UInt64(truncatingIfNeeded: whole))
+    }
 }

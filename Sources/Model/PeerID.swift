@@ -18,27 +18,24 @@ public struct PeerID: Hashable, Sendable {
 
     /// Reads the canonical form `8-4-4-4-12`, in either case; `nil` for anything else, braces and URNs included.
     public init?(_ text: some StringProtocol) {
-        var digits = 0
-        var position = 0
-        var words: (UInt64, UInt64) = (0, 0)
+        var copy = InlineArray<36, UInt8>(repeating: 0)
+        var count = 0
         for byte in text.utf8 {
-            switch position {
-            case 8, 13, 18, 23:
-                guard byte == UInt8(ascii: "-") else { return nil }
-            default:
-                guard let value = hexValue(byte), digits < 32 else { return nil }
-                if digits < 16 {
-                    words.0 = words.0 << 4 | UInt64(value)
-                } else {
-                    words.1 = words.1 << 4 | UInt64(value)
-                }
-                digits += 1
-            }
-            position += 1
-            if position > 36 { return nil }
+            guard count < 36 else { return nil }
+            copy[count] = byte
+            count += 1
         }
-        guard position == 36 else { return nil }
-        self.init(high: words.0, low: words.1)
+        self.init(ascii: copy.span.extracting(first: count))
+    }
+
+    /// Reads what `init(_:)` reads, from bytes where they lie.
+    public init?(ascii bytes: Swift.Span<UInt8>) {
+        let dash = UInt8(ascii: "-")
+        guard bytes.count == 36, bytes[8] == dash, bytes[13] == dash, bytes[18] == dash, bytes[23] == dash,
+            let first = hexWord(bytes, 0, 4), let second = hexWord(bytes, 9, 14),
+            let third = hexWord(bytes, 19, 24), let fourth = hexWord(bytes, 28, 32)
+        else { return nil }
+        self.init(high: UInt64(first) << 32 | UInt64(second), low: UInt64(third) << 32 | UInt64(fourth))
     }
 
     /// Builds a UUID from 16 octets in network order; `nil` for any other count.
@@ -82,13 +79,19 @@ extension PeerID: CustomStringConvertible {
     /// The canonical lower-case form.
     public var description: String {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(36)
-        for index in 0..<32 {
-            if index == 8 || index == 12 || index == 16 || index == 20 { bytes.append(UInt8(ascii: "-")) }
-            let word = index < 16 ? high : low
-            bytes.append(hexDigit(UInt8(truncatingIfNeeded: word >> (60 - 4 * (index % 16)) & 0xF)))
-        }
+        append(to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Appends the 36 bytes of `description`.
+    public func append(to out: inout [UInt8]) {
+        out.append(addingCapacity: 36) { (text: inout OutputSpan<UInt8>) in
+            for index in 0..<32 {
+                if index == 8 || index == 12 || index == 16 || index == 20 { text.append(UInt8(ascii: "-")) }
+                let word = index < 16 ? high : low
+                text.append(hexDigit(UInt8(truncatingIfNeeded: word >> (60 - 4 * (index % 16)) & 0xF)))
+            }
+        }
     }
 }
 
@@ -112,4 +115,25 @@ package func hexValue(_ byte: UInt8) -> UInt8? {
 /// The lower-case ASCII digit of a value below 16.
 package func hexDigit(_ nibble: UInt8) -> UInt8 {
     nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + (nibble & 0xF) - 10
+}
+
+/// The value of eight hex digits, four from each of two places; all eight at once, since the branches of a loop over
+/// random digits would be foretold wrongly half of the time.
+private func hexWord(_ bytes: Swift.Span<UInt8>, _ upper: Int, _ lower: Int) -> UInt32? {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let digits = UInt64(fourBytes(bytes, at: upper)) << 32 | UInt64(fourBytes(bytes, at: lower))
+    // Bit 6 tells a letter; a letter's low half counts from one.
+    let letters = digits >> 6 & ones
+    var values = digits & (0x0F * ones) + 9 * letters
+    // What these values are written as must be what was read, but for the case.
+    let written = values + 0x30 * ones + ((values + 6 * ones) >> 4 & ones) * 0x27
+    guard values & (0x10 * ones) == 0, written == digits | letters << 5 else { return nil }
+    values = (values | values >> 4) & 0x00FF_00FF_00FF_00FF
+    values = (values | values >> 8) & 0x0000_FFFF_0000_FFFF
+    return UInt32(truncatingIfNeeded: values | values >> 16)
+}
+
+/// Four bytes, the first highest. Bounds-checked, for all its name.
+private func fourBytes(_ bytes: Swift.Span<UInt8>, at index: Int) -> UInt32 {
+    UInt32(bigEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt32.self))
 }

@@ -77,6 +77,21 @@ public struct WallTime: Hashable, Comparable, Sendable {
     /// Chronological order.
     public static func < (left: WallTime, right: WallTime) -> Bool { left.milliseconds < right.milliseconds }
 
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
+    public func since(_ earlier: WallTime) -> Span {
+        .milliseconds(Int(clamping: max(0, milliseconds - earlier.milliseconds)))
+    }
+
+    /// The moment `span` later; stays within the years.
+    public static func + (time: WallTime, span: Span) -> WallTime {
+        WallTime(milliseconds: time.milliseconds + Int64(span.nanoseconds / 1_000_000))
+    }
+
+    /// The moment `span` earlier; stays within the years.
+    public static func - (time: WallTime, span: Span) -> WallTime {
+        WallTime(milliseconds: time.milliseconds - Int64(span.nanoseconds / 1_000_000))
+    }
+
     /// A civil date and time of the proleptic Gregorian calendar, without a zone.
     public struct Civil: Equatable, Sendable {
         /// Year 1 to 9999, month 1 to 12, day 1 to 31.

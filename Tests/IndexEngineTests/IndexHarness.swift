@@ -7,7 +7,17 @@ import Wire
 
 /// A machine, a clock and a source of chance under the test's control.
 struct IndexHarness {
-    var machine: IndexMachine
+    /// What came of one datagram.
+    struct Outcome {
+        var reply: [UInt8]?
+        var event: IndexEvent
+        var verdict: IndexMachine.Verdict
+        var change: RegistryChange?
+        var failure: [UInt8]
+    }
+
+    let service: IndexService
+    let machine: IndexMachine
     var now = Instant(nanoseconds: 1_000_000_000_000)
     var wall = WallTime(milliseconds: 1_795_000_000_000)
     var generator = SplitMix64(seed: 7)
@@ -15,18 +25,25 @@ struct IndexHarness {
     static let info = ServerInfo(version: "1.0", listen: "[::]:50000", control: nil, boot: "1a2b3c4d")
     static let secret = [UInt8](repeating: 9, count: 32)
 
-    init(identity: Identity? = nil, limits: Registry.Limits = Registry.Limits()) {
-        machine = IndexMachine(info: Self.info, secret: Self.secret, identity: identity, limits: limits, now: now)
+    init(identity: Identity? = nil, limits: IndexLimits = IndexLimits(), isLoading: Bool = false) {
+        service = IndexService(
+            info: Self.info, secret: Self.secret, identity: identity, limits: limits, isLoading: isLoading, now: now)
+        machine = service.makeMachine()
     }
 
-    /// Hands in a datagram, counts it, and returns what came of it.
-    mutating func send(_ bytes: [UInt8], from source: Endpoint) -> IndexMachine.Outcome {
-        let outcome = machine.handle(bytes, from: source, now: now, wall: wall, using: &generator)
-        machine.record(outcome.event, took: .microseconds(100), now: now)
-        return outcome
+    /// Hands in a datagram, counts it, and returns what came of it. A durable answer counts as one.
+    mutating func send(_ bytes: [UInt8], from source: Endpoint, isFinal: Bool = false) -> Outcome {
+        var reply: [UInt8] = []
+        let outcome = machine.handle(
+            bytes.span, from: source, now: now, wall: wall, isFinal: isFinal, reply: &reply, using: &generator)
+        service.record([HandledEvent(event: outcome.event, took: .microseconds(100), now: now)])
+        let answers = outcome.verdict == .reply || outcome.verdict == .replyWhenDurable
+        return Outcome(
+            reply: answers ? reply : nil, event: outcome.event, verdict: outcome.verdict, change: outcome.change,
+            failure: outcome.failure)
     }
 
-    mutating func send(_ text: String, from source: Endpoint = .loopback(40_000)) -> IndexMachine.Outcome {
+    mutating func send(_ text: String, from source: Endpoint = .loopback(40_000)) -> Outcome {
         send(Array(text.utf8), from: source)
     }
 
@@ -63,8 +80,18 @@ struct IndexHarness {
         try register(identity.peer, record: record(identity, at: source), from: source)
     }
 
+    /// Sweeps all shards; what the store shall do.
+    func sweep() -> [RegistryChange] {
+        var changes: [RegistryChange] = []
+        while true {
+            let swept = service.sweep(now: now)
+            changes += swept.changes
+            if !swept.isMore { return changes }
+        }
+    }
+
     mutating func snapshot(_ request: SnapshotRequest = SnapshotRequest()) -> IndexSnapshot {
-        machine.snapshot(for: request, now: now, wall: wall)
+        service.snapshot(for: request, now: now, wall: wall)
     }
 }
 

@@ -48,31 +48,27 @@ struct LeaseTests {
         #expect(try index.ask(stranger, from: home) == .unknown(boot: "1a2b3c4d", spreadSeconds: 2))
     }
 
-    @Test func `nothing expires where nothing is`() {
-        var index = IndexHarness()
-        #expect(index.machine.nextExpiry == nil)
-        let more = index.machine.expire(now: index.now)
-        #expect(!more)
+    @Test func `where nothing is, nothing is swept`() {
+        let index = IndexHarness()
+        #expect(index.service.nextSweep(now: index.now) == index.now + .seconds(3600))
+        let swept = index.service.sweep(now: index.now)
+        #expect(swept.changes.isEmpty)
     }
 
     @Test func `an expired row is gone at once, and its memory soon`() throws {
         var index = IndexHarness()
         let token = try token(&index, identity, home)
-        let start = index.now
-        #expect(index.machine.nextExpiry == start + .seconds(7200))
         index.advance(.seconds(3600))
         _ = try index.ask(.keepalive(.init(peer: identity.peer, token: token)), from: home)
         index.advance(.seconds(3600))
-        // The first deadline was overtaken by a renewal, so the row stays and gets its real one.
-        let more = index.machine.expire(now: index.now)
-        #expect(!more)
-        #expect(index.machine.nextExpiry == start + .seconds(10_800))
+        // The first deadline was overtaken by a renewal, so the row stays.
+        #expect(index.sweep().isEmpty)
+        #expect(index.service.nextSweep(now: index.now) <= index.now + .milliseconds(3_600_100))
         index.advance(.seconds(3600))
         #expect(index.snapshot().page.rows.isEmpty)
         #expect(index.snapshot().use.keyed == 1)
-        _ = index.machine.expire(now: index.now)
+        #expect(index.sweep() == [.remove(identity.peer)])
         #expect(index.snapshot().use == RegistryUse())
-        #expect(index.machine.nextExpiry == nil)
     }
 
     @Test func `seed rows live for a day`() throws {
@@ -90,7 +86,7 @@ struct LeaseTests {
 
     @Test(arguments: [2, 3, 4])
     func `the oldest seed row makes room at the bound`(count: Int) throws {
-        var limits = Registry.Limits()
+        var limits = IndexLimits()
         limits.seeds = 3
         var index = IndexHarness(limits: limits)
         var peers: [PeerID] = []
@@ -114,7 +110,7 @@ struct LeaseTests {
 
     @Test(arguments: [2, 3, 4])
     func `a full table refuses new keys and renews known ones`(count: Int) throws {
-        var limits = Registry.Limits()
+        var limits = IndexLimits()
         limits.keyed = 3
         var index = IndexHarness(limits: limits)
         let identities = (0..<count).map { _ in Identity() }

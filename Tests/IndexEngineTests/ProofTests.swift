@@ -13,7 +13,7 @@ import Wire
     private let server = Identity()
     private let peer = Identity()
 
-    private func proven(_ outcome: IndexMachine.Outcome) throws -> IndexReply {
+    private func proven(_ outcome: IndexHarness.Outcome) throws -> IndexReply {
         let answer = try IndexAnswer(parsing: #require(outcome.reply))
         let proof = try #require(answer.proof, "\(answer.reply)")
         #expect(proof.key == server.key.octets)

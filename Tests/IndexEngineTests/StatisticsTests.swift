@@ -58,7 +58,10 @@ struct StatisticsTests {
     @Test(arguments: [511, 512, 513, 2000])
     func `the feed keeps the last 512`(count: Int) {
         var index = IndexHarness()
-        for _ in 0..<count { _ = index.send(query) }
+        for _ in 0..<count {
+            _ = index.send(query)
+            index.advance(.milliseconds(2))
+        }
         let snapshot = index.snapshot()
         #expect(snapshot.feed.count == min(512, count))
         #expect(snapshot.feedLast == UInt64(count))
@@ -66,6 +69,29 @@ struct StatisticsTests {
         #expect(sequences == Array((UInt64(max(0, count - 512)) + 1)...UInt64(count)))
         #expect(index.snapshot(SnapshotRequest(feedAfter: UInt64(count) - 3)).feed.count == 3)
         #expect(index.snapshot(SnapshotRequest(feedAfter: .max)).feed.isEmpty)
+    }
+
+    @Test func `more than a thousand a second are sampled, and those left out have numbers`() {
+        var index = IndexHarness()
+        for _ in 0..<5000 { _ = index.send(query) }
+        index.advance(.milliseconds(100))
+        _ = index.send(query)
+        let snapshot = index.snapshot()
+        #expect(snapshot.feed.map(\.sequence) == Array(1...100) + [5001])
+        #expect(snapshot.feedLast == 5001)
+    }
+
+    @Test func `noise leaves room for requests, and a peer that is watched is not left out`() {
+        var index = IndexHarness()
+        let peer = PeerID(high: 1, low: 2)
+        _ = index.snapshot(SnapshotRequest(detail: peer))
+        for _ in 0..<5000 { _ = index.send("noise") }
+        for _ in 0..<500 { _ = index.send(query) }
+        for _ in 0..<30 { _ = index.send(#"{"req_type":"query","queried_uuid":"\#(peer)"}"#) }
+        let snapshot = index.snapshot(SnapshotRequest(detail: peer))
+        #expect(snapshot.feed.count { $0.event.result == .ignored } == 4)
+        #expect(snapshot.feed.count == 4 + 100 + 30)
+        #expect(snapshot.detail?.queries.map(\.sequence) == Array((5511...5530).reversed()))
     }
 
     @Test func `keepalives stay out of the feed and out of the queries`() throws {
@@ -89,10 +115,10 @@ struct StatisticsTests {
         _ = index.send(#"{"req_type":"query","queried_uuid":"no\u001bsuch\u202e"}"#)
         _ = index.send(query)
         _ = index.send("nonsense")
-        index.machine.recordLosses(receiveDrops: 3, sendErrors: 1)
+        index.service.recordLosses(receiveDrops: 3, sendErrors: 1)
         index.advance(.seconds(2))
         let request = SnapshotRequest(rows: RowRequest(sort: .address, filter: "!é", limit: 9), feedAfter: 0)
-        let snapshot = index.machine.snapshot(for: request, residentBytes: 21_000_000, now: index.now, wall: index.wall)
+        let snapshot = index.service.snapshot(for: request, residentBytes: 21_000_000, now: index.now, wall: index.wall)
         let line = snapshot.json.encoded(.invisible)
         #expect(line.allSatisfy { (0x20...0x7E).contains($0) || $0 >= 0x80 })
         let read = try IndexSnapshot(json: JSONObject(parsing: line))

@@ -11,11 +11,11 @@ import Wire
 /// A network within the process, as fast as it goes: what is sent is in the other side's queue at once.
 private final class Wires: Sendable {
     private let clients = Lock<[Endpoint: Client]>([:])
-    private let index: Lock<IndexMachine>
+    private let index: IndexMachine
 
     init() {
         let info = ServerInfo(version: "test", listen: "\(World.index)", boot: "boot-1")
-        index = Lock(IndexMachine(info: info, secret: [1, 2, 3], now: Clocks.test.monotonic()))
+        index = IndexService(info: info, secret: [1, 2, 3], now: Clocks.test.monotonic()).makeMachine()
     }
 
     func connect(_ client: Client, at place: Endpoint) { clients.withLock { $0[place] = client } }
@@ -23,11 +23,8 @@ private final class Wires: Sendable {
     func carry(_ datagram: Datagram, from source: Endpoint) {
         if datagram.endpoint == World.index {
             var chance = SystemRandomNumberGenerator()
-            let reply = index.withLock { machine in
-                machine.handle(
-                    datagram.bytes, from: source, now: Clocks.test.monotonic(), wall: Clocks.test.wall(), using: &chance
-                ).reply
-            }
+            let reply = index.answer(
+                datagram.bytes, from: source, now: Clocks.test.monotonic(), wall: Clocks.test.wall(), using: &chance)
             if let reply { deliver(Datagram(reply, World.index), to: source) }
         } else {
             deliver(Datagram(datagram.bytes, source), to: datagram.endpoint)

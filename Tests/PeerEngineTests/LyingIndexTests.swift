@@ -155,21 +155,22 @@ import Wire
 
     /// A server of ours, under a key or none.
     private static func server(_ identity: Identity?) -> IndexMachine {
-        IndexMachine(
+        IndexService(
             info: ServerInfo(version: "test", listen: "x", boot: "b"), secret: [UInt8](repeating: 1, count: 32),
-            identity: identity, now: Asker.start)
+            identity: identity, now: Asker.start
+        ).makeMachine()
     }
 
     @Test func `that proves its key is registered at and believed`() throws {
-        var index = Self.server(World.identity(50))
+        let index = Self.server(World.identity(50))
         var asker = Asker(pinned: Self.key)
-        asker.register(at: &index)
+        asker.register(at: index)
         guard case .ok = asker.link.status else {
             Issue.record("\(asker.link.status)")
             return
         }
-        try Self.register(Self.bob, at: Self.home, &index)
-        let (_, outcome) = try asker.query(&index)
+        try Self.register(Self.bob, at: Self.home, index)
+        let (_, outcome) = try asker.query(index)
         #expect(outcome == .found(Self.home, sequence: Self.now))
     }
 
@@ -178,12 +179,12 @@ import Wire
         (51, "answered without proving the key that you pinned, but another one"),
     ])
     func `that proves none or another is as good as silent`(number: Int?, reason: String) throws {
-        var index = Self.server(number.map(World.identity))
+        let index = Self.server(number.map(World.identity))
         var asker = Asker(pinned: Self.key)
-        asker.register(at: &index)
+        asker.register(at: index)
         #expect(asker.link.status == .unreachable(reason))
-        try Self.register(Self.bob, at: Self.home, &index)
-        let (told, outcome) = try asker.query(&index)
+        try Self.register(Self.bob, at: Self.home, index)
+        let (told, outcome) = try asker.query(index)
         #expect(outcome == nil)
         #expect(told.contains("index.example:50000 \(reason)"), "\(told)")
     }
@@ -202,14 +203,14 @@ import Wire
 
     /// The proof is of this question and of every word of the answer.
     @Test func `cannot be spoken for by who changes, repeats or moves its answers`() throws {
-        var index = Self.server(World.identity(50))
-        try Self.register(Self.bob, at: Self.home, &index)
+        let index = Self.server(World.identity(50))
+        try Self.register(Self.bob, at: Self.home, index)
         var asker = Asker(pinned: Self.key)
         let asked = try asker.ask()
         let nonce = try #require(asked.nonce)
-        let genuine = try #require(Self.reply(&index, about: Self.bob.peer, nonce))
-        let repeated = try #require(Self.reply(&index, about: Self.bob.peer, "AAAAAAAAAAA"))
-        let other = try #require(Self.reply(&index, about: Self.mallory.peer, nonce))
+        let genuine = try #require(Self.reply(index, about: Self.bob.peer, nonce))
+        let repeated = try #require(Self.reply(index, about: Self.bob.peer, "AAAAAAAAAAA"))
+        let other = try #require(Self.reply(index, about: Self.mallory.peer, nonce))
         let proof = try #require(try IndexAnswer(parsing: genuine).proof)
         let record = try Self.signed()
         let forged = try [
@@ -240,7 +241,7 @@ import Wire
     @Test func `is pinned through the client`() {
         let server = Endpoint.loopback(50_000)
         for (number, isRight) in [(50, true), (51, false)] {
-            var index = Self.server(World.identity(number))
+            let index = Self.server(World.identity(number))
             var machine = ClientMachine(
                 ClientConfiguration(identity: Self.alice, address: Self.own, random: .seeded(1)))
             machine.addIndex("index.example:50000", at: server, key: Self.key, now: Asker.start)
@@ -252,9 +253,8 @@ import Wire
                 for action in actions {
                     if case .tell(.index("index.example:50000", let state)) = action { states.append(state) }
                     guard case .send(let datagram) = action,
-                        let reply = index.handle(
-                            datagram.bytes, from: Self.own, now: Asker.start, wall: Self.wall, using: &generator
-                        ).reply
+                        let reply = index.answer(
+                            datagram.bytes, from: Self.own, now: Asker.start, wall: Self.wall, using: &generator)
                     else { continue }
                     next += machine.receive(.received(Datagram(reply, server)), now: Asker.start, wall: Self.wall)
                 }
@@ -283,18 +283,18 @@ import Wire
         IndexReply.answer(address: .loopback(1), text: "\(peer)", record: record).encoded(nonce: nonce)
     }
 
-    private static func reply(_ index: inout IndexMachine, about peer: PeerID, _ nonce: String) -> [UInt8]? {
+    private static func reply(_ index: IndexMachine, about peer: PeerID, _ nonce: String) -> [UInt8]? {
         var generator = SplitMix64(seed: 2)
         let query = IndexRequest.query(.init(text: "\(peer)", nonce: nonce, wantsProof: true)).encoded()
-        return index.handle(query, from: own, now: Asker.start, wall: wall, using: &generator).reply
+        return index.answer(query, from: own, now: Asker.start, wall: wall, using: &generator)
     }
 
-    private static func register(_ identity: Identity, at place: Endpoint, _ index: inout IndexMachine) throws {
+    private static func register(_ identity: Identity, at place: Endpoint, _ index: IndexMachine) throws {
         var generator = SplitMix64(seed: 2)
         var signed = IndexRequest.Signed(peer: identity.peer, record: try signed(by: identity, at: place))
         for _ in 0..<2 {
             let request = IndexRequest.registration(.init(address: place, signed: signed)).encoded()
-            let reply = index.handle(request, from: place, now: Asker.start, wall: wall, using: &generator).reply
+            let reply = index.answer(request, from: place, now: Asker.start, wall: wall, using: &generator)
             if case .cookie(let cookie, _)? = try reply.map({ try IndexReply.parse($0).reply }) {
                 signed.cookie = cookie
             }
@@ -338,13 +338,13 @@ import Wire
             return lookup.receive(answer, wall: wall)
         }
 
-        mutating func register(at index: inout IndexMachine) {
+        mutating func register(at index: IndexMachine) {
             var (generator, sequence) = (SplitMix64(seed: 1), UInt64(0))
             var actions = link.advance(now: now, wall: wall, sequence: &sequence)
             for _ in 0..<3 {
                 var next: [IndexLink.Action] = []
                 for case .send(let bytes) in actions {
-                    let reply = index.handle(bytes, from: own, now: now, wall: wall, using: &generator).reply
+                    let reply = index.answer(bytes, from: own, now: now, wall: wall, using: &generator)
                     guard let reply, let (said, nonce) = link.read(reply) else { continue }
                     next += link.receive(said, nonce: nonce, now: now, wall: wall, sequence: &sequence)
                 }
@@ -353,12 +353,12 @@ import Wire
         }
 
         /// One query and its answer, and what the user would read then.
-        mutating func query(_ index: inout IndexMachine) throws -> (told: String, outcome: Lookup.Outcome?) {
+        mutating func query(_ index: IndexMachine) throws -> (told: String, outcome: Lookup.Outcome?) {
             var generator = SplitMix64(seed: 1)
             now = max(now, lookup.deadline)
             var outcome: Lookup.Outcome?
             for datagram in lookup.advance(now: now, servers: [link.asked]).send {
-                let reply = index.handle(datagram.bytes, from: own, now: now, wall: wall, using: &generator).reply
+                let reply = index.answer(datagram.bytes, from: own, now: now, wall: wall, using: &generator)
                 if let reply { outcome = receive(reply) }
             }
             _ = lookup.advance(now: lookup.deadline, servers: [link.asked])

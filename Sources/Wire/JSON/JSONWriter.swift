@@ -55,7 +55,7 @@ extension JSONObject {
     }
 }
 
-private func writeJSONString(_ text: String, to out: inout [UInt8], _ escaping: JSONValue.Escaping) {
+func writeJSONString(_ text: String, to out: inout [UInt8], _ escaping: JSONValue.Escaping = .minimal) {
     out.append(UInt8(ascii: "\""))
     for scalar in text.unicodeScalars {
         switch scalar.value {

@@ -9,6 +9,8 @@ import Wire
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case json
     case indexRequest = "index-request"
+    /// The scanner and the reply writer against the full decoder and encoder.
+    case scanner
     case indexReply = "index-reply"
     case peerMessage = "peer-message"
     case record
@@ -24,6 +26,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .json: stability(of: { try? JSONValue(parsing: $0) }, writing: json, bytes)
         case .indexRequest: stability(of: { try? IndexRequest(parsing: $0) }, writing: { $0.encoded() }, bytes)
+        case .scanner: ScannerFuzz(bytes).fault()
         case .indexReply: stability(of: reply, writing: { $0.reply.encoded(nonce: $0.nonce) }, bytes)
         case .peerMessage:
             // A carriage return at the end can't be written on the seed's wire.

@@ -4,25 +4,35 @@ import Model
 import Support
 import Wire
 
+extension IndexMachine {
+    /// The answer to a datagram; nothing stands between it and the sender.
+    func answer(
+        _ bytes: [UInt8], from source: Endpoint, now: Instant, wall: WallTime,
+        using generator: inout some RandomNumberGenerator
+    ) -> [UInt8]? {
+        var reply: [UInt8] = []
+        let outcome = handle(bytes.span, from: source, now: now, wall: wall, reply: &reply, using: &generator)
+        return outcome.verdict == .silence ? nil : reply
+    }
+}
+
 /// An index server of ours, with an empty memory at first.
 final class IndexProgram {
-    private var machine: IndexMachine
+    private let service: IndexService
     private var chance = SplitMix64(seed: 5)
 
     init(boot: String = "boot-1", now: Instant) {
         let info = ServerInfo(version: "test", listen: "\(World.index)", boot: boot)
-        machine = IndexMachine(info: info, secret: Array(boot.utf8), now: now)
+        service = IndexService(info: info, secret: Array(boot.utf8), now: now)
     }
 
     func answer(_ datagram: Datagram, _ now: Instant, _ wall: WallTime) -> [UInt8]? {
-        let outcome = machine.handle(datagram.bytes, from: datagram.endpoint, now: now, wall: wall, using: &chance)
-        machine.record(outcome.event, took: .zero, now: now)
-        return outcome.reply
+        service.makeMachine().answer(datagram.bytes, from: datagram.endpoint, now: now, wall: wall, using: &chance)
     }
 
     /// Registered keyed peers.
     func count(now: Instant, wall: WallTime) -> Int {
-        machine.snapshot(for: SnapshotRequest(), now: now, wall: wall).use.keyed
+        service.snapshot(for: SnapshotRequest(), now: now, wall: wall).use.keyed
     }
 
     /// Whether a seed program's query finds a peer.

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Identity
+public import Model
+import Queues
+import Synchronization
+
+/// The key that a server proves to those who pinned it.
+public typealias ServerIdentity = Identity
+
+/// What all loops of one index server share: who is registered, what was counted, who asks too much. Every part may be
+/// called from any thread, and none waits for another for longer than a lookup takes.
+public final class IndexService: Sendable {
+    public let info: ServerInfo
+    let registry: Registry
+    let limiter: SourceLimiter
+    let proof: AddressProof
+    let identity: Identity?
+    let leaseSeconds: Int
+    let seedLease: Span
+    private let started: Instant
+    private let isComplete: Atomic<Bool>
+    private let isShared: Bool
+    /// Peers that will come, or came, back to a server that does not know their leases.
+    private let returning = Atomic(0)
+    private let statistics: Lock<IndexStatistics>
+    private let window = Lock(RowWindow())
+    private let notices = Lock<[OperatorNotice]>([])
+
+    /// - Parameters:
+    ///   - secret: 32 bytes from the system's secure random source, new at each start.
+    ///   - identity: the server's own, for answers that shall prove it; without one they prove nothing.
+    ///   - isLoading: whether rows of the last run are yet to come, by `restore`, until `finishLoading`.
+    ///   - isShared: whether rows come from elsewhere too, so that no miss is final.
+    public init(
+        info: ServerInfo, secret: [UInt8], identity: ServerIdentity? = nil, limits: IndexLimits = IndexLimits(),
+        isLoading: Bool = false, isShared: Bool = false, now: Instant
+    ) {
+        var info = info
+        info.key = identity?.key.text
+        self.info = info
+        self.identity = identity
+        self.isShared = isShared
+        isComplete = Atomic(!isLoading && !isShared)
+        started = now
+        proof = AddressProof(secret: secret)
+        let scatter = proof.scatter
+        leaseSeconds = limits.keyedLease.wholeSeconds
+        seedLease = limits.seedLease
+        registry = Registry(limits: limits, secret: scatter, start: now)
+        limiter = SourceLimiter(limits, secret: scatter)
+        statistics = Lock(IndexStatistics(start: now, secret: scatter))
+    }
+
+    /// The machine of one loop.
+    public func makeMachine() -> IndexMachine { IndexMachine(self) }
+
+    /// Other capacities and rates from now on; leases stay.
+    public func setLimits(_ limits: IndexLimits) {
+        registry.set(limits)
+        limiter.set(limits)
+    }
+
+    // MARK: The store
+
+    /// Whether a peer that is not in memory is registered nowhere.
+    var missesAreFinal: Bool { isComplete.load(ordering: .acquiring) }
+
+    /// Takes in rows that the last run left, or that the store was asked for; what came since stays.
+    public func restore(_ rows: [LoadedRegistration], now: Instant, wall: WallTime) {
+        for row in rows { registry.restore(row, now: now, wall: wall) }
+        returning.add(rows.count { $0.row.peer.isKeyed }, ordering: .relaxed)
+    }
+
+    /// From now on a peer that is not in memory is not registered, unless the store is shared.
+    public func finishLoading() { isComplete.store(!isShared, ordering: .releasing) }
+
+    /// Says that nothing of this was written: it is due again.
+    public func writeFailed(_ changes: [RegistryChange]) {
+        for case .put(let row) in changes { registry.markUnwritten(row.peer) }
+    }
+
+    // MARK: Coming back
+
+    /// Seconds over which a peer shall come back to a server that does not know its lease: as many as keep the rate of
+    /// those that return below that of keepalives, but few for few. Keepalives are 20 s apart, so all are back in a minute.
+    func spreadSeconds(now: Instant) -> Int {
+        let count = returning.add(1, ordering: .relaxed).newValue
+        return now.since(started) > .seconds(120) ? 2 : min(max(2, count / 250), 38)
+    }
+
+    // MARK: Time
+
+    /// When to sweep next. It is never urgent: nobody sees a row whose lease is over.
+    public func nextSweep(now: Instant) -> Instant { registry.nextSweep(now: now) }
+
+    /// Gives back the memory of rows whose lease is over, a bounded number at a time.
+    /// - Returns: what the store shall forget, and whether to call again soon.
+    public func sweep(now: Instant) -> (changes: [RegistryChange], isMore: Bool) {
+        let (removed, isMore) = registry.sweep(now: now)
+        return (removed.map { .remove($0) }, isMore)
+    }
+
+    // MARK: Displays
+
+    /// Enters handled datagrams into the statistics: once for each batch.
+    public func record(_ handled: [HandledEvent]) {
+        statistics.withLock { statistics in
+            for event in handled { statistics.record(event) }
+        }
+    }
+
+    /// Counts datagrams that the kernel dropped unread, and answers that it did not take.
+    public func recordLosses(receiveDrops: UInt64 = 0, sendErrors: UInt64 = 0) {
+        statistics.withLock {
+            $0.counters.receiveDrops &+= receiveDrops
+            $0.counters.sendErrors &+= sendErrors
+        }
+    }
+
+    /// Tells operators something, in one sentence.
+    public func note(_ text: String, wall: WallTime) {
+        notices.withLock { notices in
+            notices.insert(OperatorNotice(time: wall, text: text), at: 0)
+            if notices.count > OperatorNotice.limit { notices.removeLast() }
+        }
+    }
+
+    /// How many datagrams were handled within each of these times since the start, and in how much time altogether.
+    /// - Parameter bounds: nanoseconds.
+    public func latencies(within bounds: [UInt64]) -> (cumulative: [UInt64], count: UInt64, sum: Span) {
+        let total = statistics.withLock { $0.total }
+        return (total.cumulative(bounds), total.count, Span(nanoseconds: total.sum))
+    }
+
+    /// The server as a display asked to see it. A walk over all rows now and then: not on a loop that serves.
+    public func snapshot(
+        for request: SnapshotRequest, store: StoreHealth = StoreHealth(), loops: Int = 1, residentBytes: UInt64? = nil,
+        cpu: Span? = nil, now: Instant, wall: WallTime
+    ) -> IndexSnapshot {
+        var snapshot = IndexSnapshot(
+            time: wall, uptime: now.since(started), server: info, use: registry.use, residentBytes: residentBytes,
+            page: window.withLock { $0.page(request.rows, of: registry, now: now) })
+        snapshot.cpu = cpu
+        snapshot.loops = loops
+        snapshot.store = store
+        snapshot.notices = notices.withLock { $0 }
+        if let peer = request.detail {
+            let found = registry.row(peer, now: now)
+            snapshot.detail = PeerDetail(peer: peer, row: found?.row, record: found?.record ?? [])
+        }
+        statistics.withLock { $0.describe(&snapshot, for: request, now: now) }
+        return snapshot
+    }
+}

@@ -3,7 +3,9 @@ internal import CPosix
 public import Model
 
 /// Datagrams that one call read, for as long as they are being answered.
-public struct ReceivedBatch: ~Copyable {
+public struct ReceivedBatch: ~Copyable, Sendable {
+    // Sendable: it is only ever borrowed, by the handler on the loop that reads.
+
     /// At least 1.
     public let count: Int
     private let questions: Batch

@@ -21,7 +21,7 @@ typedef union {
 #define CONTROL_SIZE CMSG_SPACE(sizeof(struct in6_pktinfo))
 
 struct cp_batch {
-    int count, added;
+    int count, added, family;
     size_t size;
     uint8_t *bytes, *control;
     struct mmsghdr *headers;
@@ -77,7 +77,12 @@ static int family_of(int descriptor) {
     return family;
 }
 
-int cp_udp_open(const cp_endpoint *where, int buffer, int errors) {
+int cp_udp_share(int descriptor) {
+    int on = 1;
+    return setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+}
+
+int cp_udp_open(const cp_endpoint *where, int buffer, int errors, int shared) {
     int family = where->family == 4 ? AF_INET : AF_INET6, on = 1, off = 0;
     int descriptor = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -1;
@@ -95,7 +100,7 @@ int cp_udp_open(const cp_endpoint *where, int buffer, int errors) {
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     address local;
     socklen_t length = to_address(where, family, &local);
-    if (bind(descriptor, &local.any, length) != 0) {
+    if ((shared && cp_udp_share(descriptor) != 0) || bind(descriptor, &local.any, length) != 0) {
         int code = errno;
         close(descriptor);
         errno = code;
@@ -104,12 +109,29 @@ int cp_udp_open(const cp_endpoint *where, int buffer, int errors) {
     return descriptor;
 }
 
-int cp_udp_local(int descriptor, cp_endpoint *where) {
+int cp_socket_local(int descriptor, cp_endpoint *where) {
     address local;
     socklen_t length = sizeof local;
     if (getsockname(descriptor, &local.any, &length) != 0) return -1;
     from_address(&local, where);
     return 0;
+}
+
+int cp_tcp_listen(const cp_endpoint *where, int backlog) {
+    int family = where->family == 4 ? AF_INET : AF_INET6, on = 1;
+    int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    // Connections of the program's last run that still linger are in nobody's way.
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    address local;
+    socklen_t length = to_address(where, family, &local);
+    if (bind(descriptor, &local.any, length) != 0 || listen(descriptor, backlog) != 0) {
+        int code = errno;
+        close(descriptor);
+        errno = code;
+        return -1;
+    }
+    return descriptor;
 }
 
 uint32_t cp_udp_drops(int descriptor) {
@@ -171,6 +193,29 @@ void cp_batch_source(const cp_batch *batch, int index, cp_endpoint *source) {
     from_address(&batch->addresses[index], source);
 }
 
+void cp_batch_path(const cp_batch *batch, int index, cp_path *path) {
+    memset(path, 0, sizeof *path);
+    from_address(&batch->addresses[index], &path->source);
+    const struct msghdr *received = &batch->headers[index].msg_hdr;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(received); c != NULL; c = CMSG_NXTHDR((struct msghdr *)received, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            path->local_low = ntohl(info.ipi_addr.s_addr);
+            path->interface = (uint32_t)info.ipi_ifindex;
+            path->local_family = 4;
+        }
+        if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            path->local_high = read64(info.ipi6_addr.s6_addr);
+            path->local_low = read64(info.ipi6_addr.s6_addr + 8);
+            path->interface = (uint32_t)info.ipi6_ifindex;
+            path->local_family = 6;
+        }
+    }
+}
+
 static struct msghdr *next(cp_batch *batch, const uint8_t *bytes, size_t length) {
     if (batch->added >= batch->count || length > batch->size) return NULL;
     int i = batch->added;
@@ -182,10 +227,48 @@ static struct msghdr *next(cp_batch *batch, const uint8_t *bytes, size_t length)
 int cp_batch_add(cp_batch *batch, int descriptor, const uint8_t *bytes, size_t length, const cp_endpoint *destination) {
     struct msghdr *header = next(batch, bytes, length);
     if (header == NULL) return -1;
-    header->msg_namelen = to_address(destination, family_of(descriptor), header->msg_name);
+    if (batch->family == 0) batch->family = family_of(descriptor);
+    header->msg_namelen = to_address(destination, batch->family, header->msg_name);
     header->msg_control = NULL;
     header->msg_controllen = 0;
     batch->added++;
+    return 0;
+}
+
+// What `copy_local` makes of received packet information, from a path.
+static size_t write_local(uint8_t *to, int family, const cp_path *path) {
+    struct cmsghdr *header = (struct cmsghdr *)to;
+    memset(to, 0, CONTROL_SIZE);
+    if (family == AF_INET) {
+        header->cmsg_level = IPPROTO_IP;
+        header->cmsg_type = IP_PKTINFO;
+        header->cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo));
+        struct in_pktinfo info = {.ipi_spec_dst.s_addr = htonl((uint32_t)path->local_low)};
+        memcpy(CMSG_DATA(header), &info, sizeof info);
+        return CMSG_SPACE(sizeof info);
+    }
+    header->cmsg_level = IPPROTO_IPV6;
+    header->cmsg_type = IPV6_PKTINFO;
+    header->cmsg_len = CMSG_LEN(sizeof(struct in6_pktinfo));
+    struct in6_pktinfo info = {0};
+    write64(info.ipi6_addr.s6_addr, path->local_family == 4 ? 0 : path->local_high);
+    write64(info.ipi6_addr.s6_addr + 8,
+            path->local_family == 4 ? (0xFFFFULL << 32 | (uint32_t)path->local_low) : path->local_low);
+    if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) info.ipi6_ifindex = path->interface;
+    memcpy(CMSG_DATA(header), &info, sizeof info);
+    return CMSG_SPACE(sizeof info);
+}
+
+int cp_batch_answer_later(cp_batch *batch, int descriptor, const uint8_t *bytes, size_t length, const cp_path *path) {
+    int index = batch->added;
+    if (cp_batch_add(batch, descriptor, bytes, length, &path->source) != 0) return -1;
+    address *name = &batch->addresses[index];
+    if (name->any.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&name->v6.sin6_addr))
+        name->v6.sin6_scope_id = path->interface;
+    if (path->local_family == 0) return 0;
+    struct msghdr *header = &batch->headers[index].msg_hdr;
+    header->msg_control = batch->control + (size_t)index * CONTROL_SIZE;
+    header->msg_controllen = write_local(header->msg_control, batch->family, path);
     return 0;
 }
 

@@ -1,101 +1,110 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import CPosix
 public import IndexEngine
 public import Model
 public import Network
 internal import Reactor
 internal import Wire
 
-/// What an operator decides about a server.
-public struct IndexServerConfiguration: Sendable {
-    public var listen: ListenAddress
-    /// Path of the control socket; `nil` for none.
-    public var control: String?
-    public var version: String
-    /// Who it is to those who pin its key; `nil` for nobody.
-    public var identity: ServerIdentity?
-    public var limits: IndexLimits
-
-    public init(
-        listen: ListenAddress, control: String?, version: String, identity: ServerIdentity? = nil,
-        limits: IndexLimits = IndexLimits()
-    ) {
-        self.listen = listen
-        self.control = control
-        self.version = version
-        self.identity = identity
-        self.limits = limits
-    }
-}
-
-/// The index server around its machine: one UDP port, one control socket and one actor, all on one thread that sleeps in
-/// poll until one of them has something.
+/// The index server around its engine.
+///
+/// Datagrams are served by loops of their own, each with a socket and a thread. The actor lives on one more, and does
+/// what may take a moment: displays, metrics and sweeps. A third kind of thread waits for the store.
 public actor IndexServer {
-    private let loop: PollExecutor
-    private let port: DatagramPort
-    private var control: ControlListener?
+    /// Loops at most.
+    public static let loopLimit = 64
+
     /// The path of its control socket; `nil` without one.
     public nonisolated let controlPath: String?
+    /// Where it listens; a wildcard as such.
+    public nonisolated let local: Endpoint
     /// The key that it proves, as `--index HOST:PORT#KEY` takes it; `nil` when it proves none.
-    public nonisolated let key: String?
+    public nonisolated var key: String? { service.info.key }
+
+    private let loop: PollExecutor
     private let service: IndexService
-    private let machine: IndexMachine
-    private var reply: [UInt8] = []
+    private let keeper: StoreKeeper
+    private nonisolated let serving: [ServingLoop]
+    private let metricsAddress: ListenAddress?
     private let clocks: Clocks
-    private let report: (@Sendable (IndexEvent, Span) -> Void)?
-    private var random = RandomSource.system
-    private var scheduledExpiry: Instant?
-    private var reportedDrops: UInt64 = 0
+    private var control: ControlListener?
+    private var metrics: MetricsListener?
+    private var sweepsAt: Instant
+    private var deadline: UInt64?
+    private var reportedLosses: (receiveDrops: UInt64, sendErrors: UInt64) = (0, 0)
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     /// Opens the port; nothing is answered before `start`.
-    /// - Parameter report: called for each datagram, on the server's thread: it must not wait.
+    /// - Parameters:
+    ///   - report: called for each handled datagram, on any of the server's threads: it must not wait.
+    ///   - notify: called with what an operator should know, one sentence, on any of the server's threads.
     public init(
         _ configuration: IndexServerConfiguration, clocks: Clocks,
-        report: (@Sendable (IndexEvent, Span) -> Void)? = nil
+        report: (@Sendable (IndexEvent, Span) -> Void)? = nil, notify: (@Sendable (String) -> Void)? = nil
     ) throws(NetworkError) {
-        do { loop = try PollExecutor(name: "parley-index") } catch { throw NetworkError("\(error)") }
-        port = try DatagramPort(configuration.listen, reportsUnreachable: false)
-        controlPath = configuration.control
-        self.clocks = clocks
-        self.report = report
+        let count = configuration.loops > 0 ? configuration.loops : Int(cp_processors())
+        let ports = try DatagramPort.group(configuration.listen, count: min(count, Self.loopLimit))
+        local = ports.first?.local ?? Endpoint(address: .v4(0), port: 0)
         var random = RandomSource.system
         let boot = random.octets(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         let info = ServerInfo(
-            version: configuration.version, listen: "\(port.local)", control: configuration.control, boot: boot)
-        service = IndexService(
+            version: configuration.version, listen: "\(local)", control: configuration.control, boot: boot)
+        let now = clocks.monotonic()
+        let service = IndexService(
             info: info, secret: random.octets(32), identity: configuration.identity, limits: configuration.limits,
-            now: clocks.monotonic())
-        machine = service.makeMachine()
-        key = service.info.key
+            isLoading: !configuration.store.isVolatile, isShared: configuration.store.isShared, now: now)
+        let tell: @Sendable (String) -> Void = { text in
+            service.note(text, wall: clocks.wall())
+            notify?(text)
+        }
+        do {
+            loop = try PollExecutor(name: "parley-index")
+            let keeper = try StoreKeeper(configuration.store, service: service, clocks: clocks, notify: tell)
+            var serving: [ServingLoop] = []
+            for (number, port) in ports.enumerated() {
+                serving.append(
+                    try ServingLoop(
+                        number, port: port, service: service, keeper: keeper, clocks: clocks, report: report))
+            }
+            (self.keeper, self.serving) = (keeper, serving)
+        } catch {
+            throw NetworkError("\(error)")
+        }
+        configuration.notices.forEach(tell)
+        controlPath = configuration.control
+        metricsAddress = configuration.metrics
+        sweepsAt = service.nextSweep(now: now)
+        self.service = service
+        self.clocks = clocks
     }
 
-    /// Where it listens; a wildcard as such.
-    public nonisolated var local: Endpoint { port.local }
+    // MARK: Beginning and end
 
-    /// Answers from now on, on a thread of its own.
-    /// - Throws: when the control socket is not to be had.
+    /// Answers from now on, on threads of its own, even while the store is still being read.
+    /// - Throws: when the control socket or the metrics' port is not to be had.
     public nonisolated func start() async throws(NetworkError) {
-        loop.start()
+        let loops = [loop, keeper.loop] + serving.map(\.loop)
+        loops.forEach { $0.start() }
         do throws(NetworkError) { try await open() } catch {
-            loop.stop()
+            loops.forEach { $0.stop() }
             throw error
         }
+        await keeper.start(serving)
+        for loop in serving { await loop.open() }
     }
 
-    /// Closes the sockets and ends the thread.
+    /// Reads no more, makes durable what waits for that and acknowledges it, closes the store and the sockets, and ends
+    /// the threads.
     public nonisolated func stop() async {
+        for loop in serving { await loop.stopReading() }
+        await keeper.finishQuestions()
+        for loop in serving { await loop.takeDeliveries() }
+        await keeper.finishChanges()
+        for loop in serving { await loop.takeDeliveries() }
+        await keeper.close()
         await close()
-        loop.stop()
-    }
-
-    /// The server as a display asked to see it.
-    public func snapshot(for request: SnapshotRequest) -> IndexSnapshot {
-        let drops = port.receiveDrops
-        service.recordLosses(receiveDrops: drops &- reportedDrops)
-        reportedDrops = drops
-        return service.snapshot(
-            for: request, residentBytes: ProcessMemory.residentBytes, now: clocks.monotonic(), wall: clocks.wall())
+        for loop in [loop, keeper.loop] + serving.map(\.loop) { loop.stop() }
     }
 
     private func open() throws(NetworkError) {
@@ -104,41 +113,85 @@ public actor IndexServer {
             control.onConnect = { [unowned self] connection in assumeIsolated { $0.greet(connection) } }
             self.control = control
         }
-        port.serve(on: loop) { [unowned self] datagram in assumeIsolated { $0.answer(datagram) } }
-        loop.onTurn { [unowned self] in assumeIsolated { $0.scheduleExpiry() } }
+        if let metricsAddress {
+            do throws(NetworkError) {
+                metrics = try MetricsListener(metricsAddress, loop: loop) { [unowned self] in
+                    assumeIsolated { $0.metricsText() }
+                }
+            } catch {
+                close()
+                throw error
+            }
+        }
+        loop.onTurn { [unowned self] in assumeIsolated { $0.schedule() } }
     }
 
     private func close() {
-        port.stop(on: loop)
         control?.close()
         control = nil
+        metrics?.close()
+        metrics = nil
         loop.onTurn {}
         loop.setDeadline(nil) {}
     }
 
-    private func answer(_ datagram: Datagram) -> [UInt8]? {
-        let began = clocks.monotonic()
-        let outcome = machine.handle(
-            datagram.bytes.span, from: datagram.endpoint, now: began, wall: clocks.wall(), reply: &reply,
-            using: &random)
-        let ended = clocks.monotonic()
-        service.record([HandledEvent(event: outcome.event, took: ended.since(began), now: ended)])
-        report?(outcome.event, ended.since(began))
-        return outcome.verdict == .silence ? nil : reply
+    // MARK: For operators
+
+    /// Other capacities and rates from now on; leases stay as they are.
+    public nonisolated func reconfigure(_ limits: IndexLimits) { service.setLimits(limits) }
+
+    /// Whether every loop that serves had a turn since this was asked last. By one caller, some time apart.
+    public func isHealthy() -> Bool { serving.map { $0.hasTurned() }.allSatisfy { $0 } }
+
+    /// Where metrics are served; `nil` for nowhere.
+    public var metricsEndpoint: Endpoint? { metrics?.local }
+
+    /// The server as a display asked to see it.
+    public func snapshot(for request: SnapshotRequest) -> IndexSnapshot {
+        recordLosses()
+        return service.snapshot(
+            for: request, store: keeper.health, loops: serving.count, residentBytes: ProcessUse.residentBytes,
+            cpu: ProcessUse.cpu, now: clocks.monotonic(), wall: clocks.wall())
     }
 
+    private func metricsText() -> String {
+        let latencies = service.latencies(within: Metrics.bounds)
+        return Metrics(snapshot: snapshot(for: SnapshotRequest()), latencies: latencies).text
+    }
+
+    private func recordLosses() {
+        var losses: (receiveDrops: UInt64, sendErrors: UInt64) = (0, 0)
+        for loop in serving {
+            losses.receiveDrops &+= loop.losses.receiveDrops
+            losses.sendErrors &+= loop.losses.sendErrors
+        }
+        service.recordLosses(
+            receiveDrops: losses.receiveDrops &- reportedLosses.receiveDrops,
+            sendErrors: losses.sendErrors &- reportedLosses.sendErrors)
+        reportedLosses = losses
+    }
+
+    // MARK: Time
+
     /// Sets the deadline when it is another one; an idle server sleeps until then.
-    private func scheduleExpiry() {
-        guard scheduledExpiry == nil else { return }
-        let next = service.nextSweep(now: clocks.monotonic())
-        scheduledExpiry = next
-        loop.setDeadline(next.nanoseconds) { [unowned self] in assumeIsolated { $0.expire() } }
+    private func schedule() {
+        let next = min(sweepsAt.nanoseconds, metrics?.nextDeadline ?? .max)
+        guard next != deadline else { return }
+        deadline = next
+        loop.setDeadline(next) { [unowned self] in assumeIsolated { $0.expire() } }
     }
 
     private func expire() {
-        scheduledExpiry = nil
-        if service.sweep(now: clocks.monotonic()).isMore { loop.wake() }
+        deadline = nil
+        let now = clocks.monotonic()
+        metrics?.closeLate(now: now.nanoseconds)
+        guard sweepsAt <= now else { return }
+        let (changes, isMore) = service.sweep(now: now)
+        if !keeper.isVolatile, !changes.isEmpty { _ = keeper.write(changes.map { QueuedChange(change: $0) }) }
+        sweepsAt = isMore ? now : service.nextSweep(now: now)
     }
+
+    // MARK: The control socket
 
     /// A display asks with a line, `{"snapshot":{…}}`, and gets one line for it.
     private func greet(_ connection: LineConnection) {

@@ -15,10 +15,7 @@ public final class ControlListener: @unchecked Sendable {
     /// A new connection; set its handlers before returning.
     public var onConnect: (LineConnection) -> Void = { _ in }
 
-    private let descriptor: Int32
-    /// Given up for a moment when the process has no descriptor left, so that a caller can be turned away: one that stays
-    /// in the backlog would keep the loop awake.
-    private var spare: Int32
+    private let door: Door
     private let path: String
     private let loop: PollExecutor
     private var open: [ObjectIdentifier: LineConnection] = [:]
@@ -28,18 +25,16 @@ public final class ControlListener: @unchecked Sendable {
     public init(path: String, loop: PollExecutor) throws(NetworkError) {
         guard !isListening(path) else { throw NetworkError("Another program answers at \(path).", code: EADDRINUSE) }
         unlink(path)
-        descriptor = try bindSocket(path)
-        spare = openSpare()
+        door = Door(try bindSocket(path))
         self.path = path
         self.loop = loop
-        loop.watch(descriptor) { [weak self] _ in self?.accept() }
+        loop.watch(door.descriptor) { [weak self] _ in self?.accept() }
     }
 
     /// Stops listening and closes all connections.
     public func close() {
-        loop.unwatch(descriptor)
-        Glibc.close(descriptor)
-        Glibc.close(spare)
+        loop.unwatch(door.descriptor)
+        door.close()
         unlink(path)
         open.values.forEach { $0.close() }
         open = [:]
@@ -49,13 +44,7 @@ public final class ControlListener: @unchecked Sendable {
     public func remove(_ connection: LineConnection) { open[ObjectIdentifier(connection)] = nil }
 
     private func accept() {
-        while true {
-            let accepted = Glibc.accept(descriptor, nil, nil)
-            guard accepted >= 0 else {
-                if errno == EMFILE || errno == ENFILE, turnAway() { continue }
-                return
-            }
-            _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
+        while let accepted = door.accept() {
             guard open.count < ControlListener.connectionLimit, isOwnUser(accepted) else {
                 Glibc.close(accepted)
                 continue
@@ -65,19 +54,7 @@ public final class ControlListener: @unchecked Sendable {
             onConnect(connection)
         }
     }
-
-    /// - Returns: whether somebody was turned away.
-    private func turnAway() -> Bool {
-        guard spare >= 0 else { return false }
-        Glibc.close(spare)
-        let accepted = Glibc.accept(descriptor, nil, nil)
-        if accepted >= 0 { Glibc.close(accepted) }
-        spare = openSpare()
-        return accepted >= 0
-    }
 }
-
-private func openSpare() -> Int32 { Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC) }
 
 /// Connects to a running program's door.
 public enum ControlSocket {

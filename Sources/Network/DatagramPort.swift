@@ -13,6 +13,7 @@ public final class DatagramPort: DatagramTransport, Sendable {
     public let local: Endpoint
     private let descriptor: Int32
     private let outgoing = Lock(Batch(count: 64))
+    private let refused = Lock<UInt64>(0)
 
     private static let batchSize = 64
     /// Batches taken before others get their turn.
@@ -20,20 +21,34 @@ public final class DatagramPort: DatagramTransport, Sendable {
 
     /// Opens and binds it.
     /// - Parameter reportsUnreachable: whether `receive` also tells what ICMP says of destinations.
-    public init(_ listen: ListenAddress, reportsUnreachable: Bool) throws(NetworkError) {
-        let wanted = Endpoint(address: listen.address ?? .v6(0, 0), port: listen.port)
-        var opened = open(wanted, reportsUnreachable)
-        if opened.descriptor < 0, listen.address == nil, opened.code == EAFNOSUPPORT || opened.code == EADDRNOTAVAIL {
-            // A machine without IPv6.
-            opened = open(Endpoint(address: .v4(0), port: listen.port), reportsUnreachable)
+    public convenience init(_ listen: ListenAddress, reportsUnreachable: Bool) throws(NetworkError) {
+        self.init(try openFirst(listen, reportsUnreachable))
+    }
+
+    private init(_ descriptor: Int32) {
+        self.descriptor = descriptor
+        var place = cp_endpoint()
+        cp_socket_local(descriptor, &place)
+        local = Endpoint(place)
+    }
+
+    /// Opens so many ports at one address, each for a loop of its own: the system spreads sources over them.
+    ///
+    /// The first binds alone, so an address that any other program holds is refused even if that one shares it.
+    public static func group(_ listen: ListenAddress, count: Int) throws(NetworkError) -> [DatagramPort] {
+        let first = DatagramPort(try openFirst(listen, false))
+        guard count > 1 else { return [first] }
+        guard cp_udp_share(first.descriptor) == 0 else {
+            throw NetworkError(
+                "UDP \(listen) could not be shared by several loops: \(systemReason(errno)).", code: errno)
         }
-        guard opened.descriptor >= 0 else {
-            throw NetworkError(bindFailure(listen, opened.code), code: opened.code)
+        var ports = [first]
+        while ports.count < count {
+            let (descriptor, code) = open(first.local, reportsUnreachable: false, isShared: true)
+            guard descriptor >= 0 else { throw NetworkError(bindFailure(listen, code), code: code) }
+            ports.append(DatagramPort(descriptor))
         }
-        descriptor = opened.descriptor
-        var where_ = cp_endpoint()
-        cp_udp_local(descriptor, &where_)
-        local = Endpoint(where_)
+        return ports
     }
 
     deinit { Glibc.close(descriptor) }
@@ -55,25 +70,42 @@ public final class DatagramPort: DatagramTransport, Sendable {
         }
     }
 
-    /// Calls `respond` on the loop's thread with each datagram; what it returns goes back to the source, from the address
-    /// that the datagram was sent to.
-    public func serve(on loop: PollExecutor, _ respond: @escaping (Datagram) -> [UInt8]?) {
+    /// Calls `respond` on the loop's thread with what arrives, batch by batch; the answers leave in one call at its end.
+    /// Between so many batches the loop's jobs have their turn.
+    public func serve(on loop: PollExecutor, _ respond: @escaping (borrowing ReceivedBatch) -> Void) {
         let (questions, answers) = (Batch(count: DatagramPort.batchSize), Batch(count: DatagramPort.batchSize))
-        loop.watch(descriptor) { [descriptor] _ in
+        loop.watch(descriptor) { [self] _ in
             for _ in 0..<DatagramPort.batchesPerTurn {
                 let count = cp_batch_receive(questions.pointer, descriptor)
                 guard count > 0 else { return }
-                for index in 0..<Int(count) {
-                    guard case .received(let datagram)? = questions.event(index), let answer = respond(datagram) else {
-                        continue
-                    }
-                    cp_batch_answer(answers.pointer, questions.pointer, Int32(index), answer, answer.count)
-                }
-                answers.flushAll(to: descriptor)
+                respond(ReceivedBatch(count: Int(count), questions, answers))
+                flush(answers)
                 guard count == DatagramPort.batchSize else { return }
             }
         }
     }
+
+    /// Sends answers that had to wait, each from the address that was asked.
+    public func send(_ answers: [DeferredAnswer]) {
+        outgoing.withLock { batch in
+            for answer in answers {
+                if batch.isFull { flush(batch) }
+                var path = cp_path(answer.path)
+                if cp_batch_answer_later(batch.pointer, descriptor, answer.bytes, answer.bytes.count, &path) != 0 {
+                    refused.withLock { $0 &+= 1 }
+                }
+            }
+            flush(batch)
+        }
+    }
+
+    private func flush(_ answers: Batch) {
+        let count = answers.flushAll(to: descriptor)
+        if count > 0 { refused.withLock { $0 &+= UInt64(count) } }
+    }
+
+    /// How many answers the system did not take.
+    public var sendErrors: UInt64 { refused.withLock { $0 } }
 
     /// Stops calling handlers. On the loop's thread.
     public func stop(on loop: PollExecutor) { loop.unwatch(descriptor) }
@@ -122,9 +154,24 @@ public final class DatagramPort: DatagramTransport, Sendable {
 /// Receive buffer to ask the system for: what comes at 5,000 messages a second while a small machine is busy for a second.
 private let bufferSize: Int32 = 4 << 20
 
-private func open(_ endpoint: Endpoint, _ reportsUnreachable: Bool) -> (descriptor: Int32, code: Int32) {
-    var where_ = cp_endpoint(endpoint)
-    let descriptor = cp_udp_open(&where_, bufferSize, reportsUnreachable ? 1 : 0)
+/// A descriptor that has the address to itself.
+private func openFirst(_ listen: ListenAddress, _ reportsUnreachable: Bool) throws(NetworkError) -> Int32 {
+    let wanted = Endpoint(address: listen.address ?? .v6(0, 0), port: listen.port)
+    var opened = open(wanted, reportsUnreachable: reportsUnreachable)
+    if opened.descriptor < 0, listen.address == nil, opened.code == EAFNOSUPPORT || opened.code == EADDRNOTAVAIL {
+        // A machine without IPv6.
+        let wanted = Endpoint(address: .v4(0), port: listen.port)
+        opened = open(wanted, reportsUnreachable: reportsUnreachable)
+    }
+    guard opened.descriptor >= 0 else { throw NetworkError(bindFailure(listen, opened.code), code: opened.code) }
+    return opened.descriptor
+}
+
+private func open(
+    _ endpoint: Endpoint, reportsUnreachable: Bool, isShared: Bool = false
+) -> (descriptor: Int32, code: Int32) {
+    var place = cp_endpoint(endpoint)
+    let descriptor = cp_udp_open(&place, bufferSize, reportsUnreachable ? 1 : 0, isShared ? 1 : 0)
     return (descriptor, errno)
 }
 
@@ -138,73 +185,5 @@ private func bindFailure(_ listen: ListenAddress, _ code: Int32) -> String {
         "\(listen) is no address of this machine; choose another one with --listen."
     default:
         "UDP \(listen) could not be opened: \(systemReason(code))."
-    }
-}
-
-/// A C batch with an owner.
-private final class Batch: @unchecked Sendable {
-    // Sendable: whoever holds it, a loop or a lock, lets one thread at it at a time.
-    let pointer: OpaquePointer
-
-    init(count: Int) {
-        guard let pointer = cp_batch_new(Int32(count), WireLimits.receivedDatagram) else {
-            preconditionFailure("out of memory")
-        }
-        self.pointer = pointer
-    }
-
-    deinit { cp_batch_free(pointer) }
-
-    /// A received datagram; `nil` for one that was longer than any of ours.
-    func event(_ index: Int) -> DatagramEvent? {
-        let index = Int32(index)
-        guard cp_batch_truncated(pointer, index) == 0 else { return nil }
-        let length = Int(cp_batch_length(pointer, index))
-        let bytes = Array(UnsafeBufferPointer(start: cp_batch_bytes(pointer, index), count: length))
-        var source = cp_endpoint()
-        cp_batch_source(pointer, index, &source)
-        return .received(Datagram(bytes, Endpoint(source)))
-    }
-
-    /// Writes what was added until the system refuses one; forgets the rest.
-    func flush(to descriptor: Int32) -> (sent: Int, code: Int32) {
-        defer { cp_batch_clear(pointer) }
-        let count = cp_batch_count(pointer)
-        var sent: Int32 = 0
-        var attempts = 0
-        while sent < count {
-            let taken = cp_batch_flush(pointer, descriptor, sent)
-            if taken > 0 {
-                sent += taken
-                attempts = 0
-                continue
-            }
-            let code = errno
-            attempts += 1
-            // An earlier datagram's ICMP error is reported by the next call, once, and says nothing about this one.
-            guard attempts <= 8, code == ECONNREFUSED || code == EHOSTUNREACH || code == EINTR else {
-                return (Int(sent), code)
-            }
-        }
-        return (Int(sent), 0)
-    }
-
-    /// Writes all that was added; what can't be sent is lost, as datagrams are.
-    func flushAll(to descriptor: Int32) { _ = flush(to: descriptor) }
-}
-
-extension Endpoint {
-    init(_ raw: cp_endpoint) {
-        let address: Address = raw.family == 4 ? .v4(UInt32(truncatingIfNeeded: raw.low)) : .v6(raw.high, raw.low)
-        self.init(address: address, port: raw.port)
-    }
-}
-
-extension cp_endpoint {
-    init(_ endpoint: Endpoint) {
-        switch endpoint.address {
-        case .v4(let bits): self.init(high: 0, low: UInt64(bits), port: endpoint.port, family: 4)
-        case .v6(let high, let low): self.init(high: high, low: low, port: endpoint.port, family: 6)
-        }
     }
 }

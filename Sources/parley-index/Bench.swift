@@ -42,7 +42,11 @@ extension ParleyIndex {
             } catch {
                 throw ProgramFailure(.failure, "\(error)")
             }
-            port.serve(on: loop) { $0.bytes }
+            port.serve(on: loop) { batch in
+                for index in 0..<batch.count {
+                    batch.withBytes(of: index) { batch.answer(index, with: $0) }
+                }
+            }
             writeAll(Array("listening on \(port.local)\n".utf8), to: STDOUT_FILENO)
             withExtendedLifetime(port) { loop.run() }
         }

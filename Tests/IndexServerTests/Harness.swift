@@ -15,14 +15,30 @@ struct Site {
     let family: DatagramSocket.Family
     let data: TemporaryDirectory
 
-    init(_ family: DatagramSocket.Family = .v4) async throws {
+    /// - Parameter change: makes the configuration another one.
+    init(
+        _ family: DatagramSocket.Family = .v4, clocks: Clocks = .system,
+        change: (inout IndexServerConfiguration) -> Void = { _ in },
+        report: (@Sendable (IndexEvent, Span) -> Void)? = nil
+    ) async throws {
         self.family = family
         data = try TemporaryDirectory()
         let listen = try #require(ListenAddress(family == .v4 ? "127.0.0.1:0" : "[::1]:0"))
-        server = try IndexServer(
-            IndexServerConfiguration(listen: listen, control: data.file("control.sock"), version: "test"),
-            clocks: .system)
+        var configuration = IndexServerConfiguration(
+            listen: listen, control: data.file("control.sock"), version: "test", loops: 2)
+        change(&configuration)
+        server = try IndexServer(configuration, clocks: clocks, report: report)
         try await server.start()
+    }
+
+    /// Asks for snapshots until one is as wished; the suite's time limit ends a wait in vain.
+    @discardableResult
+    func snapshot(until fits: (IndexSnapshot) -> Bool) async -> IndexSnapshot {
+        while true {
+            let snapshot = await server.snapshot(for: SnapshotRequest())
+            if fits(snapshot) { return snapshot }
+            await Task.yield()
+        }
     }
 
     var port: UInt16 { server.local.port }

@@ -2,6 +2,7 @@
 import Glibc
 import Model
 import Network
+import Reactor
 import Support
 import Testing
 import Wire
@@ -23,6 +24,17 @@ extension Endpoint {
         let inbox = Inbox<DatagramEvent>()
         await thread.run { port.receive(on: $0) { inbox.put($0) } }
         return inbox
+    }
+
+    private func serve(
+        _ server: DatagramPort, on loop: PollExecutor, _ respond: @escaping @Sendable ([UInt8]) -> [UInt8]?
+    ) {
+        server.serve(on: loop) { batch in
+            for index in 0..<batch.count {
+                let bytes = batch.withBytes(of: index) { bytes in bytes.indices.map { bytes[$0] } }
+                if let answer = bytes.flatMap(respond) { batch.answer(index, with: answer) }
+            }
+        }
     }
 
     private func text(_ text: String, to endpoint: Endpoint) -> Datagram { Datagram(Array(text.utf8), endpoint) }
@@ -121,7 +133,7 @@ extension Endpoint {
     @Test(arguments: ["0", "0.0.0.0:0"])
     func `a server answers from the address that was asked`(listen: String) async throws {
         let server = try open(listen, reports: false)
-        await thread.run { server.serve(on: $0) { Array("re: ".utf8) + $0.bytes } }
+        await thread.run { serve(server, on: $0) { Array("re: ".utf8) + $0 } }
         let client = try open("127.0.0.1:0")
         let inbox = await self.listen(client)
         for host in ["127.0.0.2", "127.0.0.1", "127.1.2.3"] {
@@ -134,7 +146,7 @@ extension Endpoint {
     @Test func `silence is an answer, and a stopped server gives none`() async throws {
         let server = try open("127.0.0.1:0", reports: false)
         await thread.run { loop in
-            server.serve(on: loop) { $0.bytes == Array("stop".utf8) ? nil : $0.bytes }
+            serve(server, on: loop) { $0 == Array("stop".utf8) ? nil : $0 }
         }
         let client = try open("127.0.0.1:0")
         let inbox = await listen(client)

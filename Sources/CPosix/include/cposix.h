@@ -25,6 +25,9 @@ int cp_poll(struct pollfd *_Nonnull descriptors, size_t count, int64_t timeout_n
 /// Names the calling thread for debuggers and top(1); cut to 15 bytes.
 void cp_name_thread(const char *_Nonnull name);
 
+/// How many processors this process may run on (sched_getaffinity(2)); at least 1.
+int cp_processors(void);
+
 /// User ID of the other side of a connected Unix socket; -1 when the system does not tell.
 int64_t cp_peer_user(int descriptor);
 /// A directory as a mere place in the tree (O_PATH), close-on-exec; -1 with errno.

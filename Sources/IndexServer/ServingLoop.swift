@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import IndexEngine
+internal import Model
+internal import Network
+internal import Queues
+internal import Reactor
+internal import Synchronization
+
+/// One of the threads that serve: a socket and the machine behind it. Nothing here waits, walks over rows or formats.
+actor ServingLoop {
+    nonisolated let loop: PollExecutor
+    /// Its place among the server's loops.
+    private nonisolated let number: Int
+    private nonisolated let port: DatagramPort
+    private nonisolated let service: IndexService
+    private nonisolated let keeper: StoreKeeper
+    private nonisolated let clocks: Clocks
+    private nonisolated let report: (@Sendable (IndexEvent, Span) -> Void)?
+    /// What came back from the store and was not looked at yet: as much as the store's queues hold, at most.
+    private nonisolated let deliveries = Lock<[Delivery]>([])
+    /// How often a turn of it was asked for, and up to where it had one.
+    private nonisolated let turnsAsked = Atomic<UInt64>(0)
+    private nonisolated let turnsSeen = Atomic<UInt64>(0)
+
+    private let machine: IndexMachine
+    private var random = RandomSource.system
+    // Kept from batch to batch, so that they cost no allocation.
+    private var reply: [UInt8] = []
+    private var handled: [HandledEvent] = []
+    private var changes: [QueuedChange] = []
+    private var questions: [Question] = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init(
+        _ number: Int, port: DatagramPort, service: IndexService, keeper: StoreKeeper, clocks: Clocks,
+        report: (@Sendable (IndexEvent, Span) -> Void)?
+    ) throws(ReactorError) {
+        loop = try PollExecutor(name: "parley-udp-\(number)")
+        self.number = number
+        self.port = port
+        self.service = service
+        self.keeper = keeper
+        self.clocks = clocks
+        self.report = report
+        machine = service.makeMachine()
+    }
+
+    // MARK: From any thread
+
+    /// Takes what came back from the store.
+    nonisolated func take(_ delivery: Delivery) {
+        let isFirst = deliveries.withLock { deliveries in
+            deliveries.append(delivery)
+            return deliveries.count == 1
+        }
+        if isFirst { loop.wake() }
+    }
+
+    /// Whether it had a turn since this was asked last, by one caller; asks for the next.
+    nonisolated func hasTurned() -> Bool {
+        let asked = turnsAsked.load(ordering: .acquiring)
+        let hasTurned = turnsSeen.load(ordering: .acquiring) == asked
+        turnsAsked.store(asked &+ 1, ordering: .releasing)
+        loop.wake()
+        return hasTurned
+    }
+
+    /// Datagrams that the kernel dropped unread, and answers that it did not take.
+    nonisolated var losses: (receiveDrops: UInt64, sendErrors: UInt64) { (port.receiveDrops, port.sendErrors) }
+
+    // MARK: On its thread
+
+    func open() {
+        loop.onTurn { [unowned self] in assumeIsolated { $0.endTurn() } }
+        port.serve(on: loop) { [unowned self] batch in assumeIsolated { $0.serve(batch) } }
+    }
+
+    /// Reads no more. What comes back from the store is still sent.
+    func stopReading() { port.stop(on: loop) }
+
+    private func endTurn() {
+        turnsSeen.store(turnsAsked.load(ordering: .acquiring), ordering: .releasing)
+        takeDeliveries()
+    }
+
+    private func serve(_ batch: borrowing ReceivedBatch) {
+        let wall = clocks.wall()
+        var began = clocks.monotonic()
+        for index in 0..<batch.count {
+            let source = batch.source(of: index)
+            let outcome = batch.withBytes(of: index) { bytes in
+                machine.handle(bytes, from: source, now: began, wall: wall, reply: &reply, using: &random)
+            }
+            // One reading of the clock for each: the end of one is the beginning of the next.
+            let ended = clocks.monotonic()
+            defer { began = ended }
+            guard let outcome else { continue }
+            switch outcome.verdict {
+            case .replyWhenDurable where !keeper.isVolatile:
+                hold(outcome, batch.returnPath(of: index), began)
+                continue
+            case .askStore(let peer):
+                let bytes = batch.withBytes(of: index) { $0.withUnsafeBufferPointer { Array($0) } } ?? []
+                let path = batch.returnPath(of: index)
+                questions.append(
+                    Question(
+                        loop: number, peer: peer, bytes: bytes, path: path, event: outcome.event, began: began))
+                continue
+            case .reply, .replyWhenDurable: batch.answer(index, with: reply)
+            case .silence: break
+            }
+            finish(outcome, took: ended.since(began), now: ended)
+        }
+        passOn(now: began)
+    }
+
+    /// Keeps the answer until the store has the row.
+    private func hold(_ outcome: IndexMachine.Outcome, _ path: ReturnPath, _ began: Instant) {
+        guard let change = outcome.change else { return }
+        let answer = Acknowledgement(
+            loop: number, path: path, reply: reply, failure: outcome.failure, event: outcome.event, began: began)
+        changes.append(QueuedChange(change: change, then: .answer(answer)))
+    }
+
+    private func finish(_ outcome: IndexMachine.Outcome, took: Span, now: Instant) {
+        handled.append(HandledEvent(event: outcome.event, took: took, now: now))
+        if let change = outcome.change, !keeper.isVolatile { changes.append(QueuedChange(change: change)) }
+    }
+
+    /// Gives the store what is for the store, and the statistics what is for them: once for each batch.
+    private func passOn(now: Instant) {
+        if !questions.isEmpty {
+            for question in keeper.ask(questions) { handled.append(question.unanswered(now: now)) }
+            questions.removeAll(keepingCapacity: true)
+        }
+        if !changes.isEmpty {
+            for answer in keeper.write(changes) { handled.append(answer.unanswered(now: now)) }
+            changes.removeAll(keepingCapacity: true)
+        }
+        tell(handled)
+        handled.removeAll(keepingCapacity: true)
+    }
+
+    private func tell(_ events: [HandledEvent]) {
+        guard !events.isEmpty else { return }
+        service.record(events)
+        guard let report else { return }
+        for handled in events { report(handled.event, handled.took) }
+    }
+
+    // MARK: What the store did
+
+    /// Sends the answers that waited for the store, and handles again what it was asked about.
+    func takeDeliveries() {
+        let waiting = deliveries.withLock { deliveries in
+            defer { deliveries = [] }
+            return deliveries
+        }
+        for delivery in waiting {
+            port.send(delivery.answers)
+            tell(delivery.handled)
+            answer(delivery.questions)
+        }
+    }
+
+    private func answer(_ questions: [Question]) {
+        guard !questions.isEmpty else { return }
+        let wall = clocks.wall()
+        var answers: [DeferredAnswer] = []
+        for question in questions {
+            let outcome = machine.handle(
+                question.bytes.span, from: question.path.source, now: clocks.monotonic(), wall: wall, isFinal: true,
+                reply: &reply, using: &random)
+            switch outcome.verdict {
+            case .replyWhenDurable where !keeper.isVolatile:
+                hold(outcome, question.path, question.began)
+                continue
+            case .reply, .replyWhenDurable: answers.append(DeferredAnswer(reply, question.path))
+            case .silence, .askStore: break
+            }
+            let now = clocks.monotonic()
+            finish(outcome, took: now.since(question.began), now: now)
+        }
+        port.send(answers)
+        passOn(now: clocks.monotonic())
+    }
+}

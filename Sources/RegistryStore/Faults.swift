@@ -51,7 +51,7 @@ extension DatabaseError {
     var isDamage: Bool { resultCode == .SQLITE_CORRUPT || resultCode == .SQLITE_NOTADB }
 
     /// Whether there is no room; the shared memory beside the log needs some too.
-    fileprivate var isFullDisk: Bool {
+    var isFullDisk: Bool {
         resultCode == .SQLITE_FULL || extendedResultCode == .SQLITE_IOERR_SHMSIZE
     }
 

@@ -178,13 +178,17 @@ public actor SQLiteRegistry: IndexStore {
         let file = file
         let result = await withCheckedContinuation { done in
             file.pool.asyncWriteWithoutTransaction { db in
-                done.resume(
-                    returning: Result {
-                        try db.inTransaction(.immediate) {
-                            try body(db)
-                            return .commit
-                        }
-                    })
+                let result = Result {
+                    try db.inTransaction(.immediate) {
+                        try body(db)
+                        return .commit
+                    }
+                }
+                // What the log holds may fit into the file's free pages, and the next try into the log.
+                if case .failure(let error as DatabaseError) = result, error.isFullDisk {
+                    _ = try? db.checkpoint(.passive)
+                }
+                done.resume(returning: result)
             }
         }
         do { try result.get() } catch { throw fault(error, file) }

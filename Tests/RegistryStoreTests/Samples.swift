@@ -37,7 +37,7 @@ func keyedRow(
 ) -> StoredRegistration {
     StoredRegistration(
         peer: keyed(number), address: address(number),
-        record: (0..<record).map { UInt8(truncatingIfNeeded: number &+ UInt64($0)) },
+        record: Array(repeating: UInt8(truncatingIfNeeded: number), count: record),
         sequence: sequence ?? .max - number, registered: now, expires: now + keyedLease)
 }
 

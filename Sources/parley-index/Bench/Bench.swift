@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ArgumentParser
+import CPosix
+import CommandLineKit
+import Glibc
+import Network
+import Reactor
+import Wire
+
+extension ParleyIndex {
+    struct Bench: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Load a server, check every answer, and compare it with others by turns.",
+            discussion: """
+                Without --server it starts servers of its own on loopback: this one with an empty store for each load, a \
+                plain echo in C, which is what the machine can do, and those of redis-server, opentracker and nsd that are \
+                installed. With --server it leaves some registrations there, which expire.
+
+                Without a load's name it does queries, registrations, durable, signed and mixed ones. Exit status 1: an \
+                answer was wrong.
+                """)
+        @OptionGroup var options: BenchOptions
+
+        func run() throws {
+            let signals = SignalWatch()
+            let (main, load) = (try makeLoop("bench"), try makeLoop("load"))
+            load.start()
+            let options = options
+            // It blocks the thread that it runs on, which nobody else needs.
+            runUntilDone(main, signals: signals, executor: LoopTasks(load)) { () async throws(ProgramFailure) in
+                try await BenchProgram(options: options).run().rawValue
+            }
+        }
+    }
+
+    /// What the machine can do: no work at all.
+    struct BenchEcho: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "bench-echo", shouldDisplay: false)
+
+        func run() throws {
+            let descriptor = boundSocket(SOCK_DGRAM, port: 0)
+            guard descriptor >= 0, let local = localEndpoint(descriptor) else {
+                throw ProgramFailure(.failure, "The echo got no port.")
+            }
+            widenBuffer(descriptor)
+            writeAll(Array("listening on \(local)\n".utf8), to: STDOUT_FILENO)
+            cp_load_echo(descriptor)
+        }
+    }
+}

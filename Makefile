@@ -61,9 +61,9 @@ soak: ## The tests that grow with time, twenty times as long; SOAK=50 for a thou
 		--filter 'SeedWireTests|PipeTests|BadLineTests|CrashTests'
 
 bench: ## The figures of docs/BENCHMARKS.md
-	@assets/need.sh $(HEADERS) python3=python3 irssi=irssi
+	@assets/need.sh $(HEADERS) python3=python3 irssi=irssi redis-server=redis-server opentracker=opentracker nsd=nsd
 	@$(MAKE) --no-print-directory build
-	$(BIN)/parley-index bench
+	$(BIN)/parley-index bench --all
 	python3 assets/bench/bench.py $(BIN)
 	python3 assets/bench/delivery.py $(BIN)
 

@@ -3,9 +3,8 @@ import ArgumentParser
 import CPosix
 import CommandLineKit
 import Glibc
-import Network
+import Model
 import Reactor
-import Wire
 
 extension ParleyIndex {
     struct Bench: ParsableCommand {
@@ -16,8 +15,8 @@ extension ParleyIndex {
                 plain echo in C, which is what the machine can do, and those of redis-server, opentracker and nsd that are \
                 installed. With --server it leaves some registrations there, which expire.
 
-                Without a load's name it does queries, registrations, durable, signed and mixed ones. Exit status 1: an \
-                answer was wrong.
+                Without anything named it does queries, registrations, durable, signed and mixed ones. Exit status 1: \
+                an answer was wrong.
                 """)
         @OptionGroup var options: BenchOptions
 
@@ -45,6 +44,25 @@ extension ParleyIndex {
             widenBuffer(descriptor)
             writeAll(Array("listening on \(local)\n".utf8), to: STDOUT_FILENO)
             cp_load_echo(descriptor)
+        }
+    }
+}
+
+extension ParleyIndex {
+    /// The flood of `bench --flood`, as a process of its own. Says how many datagrams it sent a second.
+    struct BenchFlood: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "bench-flood", shouldDisplay: false)
+        @Argument var server: String
+        @Argument var rate: Int
+        @Argument var seconds: Int
+
+        func run() throws {
+            var generator = SystemRandomNumberGenerator()
+            guard let endpoint = Endpoint(server), rate > 0, (1...3600).contains(seconds),
+                let flooder = Flooder(endpoint, using: &generator)
+            else { throw ProgramFailure(.failure, "No flood to \(server).") }
+            writeAll(Array("listening on \(endpoint)\n".utf8), to: STDOUT_FILENO)
+            writeAll(Array("\(flooder.run(rate: rate, seconds: seconds))\n".utf8), to: STDOUT_FILENO)
         }
     }
 }

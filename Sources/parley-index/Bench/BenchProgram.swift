@@ -41,6 +41,19 @@ struct BenchProgram: Sendable {
             guard let index = startIndex(load, &report) else { continue }
             report.add(try measure(load, index.endpoint, child: index, others))
         }
+        if options.measuresMemory { try measureMemory(&report) }
+        if let rate = options.floodRate, !Task.isCancelled {
+            report.flood = try FloodTrial(placement: placement, options: options, rate: rate).run()
+        }
+    }
+
+    private func measureMemory(_ report: inout BenchReport) throws(ProgramFailure) {
+        let trial = MemoryTrial(placement: placement, sockets: options.sockets)
+        report.memory = [try trial.index(), try trial.signed()]
+        guard options.yardsticks.contains(.redis) else { return }
+        do throws(ProgramFailure) { report.memory.append(try trial.redis()) } catch {
+            report.note("Without the memory of redis: \(error.message)")
+        }
     }
 
     private func startYardsticks(_ report: inout BenchReport) -> [Running] {
@@ -74,7 +87,7 @@ struct BenchProgram: Sendable {
         let scripts = try IndexScripts(generator: generator).scripts(load.kind, seconds: options.seconds)
         var contenders: [Contender] = []
         for other in others {
-            let generator = try self.generator(other.child.endpoint, load, isStream: other.yardstick.isStream)
+            let generator = try self.generator(other.child.endpoint, load, for: other.yardstick)
             guard let theirs = try other.yardstick.scripts(load.kind, generator, index: scripts) else { continue }
             contenders.append(
                 Contender(name: other.yardstick.name) { self.round(generator, theirs, other.child) })
@@ -94,7 +107,7 @@ struct BenchProgram: Sendable {
             for (index, contender) in contenders.enumerated() { rounds[index].append(try contender.round()) }
         }
         let own = rounds.last ?? []
-        guard own.contains(where: { $0.answers > 0 }) || Task.isCancelled else {
+        guard own.contains(where: { $0.answers + $0.wrong > 0 }) || Task.isCancelled else {
             throw ProgramFailure(.indexUnreachable, "The server answers none of \(load.title).")
         }
         return BenchReport.Load(
@@ -102,9 +115,11 @@ struct BenchProgram: Sendable {
     }
 
     private func generator(
-        _ server: Endpoint, _ load: BenchLoad, isStream: Bool = false
+        _ server: Endpoint, _ load: BenchLoad, for yardstick: (any Yardstick)? = nil
     ) throws(ProgramFailure) -> LoadGenerator {
-        try LoadGenerator(server, isStream: isStream, sockets: options.sockets, outstanding: load.outstanding)
+        try LoadGenerator(
+            server, isStream: yardstick?.isStream ?? false,
+            sockets: yardstick?.sockets(options.sockets, load) ?? options.sockets, outstanding: load.outstanding)
     }
 
     private func round(_ generator: LoadGenerator, _ scripts: [BenchScript], _ child: BenchChild?) -> BenchRound {

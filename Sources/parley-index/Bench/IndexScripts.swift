@@ -15,6 +15,9 @@ struct IndexScripts {
     private static let signedPerSecond = 20_000
     private static let signedLimit = 300_000
 
+    /// Bytes of a record with one IPv4 address.
+    static let recordSize = 121
+
     /// A script for each socket.
     func scripts(_ kind: BenchLoad.Kind, seconds: Int) throws(ProgramFailure) -> [BenchScript] {
         switch kind {

@@ -31,8 +31,9 @@ final class LoadGenerator {
     var count: Int { lanes.count }
     func local(_ lane: Int) -> Endpoint? { lanes[lane].local }
 
-    /// Sends a request from one of the sockets; `nil` when nothing comes back within one and a half seconds.
-    func ask(_ request: [UInt8], from lane: Int = 0) -> [UInt8]? { lanes[lane].ask(request) }
+    /// Sends a request from one of the sockets; `nil` when nothing comes back within one and a half
+    /// seconds, or the task is cancelled.
+    func ask(_ request: [UInt8], from lane: Int = 0) -> [UInt8]? { Task.isCancelled ? nil : lanes[lane].ask(request) }
 
     /// Sends what the scripts say, one script a socket, then waits for the last answers.
     /// - Parameters:

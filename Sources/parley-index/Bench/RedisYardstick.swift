@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import CommandLineKit
 
-/// redis-server without persistence: GET for a query, SET for a registration, pipelined over TCP (RESP 2).
+/// redis-server without persistence: GET for a query, SET for a registration, over TCP (RESP 2).
+///
+/// A connection has one request under way, as peers have that know nothing of one another; pipelined, it has as many as
+/// a socket of the index server's load, and one system call carries several.
 struct RedisYardstick: Yardstick {
-    let name = "redis"
+    let isPipelined: Bool
+    var name: String { isPipelined ? "redis-pipe" : "redis" }
     let isStream = true
     var probe: [UInt8] { command("PING") }
+
+    func sockets(_ usual: Int, _ load: BenchLoad) -> Int { isPipelined ? usual : load.outstanding }
 
     func start() throws(ProgramFailure) -> BenchChild {
         let (path, port) = (try program("redis-server", package: "redis-server"), try port())

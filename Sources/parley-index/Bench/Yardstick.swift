@@ -8,6 +8,8 @@ protocol Yardstick: Sendable {
     var name: String { get }
     /// Whether it is spoken to over connections instead of datagrams.
     var isStream: Bool { get }
+    /// How many sockets a load comes from, when it comes to the index server from so many.
+    func sockets(_ usual: Int, _ load: BenchLoad) -> Int
     /// A request that it answers once it runs.
     var probe: [UInt8] { get }
 
@@ -23,10 +25,12 @@ protocol Yardstick: Sendable {
 extension Yardstick {
     var isStream: Bool { false }
 
+    func sockets(_ usual: Int, _ load: BenchLoad) -> Int { usual }
+
     /// Starts it and returns when it answers.
     func startAndWait() throws(ProgramFailure) -> BenchChild {
         let child = try start()
-        for _ in 0..<100 {
+        for _ in 0..<100 where !Task.isCancelled {
             if LoadLane(child.endpoint, isStream: isStream, window: 1)?.ask(probe) != nil { return child }
             usleep(50_000)
         }
@@ -65,12 +69,17 @@ extension Yardstick {
 
 /// The yardsticks by name.
 enum YardstickName: String, CaseIterable, Sendable {
-    case echo, redis, opentracker, nsd
+    case echo, redis
+    case pipelined = "redis-pipe"
+    case opentracker, nsd
+
+    static var all: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
     var yardstick: any Yardstick {
         switch self {
         case .echo: EchoYardstick()
-        case .redis: RedisYardstick()
+        case .redis: RedisYardstick(isPipelined: false)
+        case .pipelined: RedisYardstick(isPipelined: true)
         case .opentracker: TrackerYardstick()
         case .nsd: NameServerYardstick()
         }

@@ -65,9 +65,4 @@ int cp_pin_thread(int cpu) {
     return sched_setaffinity(0, sizeof set, &set);
 }
 
-int cp_allowed_cpus(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 void cp_sleep_precisely(void) { prctl(PR_SET_TIMERSLACK, 1UL); }

@@ -21,8 +21,6 @@ void cp_load_echo(int descriptor);
 
 /// Keeps the calling thread, and processes that it starts, on one CPU. 0, or -1 with errno.
 int cp_pin_thread(int cpu);
-/// CPUs that the calling thread may run on.
-int cp_allowed_cpus(void);
 /// Lets the calling thread's sleeps end when they should: within a microsecond instead of 50.
 void cp_sleep_precisely(void);
 

@@ -61,6 +61,8 @@ extension ParleyIndex {
             guard let endpoint = Endpoint(server), rate > 0, (1...3600).contains(seconds),
                 let flooder = Flooder(endpoint, using: &generator)
             else { throw ProgramFailure(.failure, "No flood to \(server).") }
+            // Where there is a second CPU: that of the servers is not the flood's to take.
+            cp_pin_thread(1)
             writeAll(Array("listening on \(endpoint)\n".utf8), to: STDOUT_FILENO)
             writeAll(Array("\(flooder.run(rate: rate, seconds: seconds))\n".utf8), to: STDOUT_FILENO)
         }

@@ -12,13 +12,13 @@ struct BenchProgram: Sendable {
     private let options: BenchOptions
     private let placement: Placement
 
+    /// On the thread that it is to run on.
     init(options: BenchOptions) {
         self.options = options
         placement = Placement(pinned: options.pin)
     }
 
     func run() async throws(ProgramFailure) -> Status {
-        placement.enter()
         var report = BenchReport(rounds: options.rounds, seconds: options.seconds, isPinned: placement.isPinned)
         if let server = options.server {
             let endpoint: Endpoint

@@ -11,6 +11,7 @@ final class LoadGenerator {
     private var descriptors: [pollfd]
 
     private static let second: UInt64 = 1_000_000_000
+    private static let patience = 5 * second
 
     /// - Parameter outstanding: requests under way at a time, shared out among the sockets.
     init(_ server: Endpoint, isStream: Bool = false, sockets: Int, outstanding: Int) throws(ProgramFailure) {
@@ -35,7 +36,8 @@ final class LoadGenerator {
     /// seconds, or the task is cancelled.
     func ask(_ request: [UInt8], from lane: Int = 0) -> [UInt8]? { Task.isCancelled ? nil : lanes[lane].ask(request) }
 
-    /// Sends what the scripts say, one script a socket, then waits for the last answers.
+    /// Sends what the scripts say, one script a socket, then waits for the last answers: until five seconds go by without
+    /// any.
     /// - Parameters:
     ///   - seconds: the length of the round, which ends earlier when a script does; `nil`: until all scripts did.
     ///   - pause: nanoseconds between an answer and the socket's next request.
@@ -44,30 +46,37 @@ final class LoadGenerator {
         round.latencies.reserveCapacity(300_000 * min(60, seconds ?? 1))
         let (began, ownBegan) = (PollExecutor.now(), threadTime())
         var end = seconds.map { began + UInt64($0) * Self.second } ?? .max
-        var sweep = began + Self.second / 10
+        var (swept, heard, answers) = (began, began, 0)
         for (lane, script) in zip(lanes, scripts) {
             lane.begin(script, pause: pause)
             lane.fill(began)
         }
         while !Task.isCancelled {
             wait(pause)
-            for (index, lane) in lanes.enumerated() where descriptors[index].revents != 0 || pause > 0 {
-                let now = PollExecutor.now()
-                lane.receive(now, &round, counts: now <= end)
-                if now < end { lane.fill(now) }
-            }
+            turn(end, &round, isPaced: pause > 0)
             let now = PollExecutor.now()
             if seconds != nil, now < end, lanes.contains(where: \.isExhausted) { end = now }
-            if now > sweep {
-                sweepUp(now, now < end, &round)
-                sweep = now + Self.second / 10
+            if now > swept + Self.second / 10 {
+                sweep(now, end, &round)
+                (swept, heard) = (now, round.answers > answers ? now : heard)
+                answers = round.answers
             }
             let isOver = now >= end || lanes.allSatisfy(\.isExhausted)
-            if isOver, lanes.allSatisfy(\.isQuiet) { break }
+            if isOver && lanes.allSatisfy(\.isQuiet) || now > heard + Self.patience { break }
         }
+        for lane in lanes { lane.giveUp(sentBefore: .max, &round) }
         round.seconds = Double(min(end, PollExecutor.now()) - began) / Double(Self.second)
         round.ownCPU = threadTime() - ownBegan
         return round
+    }
+
+    /// Takes the answers that are there, and sends as many requests.
+    private func turn(_ end: UInt64, _ round: inout BenchRound, isPaced: Bool) {
+        for (index, lane) in lanes.enumerated() where descriptors[index].revents != 0 || isPaced {
+            let now = PollExecutor.now()
+            lane.receive(now, &round, counts: now <= end)
+            if now < end { lane.fill(now) }
+        }
     }
 
     /// Sleeps until an answer is there or, between paced requests, for a moment.
@@ -77,10 +86,10 @@ final class LoadGenerator {
     }
 
     /// Gives up what has waited for a second.
-    private func sweepUp(_ now: UInt64, _ isRunning: Bool, _ round: inout BenchRound) {
+    private func sweep(_ now: UInt64, _ end: UInt64, _ round: inout BenchRound) {
         for lane in lanes {
             lane.giveUp(sentBefore: now - Self.second, &round)
-            if isRunning { lane.fill(now) }
+            if now < end { lane.fill(now) }
         }
     }
 }

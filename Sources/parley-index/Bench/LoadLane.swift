@@ -57,6 +57,13 @@ final class LoadLane {
         self.script = script
         self.pause = pause
         (next, sent, notBefore, late) = (0, 0, 0, [])
+        // Late answers of an earlier round.
+        drain()
+    }
+
+    private func drain() {
+        while read(descriptor, buffer, Self.answerSize) > 0 {}
+        kept = 0
     }
 
     // MARK: Sending
@@ -152,8 +159,9 @@ final class LoadLane {
         }
     }
 
-    /// Gives up what was sent before a moment.
+    /// Gives up what was sent before a moment. A connection loses nothing but all.
     func giveUp(sentBefore moment: UInt64, _ round: inout BenchRound) {
+        guard !isStream || moment == .max else { return }
         let lost = open.prefix { $0.sent < moment }
         guard !lost.isEmpty else { return }
         late += lost.map(\.request)
@@ -165,7 +173,7 @@ final class LoadLane {
 
     /// Sends a request and waits for what comes back: at most three times half a second.
     func ask(_ request: [UInt8]) -> [UInt8]? {
-        while read(descriptor, buffer, Self.answerSize) > 0 {}
+        drain()
         for _ in 0..<3 {
             guard request.withUnsafeBytes({ Glibc.write(descriptor, $0.baseAddress, $0.count) }) == request.count
             else { continue }

@@ -5,16 +5,18 @@ import CPosix
 struct Placement: Sendable {
     let isPinned: Bool
 
-    /// - Parameter wanted: counts only where there are two CPUs.
-    init(pinned wanted: Bool) { isPinned = wanted && cp_allowed_cpus() >= 2 }
+    private static let (servers, generator): (Int32, Int32) = (0, 1)
 
-    /// Moves the calling thread to the generator's CPU.
-    func enter() { if isPinned { cp_pin_thread(1) } }
+    /// Puts the calling thread in the generator's place.
+    /// - Parameter wanted: counts only where both CPUs may be used.
+    init(pinned wanted: Bool) {
+        isPinned = wanted && cp_pin_thread(Self.servers) == 0 && cp_pin_thread(Self.generator) == 0
+    }
 
     /// Starts something on the servers' CPU: processes stay where their parent's thread was.
     func onServersCPU<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
-        if isPinned { cp_pin_thread(0) }
-        defer { enter() }
+        if isPinned { cp_pin_thread(Self.servers) }
+        defer { if isPinned { cp_pin_thread(Self.generator) } }
         return try body()
     }
 }

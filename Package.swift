@@ -98,7 +98,8 @@ let package = Package(
         .executableTarget(
             name: "parley-index",
             dependencies: [
-                "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer", "RegistryStore",
+                "CPosix", "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer",
+                "RegistryStore",
                 "Reactor", "Network", "TerminalKit", "CursesScreen", "DashboardScreen", "CommandLineKit",
                 argumentParser,
             ],

@@ -23,7 +23,7 @@ struct ParleyIndex: ParsableCommand {
             when one ended it.
             """,
         version: parleyVersion,
-        subcommands: [Serve.self, Top.self, Bench.self, BenchEcho.self],
+        subcommands: [Serve.self, Top.self, Bench.self, BenchEcho.self, BenchFlood.self],
         defaultSubcommand: Serve.self)
 
     struct Serve: ParsableCommand {

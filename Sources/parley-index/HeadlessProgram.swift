@@ -15,18 +15,18 @@ struct HeadlessProgram: Sendable {
     private let ending = Alarm()
 
     /// - Parameter loop: for the log alone: whoever reads that may block it.
-    init(_ options: ServeOptions, log loop: PollExecutor) throws(ProgramFailure) {
-        let log = EventLog(options.logFormat, to: STDOUT_FILENO, loop: loop)
-        isQuiet = options.quiet
+    init(_ settings: ServerSettings, isQuiet: Bool, log loop: PollExecutor) throws(ProgramFailure) {
+        let log = EventLog(settings, to: STDOUT_FILENO, loop: loop)
+        self.isQuiet = isQuiet
         let note: @Sendable (IndexEvent, Span) -> Void = { log.note($0, took: $1) }
-        server = try openServer(options, report: options.quiet ? nil : note)
+        server = try openServer(settings, report: isQuiet ? nil : note)
         self.log = log
     }
 
     /// Serves until the task is cancelled.
     func run() async throws(ProgramFailure) -> Status {
         try await server.startOrExplain()
-        await log.begin(server)
+        await log.begin(server, store: "memory")
         await withTaskGroup(of: Void.self) { group in
             if !isQuiet { group.addTask { await log.run() } }
             await ending.sleep(for: nil)

@@ -9,13 +9,16 @@ import Network
 
 /// Makes the data directory and, at first start, the server's key in it, and opens the port.
 func openServer(
-    _ options: ServeOptions, report: (@Sendable (IndexEvent, Span) -> Void)?
+    _ settings: ServerSettings, report: (@Sendable (IndexEvent, Span) -> Void)?
 ) throws(ProgramFailure) -> IndexServer {
-    let directory = try options.place.directory
+    let directory = settings.dataDirectory
     try makeDirectory(directory)
+    var limits = Registry.Limits()
+    limits.keyed = settings.keyedCapacity
+    limits.seeds = settings.seedCapacity
     let configuration = IndexServerConfiguration(
-        listen: options.listenAddress, control: try options.place.controlPath, version: parleyVersion,
-        identity: try loadIdentity(directory))
+        listen: settings.listen, control: settings.controlPath, version: parleyVersion,
+        identity: try loadIdentity(directory), limits: limits)
     do throws(NetworkError) {
         return try IndexServer(configuration, clocks: .system, report: report)
     } catch {

@@ -76,14 +76,14 @@ public struct SettingsLayers: Equatable, Sendable {
             file.contents.entries.filter { !known.contains($0.key) }.map { entry in
                 let meant = nearMatch(entry.key.replacing(".", with: "_"), among: known)
                 let hint = meant.map { "; did you mean '\($0)'?" } ?? "."
-                return "\(file.path): line \(entry.line): unknown key '\(entry.key)'\(hint)"
+                return "\(file.path):\(entry.line): unknown key '\(entry.key)'\(hint)"
             }
         }
     }
 
     /// A sentence for each line of a file that can't be read.
     public var faults: [String] {
-        files.flatMap { file in file.contents.faults.map { "\(file.path): line \($0.line): \($0.reason)." } }
+        files.flatMap { file in file.contents.faults.map { "\(file.path):\($0.line): \($0.reason)." } }
     }
 }
 

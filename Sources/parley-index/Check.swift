@@ -3,7 +3,6 @@ import ArgumentParser
 import CommandLineKit
 import Glibc
 import IndexEngine
-import Model
 import Network
 import Reactor
 import SafeText
@@ -149,8 +148,11 @@ private func checkDirectory(_ path: String) -> Finding {
     var place = path
     var status = stat()
     while stat(place, &status) != 0 {
-        guard errno == ENOENT, let slash = place.lastIndex(of: "/"), slash != place.startIndex else { break }
-        place = String(place[..<slash])
+        guard errno == ENOENT || errno == ENOTDIR, place != "/", place != "." else {
+            return .fault("The data directory \(path) can't be used: \(reason(errno)), at \(place).")
+        }
+        let parent = place.lastIndex(of: "/").map { place[..<$0] }
+        place = parent.map { $0.isEmpty ? "/" : String($0) } ?? "."
     }
     // The kinds of files are macros, which Swift does not see in full.
     guard status.st_mode & 0o170000 == 0o040000 else {
@@ -169,14 +171,14 @@ private func checkDirectory(_ path: String) -> Finding {
 }
 
 /// - Returns: why nothing can listen there by TCP.
-private func streamFault(_ endpoint: Endpoint) -> String? {
-    let text = "\(endpoint)"
+private func streamFault(_ where_: ListenAddress) -> String? {
+    let text = "\(where_)"
     let host = text.prefix(upTo: text.lastIndex(of: ":") ?? text.endIndex).filter { $0 != "[" && $0 != "]" }
     var hints = addrinfo()
     hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     var found: UnsafeMutablePointer<addrinfo>?
-    guard getaddrinfo(host, "\(endpoint.port)", &hints, &found) == 0, let info = found else { return "no such address" }
+    guard getaddrinfo(host, "\(where_.port)", &hints, &found) == 0, let info = found else { return "no such address" }
     defer { freeaddrinfo(found) }
     let descriptor = socket(info.pointee.ai_family, info.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return reason(errno) }

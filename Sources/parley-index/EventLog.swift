@@ -39,20 +39,12 @@ actor EventLog {
         gate.withLock { $0.style = LogLine.Style(settings, isJournal: $0.style.isJournal) }
     }
 
-    /// Takes what was handled, one lock for all of it: leaves out and counts what is more than a log can say, drops and
-    /// counts when it is behind.
-    nonisolated func note(_ handled: [(event: IndexEvent, took: Span)]) {
-        let now = Clocks.system.monotonic()
-        let wanted = gate.withLock { gate in
-            handled.compactMap { handled -> LogLine? in
-                let line = LogLine.request(handled.event, took: handled.took)
-                return line.level <= gate.style.level && gate.sampler.admits(now: now) ? line : nil
-            }
-        }
-        if !wanted.isEmpty { lines.offer(wanted) }
+    /// Takes what was handled: leaves out and counts what is more than a log can say, drops and counts when it is behind.
+    nonisolated func note(_ event: IndexEvent, took: Span) {
+        let (line, now) = (LogLine.request(event, took: took), Clocks.system.monotonic())
+        let isWanted = gate.withLock { $0.style.level >= line.level && $0.sampler.admits(now: now) }
+        if isWanted { lines.offer([line]) }
     }
-
-    nonisolated func note(_ event: IndexEvent, took: Span) { note([(event, took)]) }
 
     /// Says something about the server itself; never left out for too many lines.
     nonisolated func say(_ level: LogLevel, _ event: String, _ text: String, _ fields: JSONObject = [:]) {

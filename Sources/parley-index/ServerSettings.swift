@@ -12,8 +12,8 @@ struct ServerSettings: Equatable, Sendable {
     var store = StoreKind.sqlite
     /// Path of the control socket; empty for `control.sock` in the data directory.
     var control = ""
-    /// Where Prometheus may read; `nil` for nowhere.
-    var metrics: Endpoint?
+    /// Where Prometheus may read, an address always named; `nil` for nowhere.
+    var metrics: ListenAddress?
     var isHeadless = false
     var logFormat = LogFormat.text
     var logLevel = LogLevel.info

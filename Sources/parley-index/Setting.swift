@@ -38,7 +38,7 @@ struct Setting: Sendable {
         text(
             "log_level", \.logLevel, "error, warn, info or debug", read: { LogLevel(name: $0) }, show: { "\($0)" }
         ).reloadable,
-        number("loops", \.loops, 0...256),
+        number("loops", \.loops, 0...64),
         number("keyed_capacity", \.keyedCapacity, 1...100_000_000).growing(\.keyedCapacity),
         number("seed_capacity", \.seedCapacity, 1...100_000_000).growing(\.seedCapacity),
         number("limit_requests_per_s", \.requestsPerSecond, 1...1_000_000).reloadable,
@@ -126,9 +126,10 @@ private func integer(_ value: SettingsFile.Value) -> Int64? {
 }
 
 /// Outer `nil`: unreadable; inner: none. A port alone is on loopback.
-@Sendable private func metrics(_ text: String) -> Endpoint?? {
+@Sendable private func metrics(_ text: String) -> ListenAddress?? {
     if text == "none" { return .some(nil) }
-    guard let address = ListenAddress(text), address.port != 0 else { return nil }
-    if let where_ = address.address { return .some(Endpoint(address: where_, port: address.port)) }
-    return .some(text.hasPrefix("[") ? Endpoint(address: .v6(0, 0), port: address.port) : .loopback(address.port))
+    guard var address = ListenAddress(text), address.port != 0 else { return nil }
+    let isWildcard = text.hasPrefix("[")
+    address.address = address.address ?? (isWildcard ? .v6(0, 0) : Endpoint.loopback(address.port).address)
+    return .some(address)
 }

@@ -72,8 +72,8 @@ import Testing
             ("data_dir = ''", "data_dir must be a path, not ''"),
             (#"control = "a\u0000b""#, "control must be a path, not 'a\u{0}b'"),
             ("control = 5", "control must be a path, not '5'"),
-            ("loops = -1", "loops must be a whole number from 0 to 256, not '-1'"),
-            ("loops = true", "loops must be a whole number from 0 to 256, not 'true'"),
+            ("loops = -1", "loops must be a whole number from 0 to 64, not '-1'"),
+            ("loops = true", "loops must be a whole number from 0 to 64, not 'true'"),
             ("keyed_capacity = 0", "keyed_capacity must be a whole number from 1 to 100000000, not '0'"),
             (
                 "limit_burst = 9223372036854775807",
@@ -92,7 +92,7 @@ import Testing
     @Test func `an unknown key is a warning`() {
         let result = resolve(file: "# x\nlissten = 5")
         #expect(result.faults == [])
-        #expect(result.warnings == ["/f: line 2: unknown key 'lissten'; did you mean 'listen'?"])
+        #expect(result.warnings == ["/f:2: unknown key 'lissten'; did you mean 'listen'?"])
     }
 
     @Test(arguments: [
@@ -100,7 +100,7 @@ import Testing
         ("[::1]:9100", "[::1]:9100"),
     ])
     func `metrics are for this machine alone unless an address is named`(text: String, endpoint: String) {
-        #expect(resolve(environment: ["metrics": text]).settings.metrics == Endpoint(endpoint))
+        #expect(resolve(environment: ["metrics": text]).settings.metrics?.description == endpoint)
         #expect(resolve(flags: ["metrics": "none"], environment: ["metrics": text]).settings.metrics == nil)
     }
 
@@ -122,7 +122,7 @@ import Testing
             "keyed_capacity": "2000000", "seed_capacity": "2000000", "metrics": "9100", "data_dir": "/e",
             "control": "/c",
         ]
-        let (old, wanted) = (resolve().settings, resolve(environment: [key: new[key] ?? "77"]).settings)
+        let (old, wanted) = (resolve().settings, resolve(environment: [key: new[key] ?? "7"]).settings)
         let changes = old.changes(to: wanted)
         #expect(changes.applied.map(\.key) == (applies ? [key] : []))
         let place = key == "data_dir" ? ["data_dir", "control"] : [key]

@@ -136,9 +136,9 @@ import Testing
         let told = layers.unknownEntries(known: ["a", "b_c", "d", "listen", "log_level"])
         #expect(
             told == [
-                "/user: line 3: unknown key 'lissten'; did you mean 'listen'?",
-                "/etc: line 2: unknown key 'e'.",
-                "/etc: line 4: unknown key 'log.level'; did you mean 'log_level'?",
+                "/user:3: unknown key 'lissten'; did you mean 'listen'?",
+                "/etc:2: unknown key 'e'.",
+                "/etc:4: unknown key 'log.level'; did you mean 'log_level'?",
             ])
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The candidate that somebody who wrote `word` most likely meant; `nil` when none is near: at most a third of its letters,
-/// and at least one, may be wrong, missing, too much or swapped with its neighbour.
+/// The candidate that somebody who wrote `word` most likely meant; `nil` when none is near: a third of its letters, and
+/// at least one, may be wrong, missing, too much or swapped with a neighbour.
 public func nearMatch(_ word: String, among candidates: some Sequence<String>) -> String? {
     let word = Array(word.lowercased().utf8.prefix(64))
     var best: (distance: Int, candidate: String)?

@@ -20,8 +20,8 @@ extension SettingOrigin: CustomStringConvertible {
     }
 }
 
-/// Everything that was said about a program's settings, before anyone asks what it means: flags over the environment over
-/// the user's file over the machine's.
+/// Everything that was said about a program's settings, before anyone asks what it means: flags over the environment
+/// over the user's file over the machine's.
 public struct SettingsLayers: Equatable, Sendable {
     /// A file that was read.
     public struct File: Equatable, Sendable {

@@ -3,8 +3,8 @@ import CommandLineKit
 import Model
 import Network
 
-/// One row of the table of settings: what the file, the environment, the command line, `check --show` and the reload know
-/// of it.
+/// One row of the table of settings: what the file, the environment, the command line, `check --show` and the reload
+/// know of it.
 struct Setting: Sendable {
     /// Its name in the file; `--data-dir` and `PARLEY_INDEX_DATA_DIR` follow from it.
     let key: String

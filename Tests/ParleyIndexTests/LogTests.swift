@@ -27,6 +27,17 @@ import Wire
         #expect(sampler.wait(now: second(14)) == nil)
     }
 
+    @Test func `a report that comes late is not lost in the next second, and does not wait for it`() {
+        var sampler = LogSampler(limit: 1)
+        let moments = [1, 1.5, 2, 2.1, 2.2].map(second)
+        let admitted = moments.map { sampler.admits(now: $0) }
+        #expect(admitted == [true, false, true, false, false])
+        #expect(sampler.wait(now: second(2.2)) == .zero)
+        #expect(sampler.report(now: second(2.2)) == 1)
+        #expect(sampler.wait(now: second(2.25)) == .milliseconds(750))
+        #expect(sampler.report(now: second(3)) == 2)
+    }
+
     @Test func `the last report does not wait for its second`() {
         var sampler = LogSampler(limit: 1)
         let admitted = (0..<2).map { _ in sampler.admits(now: second(1)) }

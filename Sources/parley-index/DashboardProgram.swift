@@ -103,11 +103,12 @@ import TerminalKit
     private func carryOut(_ effect: DashboardEffect) {
         switch effect {
         case .quit, .detach: end(Status.ok.rawValue)
-        case .requestRows: asking.ring()
+        case .requestRows, .requestDetail: asking.ring()
         case .setInterval(let span):
             interval = Duration(span)
             asking.ring()
-        case .save(let name, let text): apply(.notice(save(text, as: name)))
+        case .save(let name, let text, let masked):
+            apply(.notice(save(text, as: name, holding: masked ? "masked addresses" : "whole addresses")))
         case .copy(let text): screen.copyToClipboard(text)
         case .redraw: screen.redraw()
         case .suspend: screen.suspend()
@@ -116,12 +117,12 @@ import TerminalKit
     }
 
     /// - Returns: what became of it, for the user.
-    private func save(_ text: String, as name: String) -> String {
+    private func save(_ text: String, as name: String, holding addresses: String) -> String {
         let path = saves + "/" + name
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { return "\(path) can't be written: \(String(cString: strerror(errno)))" }
         defer { close(file) }
-        return writeAll(Array((text + "\n").utf8), to: file) ? "saved as \(path)" : "\(path) is cut short: no room?"
+        return writeAll(Array((text + "\n").utf8), to: file) ? "saved with \(addresses) as \(path)" : "\(path) is cut short: no room?"
     }
 
     // MARK: The server

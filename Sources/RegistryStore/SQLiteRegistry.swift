@@ -28,6 +28,8 @@ public actor SQLiteRegistry: IndexStore {
 
     /// Rows that `load` hands over at once, roughly.
     static let pageSize = 4096
+    /// Rows that one `load` takes out at most, in about a second: the others wait for those that are still good.
+    private static let removalLimit = 65_536
 
     private let keyedLease: Span
     private let seedLease: Span
@@ -119,6 +121,7 @@ public actor SQLiteRegistry: IndexStore {
     ) async throws(IndexStoreFault) {
         var last: Int64 = 0
         var oldest = file.run
+        var mayRemove = SQLiteRegistry.removalLimit
         while true {
             let after = last
             let entries = try await read(file) { db in
@@ -136,17 +139,25 @@ public actor SQLiteRegistry: IndexStore {
                 loaded.append(LoadedRegistration(entry.row, remaining: remaining))
                 oldest = min(oldest, entry.run)
             }
-            if !dead.isEmpty {
-                let over = dead
-                // Not now, then at the next start: nothing that was told depends on it.
-                do throws(IndexStoreFault) { try await write { db in try KeyedTable.remove(over, db) } } catch {
-                    oldest = min(oldest, over.lazy.map(\.run).min() ?? oldest)
-                }
-            }
+            if await !remove(dead, &mayRemove) { oldest = min(oldest, dead.lazy.map(\.run).min() ?? oldest) }
             if !loaded.isEmpty { await page(loaded) }
         }
         let first = oldest
         try? await write { db in try db.execute(sql: "DELETE FROM run WHERE number < ?", arguments: [first]) }
+    }
+
+    /// Takes out rows whose leases are over, but for what the limit leaves to the next start.
+    /// - Returns: whether they are gone. Nothing that was told depends on it.
+    private func remove(_ dead: [KeyedTable.Entry], _ limit: inout Int) async -> Bool {
+        guard dead.count <= limit else { return false }
+        guard !dead.isEmpty else { return true }
+        limit -= dead.count
+        do throws(IndexStoreFault) {
+            try await write { db in try KeyedTable.remove(dead, db) }
+            return true
+        } catch {
+            return false
+        }
     }
 
     private func loadSeeds(

@@ -24,11 +24,17 @@ struct BenchTests {
             }
         }
         let (start, cpu) = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
-        for batch in batches { try await store.commit(batch) }
+        var times: [Double] = []
+        for batch in batches {
+            let start = seconds(CLOCK_MONOTONIC)
+            try await store.commit(batch)
+            times.append(seconds(CLOCK_MONOTONIC) - start)
+        }
         let (took, used) = (seconds(CLOCK_MONOTONIC) - start, seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu)
         let rows = Double(rounds * size)
         print(
             "\(isKeyed ? "keyed" : "seed") x \(size): \(Int(rows / took)) rows/s,"
+                + " p50 \(Int(times.sorted()[times.count / 2] * 1e6)) us a commit,"
                 + " \((used / rows * 1e8).rounded() / 100) us of CPU a row, \(await store.size() ?? 0) octets")
     }
 

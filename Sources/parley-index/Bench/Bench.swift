@@ -13,7 +13,7 @@ extension ParleyIndex {
             discussion: """
                 Without --server it starts servers of its own on loopback: this one with an empty store for each load, a \
                 plain echo in C, which is what the machine can do, and those of redis-server, opentracker and nsd that are \
-                installed. With --server it leaves some registrations there, which expire.
+                installed. With --server each registration that it counts stays there until it expires.
 
                 Without anything named it does queries, registrations, durable, signed and mixed ones. Exit status 1: \
                 an answer was wrong.

@@ -63,7 +63,9 @@ struct BenchOptions: ParsableArguments {
             }
         }
         if chosen.isEmpty, !all, memory || flood != nil { return [] }
-        return (chosen.isEmpty || all ? BenchLoad.Kind.allCases : chosen).flatMap { kind in
+        // What another server's store is, it decides.
+        let usual = BenchLoad.Kind.allCases.filter { server == nil || $0 != .durable }
+        return (chosen.isEmpty || all ? usual : chosen).flatMap { kind in
             outstanding.map { [BenchLoad(kind: kind, outstanding: $0)] } ?? BenchLoad.usual(kind)
         }
     }

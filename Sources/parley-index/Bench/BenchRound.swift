@@ -4,7 +4,7 @@
 struct BenchRound: Sendable {
     var seconds = 0.0
     var answers = 0
-    /// Requests without an answer within a second.
+    /// Requests without an answer: none before the round ended, or within three seconds.
     var lost = 0
     var wrong = 0
     /// Round trips in microseconds.
@@ -13,6 +13,12 @@ struct BenchRound: Sendable {
     var cpu: UInt64?
     /// CPU time of the load generator in nanoseconds.
     var ownCPU: UInt64 = 0
+
+    /// Counts an answer that took so many microseconds.
+    mutating func count(_ latency: UInt64) {
+        answers += 1
+        latencies.append(UInt32(clamping: latency))
+    }
 
     var answersPerSecond: Double { seconds > 0 ? Double(answers) / seconds : 0 }
 

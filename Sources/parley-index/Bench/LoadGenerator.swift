@@ -32,8 +32,8 @@ final class LoadGenerator {
     var count: Int { lanes.count }
     func local(_ lane: Int) -> Endpoint? { lanes[lane].local }
 
-    /// Sends a request from one of the sockets; `nil` when nothing comes back within one and a half
-    /// seconds, or the task is cancelled.
+    /// Sends a request from one of the sockets; `nil` when nothing comes back within six seconds, or
+    /// the task is cancelled.
     func ask(_ request: [UInt8], from lane: Int = 0) -> [UInt8]? { Task.isCancelled ? nil : lanes[lane].ask(request) }
 
     /// Sends what the scripts say, one script a socket, then waits for the last answers: until five seconds go by without
@@ -85,10 +85,10 @@ final class LoadGenerator {
         cp_poll(&descriptors, descriptors.count, Int64(limit))
     }
 
-    /// Gives up what has waited for a second.
+    /// Gives up what has waited for a second or, when it is too late for more requests, for three.
     private func sweep(_ now: UInt64, _ end: UInt64, _ round: inout BenchRound) {
         for lane in lanes {
-            lane.giveUp(sentBefore: now - Self.second, &round)
+            lane.giveUp(sentBefore: now - (now < end ? 1 : 3) * Self.second, &round)
             if now < end { lane.fill(now) }
         }
     }

@@ -23,8 +23,8 @@ final class LoadLane {
     private var sent = 0
     /// In the order of sending. Answers come in that order too but for losses, so the first look nearly always fits.
     private var open: [Slot] = []
-    /// Requests given up as lost: a late answer is not a wrong one.
-    private var late: [Int] = []
+    /// What was given up as lost, in case that it comes all the same.
+    private var late: [Slot] = []
     private var pause: UInt64 = 0
     private(set) var notBefore: UInt64 = 0
 
@@ -146,13 +146,13 @@ final class LoadLane {
         _ answer: UnsafeRawBufferPointer, _ now: UInt64, _ round: inout BenchRound, _ counts: Bool
     ) {
         if let slot = open.firstIndex(where: { script.accepts(answer, for: $0.request) }) {
-            let sent = open.remove(at: slot).sent
             notBefore = now + pause
-            guard counts else { return }
-            round.answers += 1
-            round.latencies.append(UInt32(clamping: (now - sent) / 1000))
-        } else if let known = late.firstIndex(where: { script.accepts(answer, for: $0) }) {
-            late.remove(at: known)
+            let sent = open.remove(at: slot).sent
+            if counts { round.count((now - sent) / 1000) }
+        } else if let slot = late.firstIndex(where: { script.accepts(answer, for: $0.request) }) {
+            round.lost -= 1
+            let sent = late.remove(at: slot).sent
+            if counts { round.count((now - sent) / 1000) }
         } else {
             round.wrong += 1
             if !open.isEmpty { open.removeFirst() }
@@ -164,23 +164,26 @@ final class LoadLane {
         guard !isStream || moment == .max else { return }
         let lost = open.prefix { $0.sent < moment }
         guard !lost.isEmpty else { return }
-        late += lost.map(\.request)
+        late += lost
         round.lost += lost.count
         open.removeFirst(lost.count)
     }
 
     // MARK: One request
 
-    /// Sends a request and waits for what comes back: at most three times half a second.
+    /// Sends a request and waits for what comes back: at most three times two seconds.
     func ask(_ request: [UInt8]) -> [UInt8]? {
-        drain()
-        for _ in 0..<3 {
+        for attempt in 0..<3 {
+            drain()
             guard request.withUnsafeBytes({ Glibc.write(descriptor, $0.baseAddress, $0.count) }) == request.count
             else { continue }
             var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&wait, 1, 500) == 1 else { continue }
+            guard poll(&wait, 1, 2000) == 1 else { continue }
             let count = read(descriptor, buffer, Self.answerSize)
-            if count > 0 { return Array(UnsafeRawBufferPointer(start: buffer, count: count)) }
+            guard count > 0 else { continue }
+            // The answers to earlier tries must not be taken for those to later requests.
+            if attempt > 0 { usleep(500_000) }
+            return Array(UnsafeRawBufferPointer(start: buffer, count: count))
         }
         return nil
     }

@@ -47,7 +47,7 @@ asan: ## Everything but whole programs under the address sanitiser
 FUZZ_SECONDS ?= 60
 fuzz: ## Each reader of strangers' bytes under libFuzzer and the address sanitiser; FUZZ_SECONDS=60 each
 	@assets/need.sh $(HEADERS)
-	PARLEY_FUZZ=1 swift build -c release --sanitize=fuzzer --sanitize=address --product fuzz --scratch-path .build-fuzz
+	PARLEY_FUZZ=1 swift build -c release --sanitize=fuzzer --sanitize=address -Xswiftc -sanitize=fuzzer,address --product fuzz --scratch-path .build-fuzz
 	for corpus in Tests/Fuzz/Corpus/*; do \
 		found=.build-fuzz/found/$${corpus##*/}; mkdir -p $$found; \
 		SWIFT_BACKTRACE=enable=no PARLEY_FUZZ_TARGET=$${corpus##*/} .build-fuzz/release/fuzz -max_len=4096 \
@@ -61,9 +61,9 @@ soak: ## The tests that grow with time, twenty times as long; SOAK=50 for a thou
 		--filter 'SeedWireTests|PipeTests|BadLineTests|CrashTests'
 
 bench: ## The figures of docs/BENCHMARKS.md
-	@assets/need.sh $(HEADERS) python3=python3 irssi=irssi
+	@assets/need.sh $(HEADERS) python3=python3 irssi=irssi redis-server=redis-server opentracker=opentracker nsd=nsd
 	@$(MAKE) --no-print-directory build
-	$(BIN)/parley-index bench
+	$(BIN)/parley-index bench --all
 	python3 assets/bench/bench.py $(BIN)
 	python3 assets/bench/delivery.py $(BIN)
 

@@ -98,7 +98,8 @@ let package = Package(
         .executableTarget(
             name: "parley-index",
             dependencies: [
-                "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer", "RegistryStore",
+                "CPosix", "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer",
+                "RegistryStore",
                 "Reactor", "Network", "TerminalKit", "CursesScreen", "DashboardScreen", "CommandLineKit",
                 argumentParser,
             ],
@@ -126,6 +127,12 @@ let package = Package(
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "IndexEngine"]),
         tests("RegistryStoreTests", uses: ["Model", "IndexEngine", "RegistryStore", grdb]),
         tests("CommandLineKitTests", uses: ["CommandLineKit"]),
+        tests(
+            "ParleyIndexTests",
+            uses: [
+                "Model", "Wire", "Queues", "IndexEngine", "Reactor", "Network", "CommandLineKit", "parley-index",
+                argumentParser,
+            ]),
         tests("NetworkTests", uses: ["Model", "Wire", "Queues", "Reactor", "Network", "CPosix"]),
         tests(
             "IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),

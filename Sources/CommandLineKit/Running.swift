@@ -37,9 +37,11 @@ public func makeLoop(_ name: String) throws(ProgramFailure) -> PollExecutor {
 /// - Parameters:
 ///   - signals: what ends the work early, by cancelling it, or two seconds later whatever it does: the status is then 128
 ///     and the signal's number. `nil` where a screen deals with signals itself.
+///   - onHangup: what SIGHUP does instead of ending the work, on the watch's thread.
 ///   - executor: where the work runs that belongs to no actor; `nil` for the pool.
 public func runUntilDone(
     _ loop: PollExecutor, signals: SignalWatch?, executor: (any TaskExecutor)? = nil,
+    onHangup: (@Sendable () -> Void)? = nil,
     _ work: @escaping @Sendable () async throws(ProgramFailure) -> Int32
 ) -> Never {
     let outcome = Outcome()
@@ -47,7 +49,7 @@ public func runUntilDone(
         do throws(ProgramFailure) { outcome.end(try await work()) } catch { outcome.fail(error) }
         loop.stop()
     }
-    signals?.start { number in
+    signals?.start(onHangup: onHangup) { number in
         outcome.end(128 + number)
         task.cancel()
     }

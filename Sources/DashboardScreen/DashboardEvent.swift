@@ -24,10 +24,13 @@ public enum DashboardEffect: Equatable, Sendable {
     case detach
     /// Ask for these rows with the next snapshot, which should come soon.
     case requestRows(RowRequest)
+    /// Ask for this peer's details with every snapshot, of which the next should come soon. `DashboardState.request` says
+    /// until when.
+    case requestDetail(PeerID)
     /// Ask for a snapshot this often.
     case setInterval(Span)
-    /// Write a file with this name where the user will find it.
-    case save(name: String, text: String)
+    /// Write a file with this name where the user will find it, and say so: whether addresses in it are masked, too.
+    case save(name: String, text: String, masked: Bool)
     /// Put a text on the clipboard.
     case copy(String)
     /// Draw every cell anew.

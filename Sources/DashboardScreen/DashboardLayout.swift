@@ -17,18 +17,21 @@ struct DashboardLayout: Equatable {
     let kind: Kind
     /// The rows above the lists, one panel each.
     var rates: Rect?
+    /// One to three lines.
     var health: Rect?
+    /// A line for what the operator should know.
+    var notice: Rect?
     /// The lists with their title lines; empty when hidden.
     var registrations = Rect(column: 0, row: 0, columns: 0, rows: 0)
     var queries = Rect(column: 0, row: 0, columns: 0, rows: 0)
     /// `nil` where there is no room.
     var footer: Rect?
 
-    /// Whether the lists have room for the names of their columns.
+    /// Whether the list has room for the names of its columns.
     var titlesRegistrations: Bool { kind != .small }
-    var titlesQueries: Bool { kind == .wide }
 
-    init(size: Size, hidden: Set<DashboardPanel>, focus: DashboardPanel) {
+    /// - Parameter notice: whether there is something that the operator should know.
+    init(size: Size, hidden: Set<DashboardPanel>, focus: DashboardPanel, notice: Bool = false) {
         kind =
             switch (size.columns, size.rows) {
             case (100..., 12...): .wide
@@ -44,7 +47,8 @@ struct DashboardLayout: Equatable {
         }
         // In the small layout peers, queries and errors have a line each.
         if !hidden.contains(.rates) { rates = takeLines(kind == .small ? 2 : 1) }
-        if !hidden.contains(.health) { health = takeLines(1) }
+        if !hidden.contains(.health) { health = takeLines(Self.healthLines(kind, size.rows)) }
+        if notice { self.notice = takeLines(1) }
         footer = Rect(column: 0, row: size.rows - 1, columns: size.columns, rows: 1)
         let area = Rect(column: 0, row: row, columns: size.columns, rows: size.rows - 1 - row)
         let shown = [DashboardPanel.registrations, .queries].filter { !hidden.contains($0) }
@@ -54,6 +58,15 @@ struct DashboardLayout: Equatable {
             queries = area
         } else if shown.contains(.registrations) {
             registrations = area
+        }
+    }
+
+    /// Lists keep the better part of a low screen.
+    private static func healthLines(_ kind: Kind, _ rows: Int) -> Int {
+        switch (kind, rows) {
+        case (.wide, 30...): 3
+        case (.wide, 20...), (.medium, 20...): 2
+        default: 1
         }
     }
 

@@ -31,11 +31,24 @@ public struct DashboardState: Equatable, Sendable {
     var now: WallTime
     var utcOffset: Int
     var notice: Notice?
+    /// What the last minute's snapshots tell together.
+    var trend = Trend()
+    /// The newest of the server's notices that the user has put away.
+    var dismissed: OperatorNotice?
 
     // What is looked at
     var hidden: Set<DashboardPanel> = []
     var focus = DashboardPanel.registrations
-    var overlay: Overlay?
+    var overlay: Overlay? {
+        didSet {
+            if overlay != oldValue { boxTop = 0 }
+            if overlay != .details { inspection = nil }
+        }
+    }
+    /// Lines of an overlay that are scrolled out of it.
+    var boxTop = 0
+    /// What the details are about.
+    var inspection: Inspection?
     var pause: Pause?
     var unmasked = false
     var mouse = false
@@ -54,6 +67,10 @@ public struct DashboardState: Equatable, Sendable {
     var requested: RowRequest?
 
     // Queries
+    var traffic = TrafficView.feed
+    var sourceSort = SourceSort.requests
+    /// Lines of results or sources that are scrolled out of the panel.
+    var trafficTop = 0
     var feed = Feed()
     /// The selected entry's sequence and its line on the screen.
     var feedSelection: FeedSelection?
@@ -67,8 +84,29 @@ public struct DashboardState: Equatable, Sendable {
         case help
         case sortMenu(Int)
         case confirmQuit
-        case registration(RegistrationRow)
-        case query(FeedEntry)
+        case details
+        case history
+        case notices
+    }
+
+    /// A feed entry, or a peer, or both: the entry's.
+    struct Inspection: Equatable, Sendable {
+        var entry: FeedEntry?
+        var peer: PeerID?
+        /// The row as the list last showed it.
+        var row: RegistrationRow?
+        /// The server's answer; from then on nothing else is shown.
+        var detail: PeerDetail?
+
+        init(_ row: RegistrationRow) {
+            peer = row.peer
+            self.row = row
+        }
+
+        init(_ entry: FeedEntry) {
+            self.entry = entry
+            if case .peer(let peer) = entry.event.target { self.peer = peer }
+        }
     }
 
     struct Pause: Equatable, Sendable {
@@ -98,7 +136,9 @@ public struct DashboardState: Equatable, Sendable {
     }
 
     /// What to ask the server for.
-    public var request: SnapshotRequest { SnapshotRequest(rows: rowRequest, feedAfter: feed.last) }
+    public var request: SnapshotRequest {
+        SnapshotRequest(rows: rowRequest, feedAfter: feed.last, detail: inspection?.peer)
+    }
 
     /// How often to ask.
     public var refreshInterval: Span { .milliseconds(Self.intervals[interval]) }
@@ -106,12 +146,21 @@ public struct DashboardState: Equatable, Sendable {
     /// The steps of `+` and `-`, in milliseconds.
     static let intervals = [200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000]
 
-    var layout: DashboardLayout { DashboardLayout(size: size, hidden: hidden, focus: focus) }
+    var layout: DashboardLayout {
+        DashboardLayout(size: size, hidden: hidden, focus: focus, notice: operatorNotice != nil)
+    }
+
+    /// The server's newest notice, until it is put away.
+    var operatorNotice: OperatorNotice? {
+        snapshot?.notices.first.flatMap { $0 == dismissed ? nil : $0 }
+    }
 
     /// Rows of the registrations list without its titles.
     var listHeight: Int { max(0, layout.registrations.rows - (layout.titlesRegistrations ? 2 : 1)) }
-    /// Rows of the feed without its titles.
-    var feedHeight: Int { max(0, layout.queries.rows - (layout.titlesQueries ? 2 : 1)) }
+    /// Rows of the queries panel without its titles.
+    var feedHeight: Int { max(0, layout.queries.rows - (titlesTraffic ? 2 : 1)) }
+    /// Feed lines tell what they are; numbers do not.
+    var titlesTraffic: Bool { layout.kind == .wide || traffic != .feed }
 
     /// Three screens around the selected row: scrolling never waits for the server.
     var rowRequest: RowRequest {
@@ -160,24 +209,5 @@ public struct DashboardState: Equatable, Sendable {
     var waiting: UInt64 {
         guard let pause else { return 0 }
         return feed.last >= pause.feed.last ? feed.last - pause.feed.last : feed.last
-    }
-}
-
-/// The newest feed entries that this display has, and how many passed it by.
-struct Feed: Equatable, Sendable {
-    static let capacity = 512
-    private(set) var entries: [FeedEntry] = []
-    /// The sequence of the newest entry that the server had.
-    private(set) var last: UInt64 = 0
-    /// Entries that the server forgot before this display asked for them.
-    private(set) var missed: UInt64 = 0
-
-    /// Takes over what a snapshot brought.
-    mutating func append(_ news: [FeedEntry], last serverLast: UInt64) {
-        let fresh = news.filter { $0.sequence > last }
-        if let first = fresh.first, last > 0, first.sequence - last > 1 { missed &+= first.sequence - last - 1 }
-        entries.append(contentsOf: fresh)
-        entries.removeFirst(max(0, entries.count - Self.capacity))
-        last = max(last, serverLast, fresh.last?.sequence ?? 0)
     }
 }

@@ -9,6 +9,7 @@ public enum Dashboard {
     /// - Returns: what is to be done, in order.
     public static func update(_ state: inout DashboardState, _ event: DashboardEvent) -> [DashboardEffect] {
         var effects: [DashboardEffect] = []
+        let inspected = state.inspection?.peer
         switch event {
         case .terminal(let event): effects = state.handle(event)
         case .snapshot(let snapshot): state.take(snapshot)
@@ -24,6 +25,7 @@ public enum Dashboard {
             state.requested = request
             effects.append(.requestRows(request))
         }
+        if let peer = state.inspection?.peer, peer != inspected { effects.append(.requestDetail(peer)) }
         return effects
     }
 }
@@ -33,13 +35,20 @@ public enum Dashboard {
 extension DashboardState {
     fileprivate mutating func take(_ new: IndexSnapshot) {
         if let old = snapshot, old.server.boot != new.server.boot { restarted() }
+        let new = new.bounded
         snapshot = new
         silence = nil
         now = new.time
         feed.append(new.feed, last: new.feedLast)
+        trend.note(
+            Trend.Mark(
+                uptime: new.uptime, cpu: new.cpu, counters: new.counters, rowsWritten: new.store.rowsWritten,
+                leftOut: feed.leftOut, sources: new.sources))
+        inspect(new)
         if let chosen = feedSelection, feedIndex(of: chosen.sequence) == nil { feedSelection = nil }
         // A paused list changes only by the user's own doing.
         if pause == nil || (new.page.request == requested && new.page.request != page.request) { take(new.page) }
+        settle()
     }
 
     /// Sequences start over with the server.
@@ -47,7 +56,17 @@ extension DashboardState {
         feed = Feed()
         feedSelection = nil
         pause = nil
+        trend = Trend()
+        dismissed = nil
+        inspection?.detail = nil
         show("the server was restarted")
+    }
+
+    /// Brings open details up to date.
+    private mutating func inspect(_ new: IndexSnapshot) {
+        guard let peer = inspection?.peer else { return }
+        if let row = new.page.rows.first(where: { $0.peer == peer }) { inspection?.row = row }
+        if let detail = new.detail, detail.peer == peer { inspection?.detail = detail }
     }
 
     private mutating func take(_ new: RowPage) {
@@ -69,8 +88,10 @@ extension DashboardState {
         settle()
     }
 
-    /// Brings the selection's line to what the rows allow.
+    /// Brings the selections' lines to what the panels allow.
     private mutating func settle() {
+        let lastLine = max(0, feedHeight - 1)
+        if let chosen = feedSelection, chosen.line > lastLine { feedSelection?.line = lastLine }
         guard let chosen = selection, let index = page.rows.firstIndex(where: { $0.peer == chosen.peer }) else {
             return
         }
@@ -83,6 +104,20 @@ extension DashboardState {
     }
 }
 
+extension IndexSnapshot {
+    /// No list longer than a server of ours makes it, whatever answered.
+    fileprivate var bounded: IndexSnapshot {
+        var bounded = self
+        bounded.page.rows = Array(page.rows.prefix(RowRequest.maximumLimit))
+        bounded.sources = Array(sources.prefix(64))
+        bounded.notices = notices.prefix(OperatorNotice.limit).map {
+            OperatorNotice(time: $0.time, text: String($0.text.prefix(400)))
+        }
+        bounded.detail?.queries = Array(detail?.queries.prefix(20) ?? [])
+        return bounded
+    }
+}
+
 // MARK: Keys
 
 extension DashboardState {
@@ -91,14 +126,11 @@ extension DashboardState {
         case .resize(let size):
             self.size = size
             settle()
-            if var chosen = feedSelection {
-                chosen.line = min(chosen.line, max(0, feedHeight - 1))
-                feedSelection = chosen
-            }
             return []
         case .hangup: return [role == .server ? .quit : .detach]
         case .wheel(let lines):
-            if overlay == nil { move(by: max(-1000, min(1000, lines))) }
+            let lines = max(-1000, min(1000, lines))
+            if overlay == nil { move(by: lines) } else { scrollBox(by: lines) }
             return []
         case .paste(let text):
             if isFiltering { text.prefix { $0 != "\n" }.forEach { type($0) } }
@@ -139,14 +171,32 @@ extension DashboardState {
         case (.sortMenu(let index), .enter):
             overlay = nil
             sort(by: index)
-        case (.registration(let row), .character("y")): return [.copy(row.peer.description)]
-        case (.query(let entry), .character("y")): return copy(entry)
-        case (.registration, .character("x")), (.query, .character("x")): unmasked.toggle()
+        case (.details, .character("y")): return copyInspected()
+        case (.details, .character("x")): unmasked.toggle()
         case (.sortMenu, .escape), (.sortMenu, .character("s")), (.sortMenu, .character("q")): overlay = nil
         case (.sortMenu, _): break
+        case (.help, _), (.details, _), (.notices, _): if !handleScrolling(key) { overlay = nil }
         default: overlay = nil
         }
         return []
+    }
+
+    private mutating func handleScrolling(_ key: Key) -> Bool {
+        let page = max(1, size.rows - 5)
+        switch (key.code, key.modifiers) {
+        case (.up, _), (.character("k"), []): scrollBox(by: -1)
+        case (.down, _), (.character("j"), []): scrollBox(by: 1)
+        case (.pageUp, _): scrollBox(by: -page)
+        case (.pageDown, _): scrollBox(by: page)
+        case (.home, _): boxTop = 0
+        case (.end, _): scrollBox(by: 1000)
+        default: return false
+        }
+        return true
+    }
+
+    private mutating func scrollBox(by lines: Int) {
+        boxTop = min(max(0, boxTop + lines), Canvas(state: self).boxOverflow)
     }
 
     private mutating func edit(_ key: Key) {
@@ -193,6 +243,11 @@ extension DashboardState {
             hidden.remove(.registrations)
             focus = .registrations
             isFiltering = true
+        case .character("v"): nextView()
+        case .character("h"): overlay = .history
+        case .character("n"): overlay = .notices
+        case .character("s") where sortsSources, .character(">") where sortsSources: sortSources(by: 1)
+        case .character("<") where sortsSources: sortSources(by: -1)
         case .character("s"): overlay = .sortMenu(RowSort.allCases.firstIndex(of: sort) ?? 0)
         case .character("<"): sort(by: (RowSort.allCases.firstIndex(of: sort) ?? 0) - 1)
         case .character(">"): sort(by: (RowSort.allCases.firstIndex(of: sort) ?? 0) + 1)
@@ -219,6 +274,23 @@ extension DashboardState {
         hidden.remove(focus)
     }
 
+    /// Shows the queries panel where it is out of sight, else its next view.
+    private mutating func nextView() {
+        if layout.queries.rows > 0 { traffic = traffic.next }
+        hidden.remove(.queries)
+        if layout.queries.rows == 0 { focus = .queries }
+        trafficTop = 0
+    }
+
+    var sortsSources: Bool { focus == .queries && traffic == .sources }
+
+    private mutating func sortSources(by step: Int) {
+        let all = SourceSort.allCases
+        let index = (all.firstIndex(of: sourceSort) ?? 0) + step
+        sourceSort = all[(index + all.count) % all.count]
+        trafficTop = 0
+    }
+
     private mutating func toggle(_ digit: Character) {
         guard let panel = digit.wholeNumberValue.flatMap(DashboardPanel.init(rawValue:)) else { return }
         if hidden.remove(panel) == nil { hidden.insert(panel) }
@@ -242,9 +314,11 @@ extension DashboardState {
         return [.setInterval(refreshInterval)]
     }
 
-    /// The ladder of Esc: filter, selection, pause.
+    /// The ladder of Esc: notice, filter, selection, pause.
     private mutating func back() {
-        if !filter.isEmpty {
+        if let notice = operatorNotice {
+            dismissed = notice
+        } else if !filter.isEmpty {
             filter = ""
         } else if focus == .queries ? feedSelection != nil : selection != nil {
             if focus == .queries { feedSelection = nil } else { selection = nil }
@@ -254,28 +328,38 @@ extension DashboardState {
     }
 
     private mutating func openDetails() {
-        if focus == .queries {
-            overlay = feedSelection.flatMap { feedIndex(of: $0.sequence) }.flatMap { query(at: $0) }.map { .query($0) }
-        } else {
-            overlay = selectedRow.map { .registration($0) }
+        guard let new = focus == .queries ? selectedEntry.map(Inspection.init) : selectedRow.map(Inspection.init) else {
+            return show(
+                focus == .queries && traffic != .feed
+                    ? "v leads to the feed, whose lines have details" : "select a row with the arrow keys first")
         }
-        if overlay == nil { show("select a row with the arrow keys first") }
+        overlay = .details
+        inspection = new
     }
 
     var selectedRow: RegistrationRow? { page.rows.first { $0.peer == selection?.peer } }
 
+    private var selectedEntry: FeedEntry? {
+        guard traffic == .feed else { return nil }
+        return feedSelection.flatMap { feedIndex(of: $0.sequence) }.flatMap { query(at: $0) }
+    }
+
     private mutating func copySelected() -> [DashboardEffect] {
-        if focus == .queries,
-            let entry = feedSelection.flatMap({ feedIndex(of: $0.sequence) }).flatMap({ query(at: $0) })
-        {
-            return copy(entry)
-        }
+        if focus == .queries, let entry = selectedEntry { return copy(entry) }
         guard focus == .registrations, let selection else {
             show("select a row with the arrow keys first")
             return []
         }
         show("copied")
         return [.copy(selection.peer.description)]
+    }
+
+    private mutating func copyInspected() -> [DashboardEffect] {
+        guard let peer = inspection?.peer else {
+            show("no UUID to copy here")
+            return []
+        }
+        return [.copy(peer.description)]
     }
 
     private mutating func copy(_ entry: FeedEntry) -> [DashboardEffect] {
@@ -295,13 +379,25 @@ extension DashboardState {
             return []
         }
         let stamp = snapshot.time.rfc3339.prefix(19).filter { $0 != "-" && $0 != ":" }
-        return [.save(name: "parley-index-\(stamp)Z.json", text: snapshot.jsonText)]
+        var saved = snapshot
+        saved.feed = feed.entries  // a snapshot's own are those since the one before
+        if !unmasked { saved = saved.masked }
+        return [.save(name: "parley-index-\(stamp)Z.json", text: saved.jsonText, masked: !unmasked)]
     }
 
     // MARK: Movement
 
     private mutating func move(by lines: Int) {
-        if focus == .queries { moveInFeed(by: lines) } else { moveInRows(by: lines) }
+        switch (focus, traffic) {
+        case (.queries, .feed): moveInFeed(by: lines)
+        case (.queries, _): scrollTraffic(by: lines)
+        default: moveInRows(by: lines)
+        }
+    }
+
+    private mutating func scrollTraffic(by lines: Int) {
+        let rows = traffic == .results ? IndexResult.all.count : snapshot?.sources.count ?? 0
+        trafficTop = min(max(0, trafficTop + lines), max(0, rows - feedHeight))
     }
 
     private mutating func moveInRows(by lines: Int) {
@@ -330,7 +426,7 @@ extension DashboardState {
 
     private mutating func go(to end: Jump) {
         if focus == .queries {
-            moveInFeed(by: end == .first ? -Feed.capacity : Feed.capacity)
+            move(by: end == .first ? -Feed.capacity : Feed.capacity)
         } else {
             jump = end
         }

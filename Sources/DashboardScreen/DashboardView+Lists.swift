@@ -5,7 +5,7 @@ import SafeText
 import TerminalKit
 
 extension Canvas {
-    private func width(wide: Int, medium: Int, small: Int) -> Int {
+    func width(wide: Int, medium: Int, small: Int) -> Int {
         switch layout.kind {
         case .wide: wide
         case .medium: medium
@@ -16,8 +16,8 @@ extension Canvas {
     // MARK: Titles
 
     /// A rule with a panel's name and what is special about it.
-    private mutating func title(
-        _ rect: Rect, _ panel: DashboardPanel, _ name: DisplayText, _ notes: [(DisplayText, Style)]
+    mutating func title(
+        _ rect: Rect, _ panel: DashboardPanel, _ name: DisplayText, _ notes: [Piece]
     ) {
         frame.fill(
             Rect(column: rect.column, row: rect.row, columns: rect.columns, rows: 1), with: glyphs.rule, style: .dim)
@@ -25,7 +25,7 @@ extension Canvas {
         let end = frame.put(
             glyphs.number(panel) + name + " ", column: rect.column + 1, row: rect.row, style: style,
             limit: max(0, rect.columns - 1))
-        let width = notes.reduce(0) { $0 + $1.0.columns + 1 }
+        let width = notes.reduce(0) { $0 + $1.text.columns + 1 }
         var column = max(end + 1, rect.endColumn - width - 2)
         for (text, style) in notes {
             let room = rect.endColumn - column - 1
@@ -38,11 +38,11 @@ extension Canvas {
     }
 
     /// `PAUSED 12 s, 431 new`, at the first list that is to be seen.
-    private func pauseNote(on panel: DashboardPanel) -> [(DisplayText, Style)] {
+    func pauseNote(on panel: DashboardPanel) -> [Piece] {
         guard let pause = state.pause else { return [] }
         if panel == .registrations, layout.queries.rows > 0 { return [] }
         let seconds = max(0, state.now.milliseconds - pause.since.milliseconds) / 1000
-        return [("PAUSED \(seconds) s, \(state.waiting) new", .reverse)]
+        return [("PAUSED " + grouped(Int(clamping: seconds)) + " s, " + grouped(state.waiting) + " new", .reverse)]
     }
 
     mutating func drawSeparator() {
@@ -58,16 +58,21 @@ extension Canvas {
     mutating func drawRegistrations(_ snapshot: IndexSnapshot) {
         let rect = layout.registrations
         guard rect.rows > 0 else { return }
-        var notes: [(DisplayText, Style)] = []
+        var notes: [Piece] = []
         if state.isFiltering {
             notes.append(("filter: " + foreign(state.filter, ascii: state.ascii) + glyphs.block, .bold))
         } else if !state.filter.isEmpty {
-            notes.append(("filter: " + foreign(state.filter, ascii: state.ascii) + " (\(state.page.matching))", .bold))
+            notes.append(
+                (
+                    "filter: " + foreign(state.filter, ascii: state.ascii) + " (" + grouped(state.page.matching) + ")",
+                    .bold
+                ))
         }
         if layout.kind != .small || notes.isEmpty {
             notes.append(("sort: " + state.sort.title + " " + (state.descending ? glyphs.down : glyphs.up), .plain))
         }
-        title(rect, .registrations, "registrations \(snapshot.use.total)", notes + pauseNote(on: .registrations))
+        title(
+            rect, .registrations, "registrations " + grouped(snapshot.use.total), notes + pauseNote(on: .registrations))
         let first = state.firstVisible
         let visible = state.page.rows.dropFirst(first).prefix(state.listHeight)
         let selected = state.page.rows.firstIndex { $0.peer == state.selection?.peer }.map { $0 - first }
@@ -106,68 +111,15 @@ extension Canvas {
         if layout.kind == .small {
             cells.append(left)
         } else {
-            let whole = max(1, row.lease.wholeSeconds)
-            let thousandths = Int(min(1000, row.expires.seconds / Double(whole) * 1000))
-            cells.append(glyphs.gauge(thousandths) + " " + left.fitted(to: 4, alignRight: true))
+            cells.append(glyphs.gauge(row.leaseLeft) + " " + left.fitted(to: 4, alignRight: true))
         }
         if layout.kind == .medium { cells.append(row.sequence.map { "\($0)" } ?? "-") }
         let soon = row.expires < .seconds(60)
         return Table.Row(cells, style: soon ? Style(.yellow) : .plain)
     }
+}
 
-    // MARK: Queries
-
-    mutating func drawQueries() {
-        let rect = layout.queries
-        guard rect.rows > 0 else { return }
-        var notes: [(DisplayText, Style)] = []
-        if state.feed.missed > 0 { notes.append(("dropped \(state.feed.missed)", Style(.yellow))) }
-        notes += state.pause == nil ? [("live, newest first", .dim)] : pauseNote(on: .queries)
-        title(rect, .queries, "queries", notes)
-        let first = state.firstVisibleQuery
-        let visible = state.shownFeed.reversed().dropFirst(first).prefix(state.feedHeight)
-        let selected = state.feedSelection.flatMap { state.feedIndex(of: $0.sequence) }.map { $0 - first }
-        let area = Rect(column: rect.column, row: rect.row + 1, columns: rect.columns, rows: rect.rows - 1)
-        Table(queryColumns, ascii: state.ascii).draw(
-            visible.map { cells($0) }, selected: selected, titles: layout.titlesQueries, in: area, of: &frame)
-        if visible.isEmpty, state.feedHeight > 0 {
-            frame.put(
-                "no queries yet", column: area.column + 1, row: area.row + (layout.titlesQueries ? 1 : 0), style: .dim,
-                limit: max(0, area.columns - 1))
-        }
-    }
-
-    private var queryColumns: [Table.Column] {
-        var columns = [Table.Column("TIME", width: layout.kind == .small ? 8 : 12)]
-        if layout.kind != .small {
-            columns.append(Table.Column("SOURCE", width: width(wide: 13, medium: 20, small: 0), stretches: true))
-        }
-        columns += [
-            Table.Column("OP", width: 4), Table.Column("TARGET", width: 8),
-            Table.Column("RESULT", width: resultWidth, stretches: layout.kind == .small),
-            Table.Column(glyphs.micro, width: layout.kind == .small ? 5 : 6, alignRight: true),
-        ]
-        return columns
-    }
-
-    /// Room for `DENY bad signature` where it is to be had.
-    private var resultWidth: Int {
-        switch layout.kind {
-        case .wide: min(20, max(6, layout.queries.columns - 49))
-        case .medium: 20
-        case .small, .tiny: 9
-        }
-    }
-
-    func cells(_ entry: FeedEntry) -> Table.Row {
-        let event = entry.event
-        let time = layout.kind == .small ? clock : preciseClock
-        var cells = [time(event.time, state.utcOffset)]
-        if layout.kind != .small { cells.append(event.source.shownAddress(unmasked: state.unmasked)) }
-        cells += [
-            event.operation.letters, event.target.brief(ascii: state.ascii), event.result.words,
-            "\(entry.microseconds)",
-        ]
-        return Table.Row(cells, style: event.result.isError ? Style(.red) : .plain)
-    }
+extension RegistrationRow {
+    /// The share of its lease that is left, from 0 to 1.
+    var leaseLeft: Double { lease == .zero ? 0 : min(1, expires.seconds / lease.seconds) }
 }

@@ -44,15 +44,16 @@ func date(_ time: WallTime, offset: Int) -> DisplayText {
     return "\(days[civil.weekday % 7]) \(civil.day) \(months[(civil.month - 1) % 12])"
 }
 
-/// `180 us`, `1.9 ms`.
+/// `180 us`, `1.9 ms`, `2.1 s`, `3 m`.
 func latency(_ span: Span, _ glyphs: Glyphs) -> DisplayText {
-    if span.nanoseconds < 1_000_000 { return "\(span.nanoseconds / 1000) " + glyphs.micro }
-    let tenths = span.nanoseconds / 100_000
-    return "\(tenths / 10).\(tenths % 10) ms"
+    func tenths(_ unit: UInt64) -> String { "\(span.nanoseconds / unit).\(span.nanoseconds / (unit / 10) % 10)" }
+    return switch span.nanoseconds {
+    case ..<1_000_000: "\(span.nanoseconds / 1000) " + glyphs.micro
+    case ..<1_000_000_000: "\(tenths(1_000_000)) ms"
+    case ..<60_000_000_000: "\(tenths(1_000_000_000)) s"
+    default: brief(span, spaced: true)
+    }
 }
-
-/// `21 MB`, as disk makers count.
-func megabytes(_ bytes: UInt64) -> DisplayText { "\(bytes / 1_000_000) MB" }
 
 /// `1.0 s`.
 func interval(_ span: Span) -> DisplayText {
@@ -61,17 +62,6 @@ func interval(_ span: Span) -> DisplayText {
 }
 
 private func twoDigits(_ number: Int) -> String { (number < 10 ? "0" : "") + String(number) }
-
-extension Endpoint {
-    func shown(unmasked: Bool) -> DisplayText { DisplayText(unmasked ? description : masked) }
-
-    /// Without the port.
-    func shownAddress(unmasked: Bool) -> DisplayText {
-        let text = unmasked ? description : masked
-        let host = text[..<(text.lastIndex(of: ":") ?? text.endIndex)]
-        return DisplayText(host.filter { $0 != "[" && $0 != "]" }, style: .stripped)
-    }
-}
 
 extension IndexOperation {
     /// Four letters.
@@ -82,15 +72,6 @@ extension IndexOperation {
         case .keepalive: "KEEP"
         case .unknown: "?"
         }
-    }
-}
-
-extension IndexResult {
-    /// Words; a refusal says so first.
-    var words: DisplayText {
-        let plain = DisplayText(String(word.map { $0 == "_" ? " " : $0 }))
-        if case .denied = self { return "DENY " + plain }
-        return plain
     }
 }
 
@@ -105,9 +86,9 @@ extension IndexTarget {
     }
 }
 
-/// Text from outside; on a terminal that draws only ASCII the rest becomes `?`, and the brackets of controls `<` and `>`.
-func foreign(_ text: String, ascii: Bool) -> DisplayText {
-    let shown = DisplayText(text)
+/// Text from outside, the beginning of it; on a terminal that draws only ASCII the rest becomes `?`, and the brackets of controls `<` and `>`.
+func foreign(_ text: some StringProtocol, style: DisplayText.Style = .visible, ascii: Bool) -> DisplayText {
+    let shown = DisplayText(String(String.UnicodeScalarView(text.unicodeScalars.prefix(512))), style: style)
     guard ascii else { return shown }
     let plain = shown.string.map { (cluster: Character) -> Character in
         switch cluster {

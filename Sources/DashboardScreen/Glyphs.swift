@@ -6,6 +6,8 @@ struct Glyphs {
     let ascii: Bool
 
     var dot: DisplayText { ascii ? " - " : " · " }
+    /// Left of a chart.
+    var axis: DisplayText { ascii ? "|" : "┤" }
     var rule: Character { ascii ? "-" : "─" }
     var bar: Character { ascii ? "|" : "│" }
     var up: DisplayText { ascii ? "^" : "↑" }
@@ -23,11 +25,12 @@ struct Glyphs {
         }
     }
 
-    /// What is left of a lease: three signs, full to empty.
-    func gauge(_ thousandths: Int) -> DisplayText {
-        let filled = min(6, max(0, (thousandths * 6 + 999) / 1000))
+    /// A bar as long as its share of `width`; anything above nothing shows.
+    func gauge(_ share: Double, width: Int = 3) -> DisplayText {
+        let width = max(0, width)
+        let halves = min(2 * width, Int((max(0, min(1, share)) * Double(2 * width)).rounded(.up)))
         let half: DisplayText = ascii ? "-" : "▌"
         let full: DisplayText = ascii ? "=" : "█"
-        return (full.repeated(filled / 2) + (filled % 2 == 1 ? half : .empty)).fitted(to: 3, ascii: ascii)
+        return (full.repeated(halves / 2) + (halves % 2 == 1 ? half : .empty)).fitted(to: width, ascii: ascii)
     }
 }

@@ -37,8 +37,11 @@ public struct RegistryUse: Equatable, Sendable {
         self.recordBytes = recordBytes
     }
 
-    /// All registrations.
-    public var total: Int { keyed + seeds }
+    /// All registrations. A visitor reads both numbers from a socket, so the sum may not trap.
+    public var total: Int {
+        let (sum, overflow) = keyed.addingReportingOverflow(seeds)
+        return overflow ? .max : sum
+    }
 }
 
 /// What a display asks of a server.

@@ -2,7 +2,7 @@
 
 /// Base64 with the URL alphabet and without padding (RFC 4648, §5): how octets travel in text.
 public enum Base64URL {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    private static let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
     /// Four characters for three octets, two or three for the rest.
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
@@ -14,19 +14,26 @@ public enum Base64URL {
     /// Appends the characters of `encode(_:)`.
     public static func append(_ bytes: Swift.Span<UInt8>, to out: inout [UInt8]) {
         out.append(addingCapacity: (bytes.count * 4 + 2) / 3) { (text: inout OutputSpan<UInt8>) in
-            var bits: UInt32 = 0
-            var held: UInt32 = 0
-            for index in bytes.indices {
-                bits = bits << 8 | UInt32(bytes[index])
-                held += 8
-                while held >= 6 {
-                    held -= 6
-                    text.append(alphabet[Int(bits >> held & 0x3F)])
-                }
+            var index = 0
+            while index + 3 <= bytes.count {
+                let bits = UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2])
+                text.append(character(bits >> 18))
+                text.append(character(bits >> 12))
+                text.append(character(bits >> 6))
+                text.append(character(bits))
+                index += 3
             }
-            if held > 0 { text.append(alphabet[Int(bits << (6 - held) & 0x3F)]) }
+            guard index < bytes.count else { return }
+            let isOne = index + 1 == bytes.count
+            let bits = UInt32(bytes[index]) << 8 | (isOne ? 0 : UInt32(bytes[index + 1]))
+            text.append(character(bits >> 10))
+            text.append(character(bits >> 4))
+            if !isOne { text.append(character(bits << 2)) }
         }
     }
+
+    /// The character of the lowest six bits.
+    private static func character(_ bits: UInt32) -> UInt8 { alphabet.utf8Start[Int(bits & 0x3F)] }
 
     /// The octets, or `nil` for a foreign character, an impossible length, or stray bits at the end: one text for one
     /// value.

@@ -13,6 +13,7 @@ public final class SignalWatch: Sendable {
 
     private let numbers: [Int32]
     private let handler = Mutex<(@Sendable (Int32) -> Void)?>(nil)
+    private let onHangup = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Holds the signals back in this thread and in all that it starts: call it before there are others. What is
     /// ignored already, as SIGHUP under nohup(1), stays so.
@@ -23,8 +24,10 @@ public final class SignalWatch: Sendable {
     }
 
     /// Calls `handler` with the first signal's number, on the watch's thread. Once.
-    public func start(_ handler: @escaping @Sendable (Int32) -> Void) {
+    /// - Parameter onHangup: called at each SIGHUP, which then ends nothing.
+    public func start(onHangup: (@Sendable () -> Void)? = nil, _ handler: @escaping @Sendable (Int32) -> Void) {
         self.handler.withLock { $0 = handler }
+        self.onHangup.withLock { $0 = onHangup }
         var thread = pthread_t()
         let context = Unmanaged.passRetained(self)
         let code = pthread_create(
@@ -39,10 +42,18 @@ public final class SignalWatch: Sendable {
     private func wait() {
         var set = Self.set(of: numbers)
         var number: Int32 = 0
-        guard !numbers.isEmpty, sigwait(&set, &number) == 0 else { return }
+        guard !numbers.isEmpty else { return }
+        repeat { guard sigwait(&set, &number) == 0 else { return } } while number == SIGHUP && reload()
         handler.withLock { $0 }?(number)
         waitForSecond(of: &set)
         _exit(128 + number)
+    }
+
+    /// - Returns: whether SIGHUP means something else than the end.
+    private func reload() -> Bool {
+        guard let onHangup = onHangup.withLock({ $0 }) else { return false }
+        onHangup()
+        return true
     }
 
     /// Waits out the grace. A second signal is impatience, and ends it at once; any other, as a child's end, does not.

@@ -17,13 +17,19 @@ import TerminalKit
     private let source: SnapshotSource
     private let saves: String
     private var state: DashboardState
-    private var interval: Duration
+    private var interval: Span
     private var isDirty = true
     private var lastDraw: UInt64 = 0
     private var lastAnswer = PollExecutor.now()
     private let ending = Alarm()
-    /// Rung when a snapshot is wanted before its time.
-    private let asking = Alarm()
+    private var isEnding = false
+    /// When to ask again, in nanoseconds of the executor's clock; never while an answer is under way.
+    private var nextQuestion = UInt64.max
+    /// Whether somebody wanted an answer while another was under way.
+    private var isImpatient = false
+    private var sleeper: CheckedContinuation<Void, Never>?
+    /// When the clock moves on.
+    private var nextSecond: UInt64 = 0
     private var exitCode: Int32 = 0
 
     /// Pause between frames that nobody typed for.
@@ -47,7 +53,7 @@ import TerminalKit
         let now = Clocks.system.wall()
         state = DashboardState(
             role: source.role, size: screen.size, ascii: arguments.ascii, now: now, utcOffset: now.localOffset)
-        self.interval = interval ?? Duration(state.refreshInterval)
+        self.interval = interval.map { Span($0) } ?? state.refreshInterval
     }
 
     /// Shows the dashboard until the user or a signal ends it.
@@ -56,7 +62,6 @@ import TerminalKit
         start()
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await self.poll() }
-            tasks.addTask { await self.tick() }
             await ending.sleep(for: nil)
             tasks.cancelAll()
         }
@@ -70,25 +75,33 @@ import TerminalKit
             if event == .hangup { end(128 + SIGHUP) } else { apply(.terminal(event)) }
         }
         screen.onSignal = { [unowned self] number in end(128 + number) }
-        ScreenActor.executor.onTurn { [unowned self] in ScreenActor.assumeIsolated { self.draw() } }
+        ScreenActor.executor.onTurn { [unowned self] in ScreenActor.assumeIsolated { self.turn() } }
         for notice in screen.notices { apply(.notice(notice.string)) }
     }
 
     private func end(_ code: Int32) {
         exitCode = code
+        isEnding = true
+        ask()
         ending.ring()
+    }
+
+    /// What became due. The executor's one deadline stands for the clock, the next question and the next frame, so a
+    /// refresh wakes nothing but the executor's own thread.
+    private func turn() {
+        let now = PollExecutor.now()
+        if now >= nextSecond { tick(now) }
+        if now >= nextQuestion { ask() }
+        draw(now)
+        let nextFrame = isDirty ? lastDraw + DashboardProgram.frameInterval : .max
+        ScreenActor.executor.setDeadline(min(nextSecond, nextQuestion, nextFrame)) {}
     }
 
     // MARK: Drawing
 
     /// Once a turn: at once after a key, else at most every `frameInterval`.
-    private func draw() {
-        guard isDirty else { return }
-        let now = PollExecutor.now()
-        guard now >= lastDraw + DashboardProgram.frameInterval else {
-            ScreenActor.executor.setDeadline(lastDraw + DashboardProgram.frameInterval) {}
-            return
-        }
+    private func draw(_ now: UInt64) {
+        guard isDirty, now >= lastDraw + DashboardProgram.frameInterval else { return }
         isDirty = false
         lastDraw = now
         screen.draw(Dashboard.view(state, size: screen.size))
@@ -103,11 +116,12 @@ import TerminalKit
     private func carryOut(_ effect: DashboardEffect) {
         switch effect {
         case .quit, .detach: end(Status.ok.rawValue)
-        case .requestRows: asking.ring()
+        case .requestRows, .requestDetail: ask()
         case .setInterval(let span):
-            interval = Duration(span)
-            asking.ring()
-        case .save(let name, let text): apply(.notice(save(text, as: name)))
+            interval = span
+            ask()
+        case .save(let name, let text, let masked):
+            apply(.notice(save(text, as: name, holding: masked ? "masked addresses" : "whole addresses")))
         case .copy(let text): screen.copyToClipboard(text)
         case .redraw: screen.redraw()
         case .suspend: screen.suspend()
@@ -116,41 +130,66 @@ import TerminalKit
     }
 
     /// - Returns: what became of it, for the user.
-    private func save(_ text: String, as name: String) -> String {
+    private func save(_ text: String, as name: String, holding addresses: String) -> String {
         let path = saves + "/" + name
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { return "\(path) can't be written: \(String(cString: strerror(errno)))" }
         defer { close(file) }
-        return writeAll(Array((text + "\n").utf8), to: file) ? "saved as \(path)" : "\(path) is cut short: no room?"
+        return writeAll(Array((text + "\n").utf8), to: file)
+            ? "saved with \(addresses) as \(path)" : "\(path) is cut short: no room?"
     }
 
     // MARK: The server
 
     /// Asks at the interval, and at once when the rows wanted are others.
     private func poll() async {
-        while !Task.isCancelled {
+        while !isEnding {
+            nextQuestion = .max
             if let snapshot = await source.snapshot(for: state.request) {
                 lastAnswer = PollExecutor.now()
                 apply(.snapshot(snapshot))
             }
-            await asking.sleep(for: interval)
+            nextQuestion = (Instant(nanoseconds: PollExecutor.now()) + interval).nanoseconds
+            await rest()
         }
+    }
+
+    /// Until `ask()`.
+    private func rest() async {
+        guard !isEnding, !isImpatient else {
+            isImpatient = false
+            return
+        }
+        await withCheckedContinuation { sleeper = $0 }
+    }
+
+    private func ask() {
+        nextQuestion = .max
+        guard let sleeper else {
+            isImpatient = true
+            return
+        }
+        self.sleeper = nil
+        sleeper.resume()
     }
 
     /// The clock, and how long nobody has answered.
-    private func tick() async {
-        while !Task.isCancelled {
-            let now = Clocks.system.wall()
-            apply(.clock(now, utcOffset: now.localOffset))
-            let silence = Int((PollExecutor.now() - lastAnswer) / 1_000_000_000)
-            if silence >= DashboardProgram.patience + Int(interval.components.seconds) {
-                apply(.disconnected(seconds: silence))
-            }
-            try? await Task.sleep(for: .milliseconds(1000 - now.milliseconds % 1000))
+    private func tick(_ now: UInt64) {
+        let wall = Clocks.system.wall()
+        apply(.clock(wall, utcOffset: wall.localOffset))
+        let silence = Int((now - lastAnswer) / 1_000_000_000)
+        if silence >= DashboardProgram.patience + interval.wholeSeconds {
+            apply(.disconnected(seconds: silence))
         }
+        nextSecond = now + UInt64(1000 - wall.milliseconds % 1000) * 1_000_000
     }
 }
 
-extension Duration {
-    fileprivate init(_ span: Span) { self = .nanoseconds(Int64(clamping: span.nanoseconds)) }
+extension Span {
+    /// The same; a negative length is none.
+    fileprivate init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        let whole = Instant(nanoseconds: UInt64(max(0, attoseconds / 1_000_000_000)))
+        self.init(nanoseconds: (whole + .seconds(Int(clamping: seconds))).nanoseconds)
+    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import CommandLineKit
+import Glibc
 import IndexEngine
 import IndexServer
 import Model
@@ -11,73 +12,123 @@ import Wire
 
 /// The log of a server without a screen: one line per event, written apart from the server, which never waits for it.
 actor EventLog {
-    private struct Entry: Sendable {
-        let event: IndexEvent
-        let took: Span
-    }
-
     private nonisolated let loop: PollExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private nonisolated let entries = BoundedQueue<Entry>(capacity: 8192)
-    private let format: LogFormat
+    private struct Gate {
+        var style: LogLine.Style
+        var sampler = LogSampler()
+        var isEnding = false
+    }
+
+    private nonisolated let gate: Lock<Gate>
+    private nonisolated let lines = BoundedQueue<LogLine>(capacity: 8192)
+    private nonisolated let ending = Alarm()
     private let descriptor: Int32
     private var reportedDrops = 0
     private var hasReader = true
 
-    init(_ format: LogFormat, to descriptor: Int32, loop: PollExecutor) {
-        self.format = format
+    init(_ settings: ServerSettings, to descriptor: Int32, loop: PollExecutor) {
+        gate = Lock(Gate(style: LogLine.Style(settings, isJournal: isJournal(descriptor))))
         self.descriptor = descriptor
         self.loop = loop
     }
 
-    /// Takes an event; drops and counts it when the log is that far behind.
-    nonisolated func note(_ event: IndexEvent, took: Span) { entries.offer([Entry(event: event, took: took)]) }
+    /// Writes by other settings from now on.
+    nonisolated func follow(_ settings: ServerSettings) {
+        gate.withLock { $0.style = LogLine.Style(settings, isJournal: $0.style.isJournal) }
+    }
+
+    /// Takes what was handled; leaves out and counts what is more than a log can say, or more than fits when it is behind.
+    nonisolated func note(_ event: IndexEvent, took: Span) {
+        let (line, now) = (LogLine.request(event, took: took), Clocks.system.monotonic())
+        let isWanted = gate.withLock { $0.style.level >= line.level && $0.sampler.admits(now: now) }
+        if isWanted { lines.offer([line]) }
+    }
+
+    /// Says something about the server itself; never left out for too many lines.
+    nonisolated func say(_ level: LogLevel, _ event: String, _ text: String, _ fields: JSONObject = [:]) {
+        guard gate.withLock({ level <= $0.style.level }) else { return }
+        lines.offer([.notice(level, event: event, text: text, fields: fields, at: Clocks.system.wall())])
+    }
 
     /// Says where the server listens.
-    func begin(_ server: IndexServer) {
-        let control = server.controlPath.map { DisplayText($0).string } ?? "none"
+    func begin(_ server: IndexServer, store: String) {
+        let control = server.controlPath ?? "none"
         let pin = server.key.map { ", pinned by --index HOST:\(server.local.port)#\($0)" } ?? ""
-        write(
-            text: "listening on \(server.local), control socket \(control), registrations in memory\(pin)",
-            json: [
-                "ts": now, "level": "info", "event": "start", "version": .string(parleyVersion),
-                "listen": .string("\(server.local)"), "control": server.controlPath.map { .string($0) } ?? .null,
-                "server_key": server.key.map { .string($0) } ?? .null,
-            ])
+        write([
+            .notice(
+                .info, event: "start",
+                text: "listening on \(server.local), control socket \(control), registrations in \(store)\(pin)",
+                fields: [
+                    "version": .string(parleyVersion), "listen": .string("\(server.local)"),
+                    "control": server.controlPath.map { .string($0) } ?? .null,
+                    "server_key": server.key.map { .string($0) } ?? .null,
+                ], at: Clocks.system.wall())
+        ])
     }
 
     /// Writes until `finish`, then what is left.
     func run() async {
-        while let batch = await entries.next() {
-            put(batch.map(line).joined())
-            let drops = entries.dropped - reportedDrops
-            guard drops > 0 else { continue }
-            reportedDrops += drops
-            write(
-                text: "\(drops) \(drops == 1 ? "line" : "lines") dropped",
-                json: ["ts": now, "level": "warn", "event": "dropped", "lines": .integer(Int64(drops))])
+        while let batch = await lines.next() {
+            write(batch)
+            reportDrops()
+            await reportLeftOut()
         }
+        write(leftOut(gate.withLock { $0.sampler.report(now: Clocks.system.monotonic(), isLast: true) }))
     }
 
-    nonisolated func finish() { entries.finish() }
-
-    private var now: JSONValue { .string(Clocks.system.wall().rfc3339) }
-
-    private func line(_ entry: Entry) -> [UInt8] {
-        switch format {
-        case .text: line(entry.event.logText(took: entry.took, masked: true))
-        case .json: line(entry.event.logJSON(took: entry.took, masked: true))
-        }
+    nonisolated func finish() {
+        gate.withLock { $0.isEnding = true }
+        lines.finish()
+        ending.ring()
     }
 
-    private func line(_ text: String) -> [UInt8] { Array(DisplayText(text).string.utf8) + [0x0A] }
-    private func line(_ object: JSONObject) -> [UInt8] { object.encoded(.invisible) + [0x0A] }
+    /// Waits for the second to end: meanwhile no more can come than the queue holds.
+    private func reportLeftOut() async {
+        let rest = gate.withLock { $0.isEnding ? nil : $0.sampler.wait(now: Clocks.system.monotonic()) }
+        guard let rest else { return }
+        await ending.sleep(for: .nanoseconds(Int64(clamping: rest.nanoseconds)))
+        write(leftOut(gate.withLock { $0.sampler.report(now: Clocks.system.monotonic()) }))
+    }
 
-    private func write(text: String, json: JSONObject) { put(format == .text ? line(text) : line(json)) }
+    private func leftOut(_ count: Int?) -> [LogLine] {
+        guard let count else { return [] }
+        return [
+            .notice(
+                .info, event: "left_out", text: "\(count) more \(count == 1 ? "line" : "lines") left out",
+                fields: ["lines": .integer(Int64(count))], at: Clocks.system.wall())
+        ]
+    }
+
+    private func reportDrops() {
+        let drops = lines.dropped - reportedDrops
+        guard drops > 0 else { return }
+        reportedDrops += drops
+        write([
+            .notice(
+                .warn, event: "dropped", text: "\(drops) \(drops == 1 ? "line" : "lines") dropped",
+                fields: ["lines": .integer(Int64(drops))], at: Clocks.system.wall())
+        ])
+    }
 
     /// A server whose log nobody reads any more serves on.
-    private func put(_ bytes: some Sequence<UInt8>) {
-        if hasReader { hasReader = writeAll(Array(bytes), to: descriptor) }
+    private func write(_ batch: [LogLine]) {
+        guard hasReader, !batch.isEmpty else { return }
+        let style = gate.withLock { $0.style }
+        hasReader = writeAll(Array(batch.map { $0.bytes(style) }.joined()), to: descriptor)
     }
+}
+
+extension LogLine.Style {
+    init(_ settings: ServerSettings, isJournal: Bool) {
+        self.init(format: settings.logFormat, level: settings.logLevel, isJournal: isJournal)
+    }
+}
+
+/// Whether a descriptor leads to the journal: JOURNAL_STREAM names its device and inode (systemd.exec(5)).
+private func isJournal(_ descriptor: Int32) -> Bool {
+    var status = stat()
+    guard let stream = environment("JOURNAL_STREAM"), fstat(descriptor, &status) == 0 else { return false }
+    return stream == "\(status.st_dev):\(status.st_ino)"
 }

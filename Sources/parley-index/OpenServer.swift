@@ -6,20 +6,58 @@ import IndexEngine
 import IndexServer
 import Model
 import Network
+import RegistryStore
 
-/// Makes the data directory and, at first start, the server's key in it, and opens the port.
+/// Makes the data directory and, at first start, the server's key in it, and opens the store and the port.
+/// - Parameters:
+///   - report: called for each handled datagram; it must not wait.
+///   - notify: called with what an operator should know, in one sentence.
 func openServer(
-    _ options: ServeOptions, report: (@Sendable (IndexEvent, Span) -> Void)?
+    _ settings: ServerSettings, report: (@Sendable (IndexEvent, Span) -> Void)? = nil,
+    notify: (@Sendable (String) -> Void)? = nil
 ) throws(ProgramFailure) -> IndexServer {
-    let directory = try options.place.directory
+    let directory = settings.dataDirectory
     try makeDirectory(directory)
+    let (store, notices) = try openStore(settings)
     let configuration = IndexServerConfiguration(
-        listen: options.listenAddress, control: try options.place.controlPath, version: parleyVersion,
-        identity: try loadIdentity(directory))
+        listen: settings.listen, control: settings.controlPath, metrics: settings.metrics, version: parleyVersion,
+        identity: try loadIdentity(directory), limits: settings.limits, loops: settings.loops, store: store,
+        notices: notices)
     do throws(NetworkError) {
-        return try IndexServer(configuration, clocks: .system, report: report)
+        return try IndexServer(configuration, clocks: .system, report: report, notify: notify)
     } catch {
         throw ProgramFailure(.failure, "\(error)")
+    }
+}
+
+private func openStore(
+    _ settings: ServerSettings
+) throws(ProgramFailure) -> (store: any IndexStore, notices: [String]) {
+    switch settings.store {
+    case .memory: return (VolatileStore(), [])
+    case .sqlite:
+        do throws(IndexStoreFault) {
+            let limits = settings.limits
+            let store = try SQLiteRegistry(
+                directory: settings.dataDirectory, keyedLease: limits.keyedLease, seedLease: limits.seedLease,
+                seedCapacity: limits.seeds, wall: Clocks.system.wall)
+            return (store, store.notice.map { [$0] } ?? [])
+        } catch {
+            throw ProgramFailure(.failure, "\(error)")
+        }
+    }
+}
+
+extension ServerSettings {
+    /// Bounds and rates as the server takes them.
+    var limits: IndexLimits {
+        var limits = IndexLimits()
+        limits.keyed = keyedCapacity
+        limits.seeds = seedCapacity
+        limits.requests = .init(perSecond: requestsPerSecond, burst: requestBurst)
+        limits.registrations = .init(perSecond: registrationsPerSecond, burst: registrationBurst)
+        limits.limitsLoopback = limitsLoopback
+        return limits
     }
 }
 

@@ -18,12 +18,16 @@ struct ParleyIndex: ParsableCommand {
               parley-index --headless                  the server alone, a log line for each request
               parley-index top                         the dashboard of a server that runs already
               parley-index top --once --json           its figures, for scripts
+              parley-index check --show                whether it could start, and by which settings
+
+            Each option that is a setting may stand in the settings' file, as 'data_dir = "DIR"', and in the environment, \
+            as PARLEY_INDEX_DATA_DIR; an option outranks a variable, and a variable the file.
 
             Exit status: 0 ok, 1 failure, 2 wrong usage or no terminal, 4 no server answers, 128 and a signal's number \
             when one ended it.
             """,
         version: parleyVersion,
-        subcommands: [Serve.self, Top.self, Bench.self, BenchEcho.self],
+        subcommands: [Serve.self, Top.self, Check.self, Bench.self, BenchEcho.self, BenchFlood.self],
         defaultSubcommand: Serve.self)
 
     struct Serve: ParsableCommand {
@@ -33,22 +37,27 @@ struct ParleyIndex: ParsableCommand {
 
         func run() throws {
             let hasTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
-            if options.headless || !hasTerminal { try runHeadless() } else { try runDashboard() }
+            let settings = try options.settings()
+            if settings.isHeadless || !hasTerminal { try runHeadless(settings) } else { try runDashboard(settings) }
         }
 
-        private func runHeadless() throws {
+        private func runHeadless(_ settings: ServerSettings) throws {
             let signals = SignalWatch()
             let (main, log) = (try makeLoop("main"), try makeLoop("log"))
-            let program = try HeadlessProgram(options, log: log)
+            let setting = options.setting
+            let program = try HeadlessProgram(
+                settings, read: { try setting.resolve() }, isQuiet: options.quiet, log: log)
             log.start()
-            runUntilDone(main, signals: signals, executor: LoopTasks(main)) { () async throws(ProgramFailure) in
+            runUntilDone(
+                main, signals: signals, executor: LoopTasks(main), onHangup: { program.reload() }
+            ) { () async throws(ProgramFailure) in
                 try await program.run().rawValue
             }
         }
 
-        private func runDashboard() throws {
-            let server = try openServer(options, report: nil)
-            let (screen, directory) = (options.screen, try options.place.directory)
+        private func runDashboard(_ settings: ServerSettings) throws {
+            let server = try openServer(settings)
+            let (screen, directory) = (options.screen, settings.dataDirectory)
             runUntilDone(ScreenActor.executor, signals: nil) { () async throws(ProgramFailure) -> Int32 in
                 try await server.startOrExplain()
                 let outcome: Result<Int32, ProgramFailure>
@@ -81,13 +90,14 @@ struct ParleyIndex: ParsableCommand {
         }
 
         func run() throws {
-            let control = try place.controlPath
+            let settings = try place.place()
+            let (control, directory) = (settings.controlPath, settings.dataDirectory)
             if once { try runOnce(control) }
             guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
                 throw ProgramFailure(
                     .usage, "The dashboard needs a terminal on standard input and output; 'top --once' does not.")
             }
-            let (screen, directory) = (screen, try place.directory)
+            let screen = screen
             let interval = interval.flatMap { Duration(argument: $0) }
             runUntilDone(ScreenActor.executor, signals: nil) { () async throws(ProgramFailure) -> Int32 in
                 let visitor = ControlClient(path: control, loop: ScreenActor.executor)

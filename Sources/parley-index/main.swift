@@ -3,5 +3,6 @@ import ArgumentParser
 import CommandLineKit
 
 ParleyIndex.runProgram(valued: [
-    "--listen", "--data-dir", "--store", "--log-format", "--metrics", "--control", "--interval", "--color",
+    "--config", "--listen", "--data-dir", "--control", "--store", "--metrics", "--loops", "--log-format", "--log-level",
+    "--interval", "--color",
 ])

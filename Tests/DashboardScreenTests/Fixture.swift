@@ -12,10 +12,46 @@ struct Fixture {
     var events: [FeedEntry] = []
     var time = WallTime(milliseconds: 1_795_357_867_112)  // Sun 22 Nov 2026 14:31:07.112 UTC
     var effects: [DashboardEffect] = []
+    /// What is special about the server's answers from now on.
+    var change: (inout IndexSnapshot) -> Void = { _ in }
+
+    private static let start = WallTime(milliseconds: 1_795_357_867_112 - (3 * 86_400 + 4 * 3600 + 11 * 60) * 1000)
 
     init(_ columns: Int, _ rows: Int, role: DashboardState.Role = .visitor, ascii: Bool = false, peers: Int = 4) {
         state = DashboardState(role: role, size: Size(columns: columns, rows: rows), ascii: ascii, now: time)
         self.rows = (0..<peers).map(Fixture.row)
+    }
+
+    /// A server with a million peers and 200,000 queries a second, in its second second, with its store behind it.
+    static func busy(_ columns: Int, _ rows: Int, ascii: Bool = false, peers: Int = 4) -> Fixture {
+        var fixture = Fixture(columns, rows, ascii: ascii, peers: peers)
+        /// The server sends every so manieth entry: five of 198,400 a second.
+        func load(_ seconds: UInt64) -> (inout IndexSnapshot) -> Void {
+            { snapshot in
+                snapshot.feedLast = 198_400 * seconds
+                snapshot.feed = (0..<5).map { number in
+                    FeedEntry(
+                        sequence: 198_400 * seconds - UInt64(4 - number) * 40_000,
+                        event: event(number, time: snapshot.time), microseconds: 3)
+                }
+                snapshot.cpu = .milliseconds(Int(100_000 + seconds * 1400))
+                snapshot.loops = 2
+                snapshot.store = StoreHealth(
+                    kind: "sqlite", waiting: 3, commits: 900 * seconds, rowsWritten: 12_345 * seconds,
+                    latency: LatencySummary(count: 900, median: .microseconds(800), p99: .microseconds(2100)),
+                    bytes: 85_123_456)
+                snapshot.use = RegistryUse(keyed: 999_000, seeds: 1000, recordBytes: 300_000_000)
+                snapshot.residentBytes = 412_000_000
+                snapshot.counters.hits = 200_000 * seconds
+                snapshot.queries.perSecond.append(200_000)
+                snapshot.sources[0].requests += 150_000 * seconds
+            }
+        }
+        fixture.refresh(after: 0, load(1))
+        fixture.refresh(after: 1, load(2))
+        fixture.refresh(after: 1, load(3))
+        fixture.press(Key(.down))
+        return fixture
     }
 
     /// Every third a seed peer; each later one expires later.
@@ -67,6 +103,13 @@ struct Fixture {
     /// The server answers what the dashboard asks for.
     mutating func refresh() { send(.snapshot(snapshot())) }
 
+    /// The next answer, some seconds later.
+    mutating func refresh(after seconds: Int, _ change: @escaping (inout IndexSnapshot) -> Void) {
+        pass(seconds: seconds)
+        self.change = change
+        refresh()
+    }
+
     mutating func pass(seconds: Int) { time = WallTime(milliseconds: time.milliseconds + Int64(seconds) * 1000) }
 
     func snapshot(boot: String = "1a2b3c4d") -> IndexSnapshot {
@@ -81,8 +124,8 @@ struct Fixture {
         if let anchor = request.rows.anchor, let place = shown.firstIndex(where: { $0.peer == anchor.peer }) {
             first = min(max(0, place - anchor.position), max(0, rows.count - request.rows.limit))
         }
-        return IndexSnapshot(
-            time: time, uptime: .seconds(3 * 86_400 + 4 * 3600 + 11 * 60),
+        var snapshot = IndexSnapshot(
+            time: time, uptime: .milliseconds(Int(time.milliseconds - Self.start.milliseconds)),
             server: ServerInfo(version: "0.4.1", listen: "[::]:50000", control: "/run/parley-index/ctl", boot: boot),
             counters: counters,
             queries: RateSeries(
@@ -96,6 +139,26 @@ struct Fixture {
                 request: request.rows, offset: first, rows: Array(shown.dropFirst(first).prefix(request.rows.limit)),
                 matching: rows.count),
             feed: events.filter { $0.sequence > request.feedAfter }.suffix(512), feedLast: UInt64(events.count))
+        snapshot.latencyHistory = (0..<120 as Range<UInt32>).map { second in
+            LatencySample(median: 180 + second % 7 * 10, p99: 900 + second * 53 % 1000)
+        }
+        snapshot.sources = Self.sources
+        snapshot.detail = request.detail.map(detail)
+        change(&snapshot)
+        return snapshot
+    }
+
+    private static let sources = [
+        SourceRow(prefix: .v4(0xCB00_7100), requests: 300, errors: 3, limited: 0),
+        SourceRow(prefix: .v6(0x2001_0DB8_0001_0000, 0), requests: 120, errors: 9, limited: 5),
+        SourceRow(prefix: .v4(0xC000_0200), requests: 7, errors: 0, limited: 0),
+    ]
+
+    private func detail(of peer: PeerID) -> PeerDetail {
+        let entries = events.reversed().filter { $0.event.target == .peer(peer) }.prefix(20)
+        return PeerDetail(
+            peer: peer, row: rows.first { $0.peer == peer }, record: Array(repeating: 7, count: 312),
+            queries: Array(entries))
     }
 
     var frame: Frame { Dashboard.view(state, size: state.size) }

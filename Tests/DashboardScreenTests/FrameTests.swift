@@ -19,15 +19,29 @@ struct FrameTests {
         #expect(fixture.screen == golden)
     }
 
+    @Test(arguments: [
+        (120, 36, false, Golden.busy120x36), (80, 24, false, Golden.busy80x24), (40, 12, true, Golden.busy40x12ASCII),
+    ])
+    func `the screen of a busy server`(columns: Int, rows: Int, ascii: Bool, golden: String) {
+        #expect(Fixture.busy(columns, rows, ascii: ascii).screen == golden)
+    }
+
+    @Test(arguments: [(80, 24, false, Golden.history80x24), (40, 12, true, Golden.history40x12ASCII)])
+    func `its last two minutes`(columns: Int, rows: Int, ascii: Bool, golden: String) {
+        var fixture = Fixture.busy(columns, rows, ascii: ascii)
+        fixture.press(.char("h"))
+        #expect(fixture.screen == golden)
+    }
+
     @Test func `styles say which row is selected, what failed and what ends soon`() {
         var fixture = Fixture(80, 24)
         fixture.happen(5)
         fixture.refresh()
         fixture.press(Key(.down))
         let styles = fixture.frame.styleLines
-        #expect(styles[5].allSatisfy { $0 == "Y" })
-        #expect(styles[6].allSatisfy { $0 == "." })
-        #expect(styles[15].allSatisfy { $0 == "r" })
+        #expect(styles[6].allSatisfy { $0 == "Y" })
+        #expect(styles[7].allSatisfy { $0 == "." })
+        #expect(styles[16].allSatisfy { $0 == "r" })
     }
 
     @Test(arguments: [(39, 12), (40, 11), (20, 3), (1, 1)])
@@ -47,8 +61,17 @@ struct FrameTests {
         odd.target = .text("日本\u{202e}é\u{1b}")
         fixture.events.append(FeedEntry(sequence: 21, event: odd, microseconds: 1))
         fixture.refresh()
-        for key in [Key(.down), .char("p"), Key(.tab), Key(.down), Key(.enter), Key(.escape), .char("?"), Key(.escape)]
-        {
+        fixture.refresh(after: 1) { snapshot in
+            snapshot.store.state = .failing(reason: "日本\u{202e}é\u{1b}", since: snapshot.time)
+            snapshot.notices = [OperatorNotice(time: snapshot.time, text: "日本\u{202e}é\u{1b}")]
+            snapshot.server.version = "日本\u{1b}"
+            snapshot.counters.limited = 3
+        }
+        let keys: [Key] = [
+            Key(.down), .char("p"), Key(.tab), Key(.down), Key(.enter), Key(.escape), .char("?"), Key(.escape),
+            .char("n"), Key(.escape), .char("h"), Key(.escape), Key(.escape), .char("v"), .char("v"),
+        ]
+        for key in keys {
             fixture.press(key)
             let isPlain = fixture.screen.allSatisfy { $0.isASCII }
             #expect(isPlain, "\(key)")

@@ -1,9 +1,9 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
 import IndexEngine
 import Model
 import TerminalKit
 import Testing
 
-// SPDX-License-Identifier: GPL-3.0-or-later
 @testable import DashboardScreen
 
 struct KeyTests {
@@ -69,11 +69,11 @@ struct KeyTests {
         fixture.press(Key(.end))
         fixture.refresh()
         #expect(fixture.state.selection?.peer == fixture.rows[99].peer)
-        #expect(fixture.selectedLine()?.row == 4 + fixture.state.listHeight)
+        #expect(fixture.selectedLine()?.row == 5 + fixture.state.listHeight)
         fixture.press(.char("g"))
         fixture.refresh()
         #expect(fixture.state.selection?.peer == fixture.rows[0].peer)
-        #expect(fixture.selectedLine()?.row == 5)
+        #expect(fixture.selectedLine()?.row == 6)
     }
 
     @Test func `sorting never moves the selected row`() {
@@ -194,9 +194,9 @@ struct KeyTests {
         var fixture = filled()
         fixture.happen(600)
         fixture.refresh()
-        #expect(fixture.state.feed.missed == 88)
+        #expect(fixture.state.feed.leftOut == 88)
         #expect(fixture.state.feed.entries.count == Feed.capacity)
-        #expect(fixture.screen.contains("dropped 88"))
+        #expect(fixture.screen.contains("queries (live) · 88 left out"))
     }
 
     @Test func `a restarted server starts the feed over`() {
@@ -252,7 +252,7 @@ struct KeyTests {
         #expect(fixture.press(.control("z")) == [.suspend])
         #expect(fixture.press(.char("y")) == [])
         #expect(fixture.screen.contains("select a row"))
-        guard case .save("parley-index-20261122T143107Z.json", let text)? = fixture.press(.char("w")).first else {
+        guard case .save("parley-index-20261122T143107Z.json", let text, true)? = fixture.press(.char("w")).first else {
             Issue.record("nothing saved")
             return
         }

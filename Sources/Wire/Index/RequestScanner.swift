@@ -89,12 +89,7 @@ struct RequestScanner {
     /// - Returns: where the text is, without its quotes.
     private mutating func string(_ bytes: Swift.Span<UInt8>) throws(ScanStop) -> Range<Int> {
         let start = position + 1
-        position = start
-        while position + 8 <= bytes.count {
-            let plain = plainPrefix(eightBytes(bytes, at: position))
-            position += plain
-            if plain < 8 { break }
-        }
+        position = plainEnd(bytes, from: start)
         while position < bytes.count {
             switch bytes[position] {
             case UInt8(ascii: "\""):
@@ -109,15 +104,26 @@ struct RequestScanner {
     }
 }
 
-/// How many of eight bytes, the first lowest, come before the first that is a quote, a backslash, a control or not
-/// ASCII.
-private func plainPrefix(_ word: UInt64) -> Int {
+/// Where, among the whole words from here on, the first byte stands that is a quote, a backslash, a control or not ASCII.
+private func plainEnd(_ bytes: Swift.Span<UInt8>, from start: Int) -> Int {
+    var index = start
+    while index + 8 <= bytes.count {
+        let marks = marks(eightBytes(bytes, at: index))
+        // No arithmetic with what was found: the next word need not wait for this one.
+        guard marks == 0 else { return index + marks.trailingZeroBitCount / 8 }
+        index += 8
+    }
+    return index
+}
+
+/// The high bit of each such byte in a word; only the lowest of them is certain.
+private func marks(_ word: UInt64) -> UInt64 {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let quotes = word ^ ones &* UInt64(UInt8(ascii: "\""))
     let backslashes = word ^ ones &* UInt64(UInt8(ascii: "\\"))
-    // A borrow reaches only bytes above a hit, and the lowest hit is the one that counts.
+    // A borrow reaches only bytes above a hit.
     let hits = (quotes &- ones) | (backslashes &- ones) | (word &- ones &* 0x20) | word
-    return (hits & (ones &* 0x80)).trailingZeroBitCount / 8
+    return hits & (ones &* 0x80)
 }
 
 /// Bounds-checked, for all its name.

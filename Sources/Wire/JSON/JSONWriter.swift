@@ -57,6 +57,10 @@ extension JSONObject {
 
 func writeJSONString(_ text: String, to out: inout [UInt8], _ escaping: JSONValue.Escaping = .minimal) {
     out.append(UInt8(ascii: "\""))
+    defer { out.append(UInt8(ascii: "\"")) }
+    if escaping == .minimal, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) {
+        return out.append(contentsOf: text.utf8)
+    }
     for scalar in text.unicodeScalars {
         switch scalar.value {
         case 0x22, 0x5C: out.append(contentsOf: [0x5C, UInt8(truncatingIfNeeded: scalar.value)])
@@ -75,7 +79,6 @@ func writeJSONString(_ text: String, to out: inout [UInt8], _ escaping: JSONValu
             }
         }
     }
-    out.append(UInt8(ascii: "\""))
 }
 
 private func writeUnicodeEscape(_ scalar: Unicode.Scalar, to out: inout [UInt8]) {

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Glibc
-import Model
-import Support
-import Testing
+public import Testing
 
 /// A disk of its own whose power can be cut: ext4 on a loop device, shut down by ioctl without flushing anything.
-final class LoopDisk {
+public final class LoopDisk {
     /// Whether this machine lets us make one.
-    static let isPossible =
+    public static let isPossible =
         geteuid() == 0 && access("/dev/loop-control", R_OK | W_OK) == 0
         && (try? ChildProcess.run(["bash", "-c", "command -v mkfs.ext4 && command -v losetup"]).status) == .exited(0)
-    static let needs: Comment = "a loop device needs root, /dev/loop-control and mkfs.ext4"
+    public static let needs: Comment = "a loop device needs root, /dev/loop-control and mkfs.ext4"
 
     /// FS_IOC_SHUTDOWN of the kernel's `fs.h`, and EXT4_GOING_FLAGS_NOLOGFLUSH of its `ext4.h`.
     private static let shutDown: UInt = 0x8004_587D
@@ -19,9 +17,10 @@ final class LoopDisk {
     private let directory = Result { try TemporaryDirectory() }
     private let image: String
     private let device: String
-    let path: String
+    /// Where it is mounted.
+    public let path: String
 
-    init() throws {
+    public init() throws {
         let directory = try directory.get()
         (image, path) = (directory.file("image"), directory.file("disk"))
         device = try LoopDisk.shell(
@@ -40,7 +39,7 @@ final class LoopDisk {
     private func mount() throws { _ = try LoopDisk.shell("mount -t ext4 \(device) \(path)") }
 
     /// What was not synced is gone; nothing more can be written.
-    func cutPower() throws {
+    public func cutPower() throws {
         let descriptor = open(path, O_RDONLY)
         guard descriptor >= 0 else { throw ChildProcess.Missing(description: "no disk at \(path)") }
         defer { close(descriptor) }
@@ -51,7 +50,7 @@ final class LoopDisk {
     }
 
     /// Turns it on again.
-    func restorePower() throws {
+    public func restorePower() throws {
         _ = try LoopDisk.shell("umount \(path)")
         try mount()
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Model
 
-/// For a store that lost what it held.
+/// For what keeps the store in step with memory.
 extension IndexService {
     /// Everybody whose lease runs.
     public func peers(now: Instant) -> [PeerID] {
@@ -10,8 +10,8 @@ extension IndexService {
         return peers
     }
 
-    /// What the store shall hold of these peers.
-    public func changes(of peers: some Sequence<PeerID>, now: Instant, wall: WallTime) -> [RegistryChange] {
-        peers.compactMap { registry.stored($0, now: now, wall: wall).map { .put($0) } }
+    /// What the store shall hold of a peer by now; `nil` when memory holds nothing of it.
+    public func change(of peer: PeerID, now: Instant, wall: WallTime) -> RegistryChange? {
+        registry.stored(peer, now: now, wall: wall).map { .put($0) }
     }
 }

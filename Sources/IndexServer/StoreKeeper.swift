@@ -122,7 +122,7 @@ actor StoreKeeper {
         let began = clocks.monotonic()
         // While the store fails each transaction is a probe, but a full disk is not probed with every datagram.
         if let nextAttempt, began < nextAttempt { return settle(batch, isDurable: false) }
-        let rows = batch.map(\.change)
+        let rows = batch.map { newest($0.change) }
         var fault = await attempt(rows)
         if let damage = fault, damage.kind == .damaged {
             notify(damage.description)
@@ -133,6 +133,19 @@ actor StoreKeeper {
         if let fault { fail(fault) } else { succeed(rows.count, since: began) }
         settle(batch, isDurable: fault == nil)
         await measure()
+    }
+
+    /// What memory holds of the peer by now. Loops don't queue in the order in which they changed memory, so a row that was
+    /// acknowledged could be followed by an older one, or by a removal that a return has overtaken.
+    private func newest(_ change: RegistryChange) -> RegistryChange {
+        let peer =
+            switch change {
+            case .put(let row): row.peer
+            case .remove(let peer): peer
+            }
+        // A seed's row never changes.
+        guard peer.isKeyed else { return change }
+        return service.change(of: peer, now: clocks.monotonic(), wall: clocks.wall()) ?? change
     }
 
     private func attempt(_ rows: [RegistryChange]) async -> IndexStoreFault? {
@@ -195,6 +208,7 @@ actor StoreKeeper {
     private func load() async {
         await measure()
         while !Task.isCancelled {
+            board.withLock { $0.loadedRows = 0 }
             do throws(IndexStoreFault) {
                 try await store.load { [service, clocks, board] page in
                     service.restore(page, now: clocks.monotonic(), wall: clocks.wall())
@@ -210,13 +224,14 @@ actor StoreKeeper {
                 }
                 fail(error)
             }
-            try? await Task.sleep(for: .seconds(5))
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 
     private func finishLoading() {
         service.finishLoading()
-        board.withLock { $0.loadedRows = nil }
+        nextAttempt = nil
+        board.withLock { $0.finishLoading() }
     }
 
     /// Asks the store for single rows, all that are wanted at a time.
@@ -266,7 +281,9 @@ actor StoreKeeper {
     }
 
     private func rewrite(_ peers: ArraySlice<PeerID>) async {
-        let rows = service.changes(of: peers, now: clocks.monotonic(), wall: clocks.wall())
+        let rows = peers.compactMap {
+            service.change(of: $0, now: clocks.monotonic(), wall: clocks.wall())
+        }
         let alarm = Alarm()
         var page = rows.map { QueuedChange(change: $0) }
         guard !page.isEmpty else { return }
@@ -290,6 +307,8 @@ private struct Board {
         kind = store.isVolatile ? "memory" : "sqlite"
         loadedRows = store.isVolatile ? nil : 0
     }
+
+    mutating func finishLoading() { (loadedRows, failure) = (nil, nil) }
 
     /// - Returns: whether it failed before.
     mutating func commit(_ rows: Int, took: Span) -> Bool {

@@ -26,14 +26,14 @@ private let full = IndexStoreFault(.full, "The disk is full.")
         await store.hold()
         let socket = try DatagramSocket()
         try socket.send(seedRequest, to: site.port)
-        while await store.attempts == 0 { await Task.yield() }
+        try await until { await store.attempts > 0 }
         #expect(try socket.receive(.milliseconds(200)) == nil)
         // A lookup of somebody else does not wait for it.
         #expect(try DatagramSocket().ask(#"{"req_type":"query"}"#, at: site.port) != nil)
         await store.release()
         let peer = try #require(try peer(socket.receive()))
         #expect(await store.durable == [peer])
-        let snapshot = await site.snapshot { $0.counters.seedRegistrations == 1 }
+        let snapshot = try await site.snapshot { $0.counters.seedRegistrations == 1 }
         #expect(snapshot.store.commits == 1 && snapshot.store.rowsWritten == 1 && snapshot.store.state == .ready)
         #expect(snapshot.latency.p99 >= .milliseconds(200), "the wait counts")
         await site.server.stop()
@@ -46,9 +46,9 @@ private let full = IndexStoreFault(.full, "The disk is full.")
         await store.hold()
         let sockets = try (0..<40).map { _ in try DatagramSocket() }
         try sockets[0].send(seedRequest, to: site.port)
-        while await store.attempts == 0 { await Task.yield() }
+        try await until { await store.attempts > 0 }
         for socket in sockets.dropFirst() { try socket.send(seedRequest, to: site.port) }
-        await site.snapshot { $0.store.waiting == 39 }
+        try await site.snapshot { $0.store.waiting == 39 }
         await store.release()
         for socket in sockets { #expect(try socket.receive() != nil) }
         #expect(await store.commits.map(\.count) == [1, 39])
@@ -87,7 +87,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
         }
         #expect(reason == "store_failed")
         for _ in 0..<50 { try socket.send(seedRequest, to: site.port) }
-        var snapshot = await site.snapshot { $0.counters.unready == 51 }
+        var snapshot = try await site.snapshot { $0.counters.unready == 51 }
         #expect(snapshot.counters[.storeFailed] == 1 && snapshot.counters.registrations == 0)
         guard case .failing("The disk is full.", _) = snapshot.store.state else {
             Issue.record("\(snapshot.store.state)")
@@ -101,7 +101,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
         await store.fail(nil)
         offset.withLock { $0 = .milliseconds(300) }
         _ = try socket.register(identity, at: site)
-        snapshot = await site.snapshot { $0.store.state == .ready }
+        snapshot = try await site.snapshot { $0.store.state == .ready }
         #expect(snapshot.notices.map(\.text) == ["The registry is written to again.", "The disk is full."])
         #expect(await store.durable == [identity.peer])
         await site.server.stop()
@@ -113,7 +113,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
         await store.hold()
         let first = try DatagramSocket()
         try first.send(seedRequest, to: site.port)
-        while await store.attempts == 0 { await Task.yield() }
+        try await until { await store.attempts > 0 }
         let socket = try DatagramSocket()
         let limit: UInt64 = 16_384
         var sent: UInt64 = 0
@@ -122,7 +122,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
             sent += 200
             let expected = sent
             // The kernel's buffer is not what is measured here.
-            await site.snapshot {
+            try await site.snapshot {
                 UInt64($0.store.waiting) + $0.counters.unready + $0.counters.receiveDrops >= expected
             }
         }
@@ -133,7 +133,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
         // Lookups go on meanwhile.
         #expect(try first.ask(#"{"req_type":"query"}"#, at: site.port) != nil)
         await store.release()
-        snapshot = await site.snapshot { $0.counters.seedRegistrations == limit + 1 }
+        snapshot = try await site.snapshot { $0.counters.seedRegistrations == limit + 1 }
         #expect(await store.durable.count == Int(limit) + 1)
         await site.server.stop()
     }
@@ -150,7 +150,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
         let server = try #require(Endpoint("\(host):\(site.port)"))
         await asker.listen()
         asker.send(seedRequest, to: server)
-        while await store.attempts == 0 { await Task.yield() }
+        try await until { await store.attempts > 0 }
         await store.release()
         #expect(await asker.next() == server)
         await site.server.stop()
@@ -162,15 +162,15 @@ private let full = IndexStoreFault(.full, "The disk is full.")
         await store.hold()
         let sockets = try (0..<20).map { _ in try DatagramSocket() }
         for socket in sockets { try socket.send(seedRequest, to: site.port) }
-        await site.snapshot { _ in true }
-        while await store.attempts == 0 { await Task.yield() }
+        try await site.snapshot { _ in true }
+        try await until { await store.attempts > 0 }
         let began = Instant.now
         let flood = try DatagramSocket()
         let isDone = Lock(false)
         let flooding = Task.detached {
             while !isDone.withLock({ $0 }) { try? flood.send(seedRequest, to: site.port) }
         }
-        await site.snapshot { $0.store.waiting > 100 }
+        try await site.snapshot { $0.store.waiting > 100 }
         async let stopped: Void = site.server.stop()
         await store.release()
         await stopped

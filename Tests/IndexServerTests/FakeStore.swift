@@ -74,7 +74,11 @@ actor FakeStore: IndexStore {
             await page(rows)
         }
         if holdsLoading { await withCheckedContinuation { loadGate.append($0) } }
-        if let loadFault { throw loadFault }
+        if let fault = loadFault {
+            // The next reading succeeds.
+            loadFault = nil
+            throw fault
+        }
     }
 
     func find(_ peers: [PeerID]) async -> [StoredAnswer] {

@@ -33,10 +33,11 @@ struct Site {
 
     /// Asks for snapshots until one is as wished; the suite's time limit ends a wait in vain.
     @discardableResult
-    func snapshot(until fits: (IndexSnapshot) -> Bool) async -> IndexSnapshot {
+    func snapshot(until fits: (IndexSnapshot) -> Bool) async throws -> IndexSnapshot {
         while true {
             let snapshot = await server.snapshot(for: SnapshotRequest())
             if fits(snapshot) { return snapshot }
+            try Task.checkCancellation()
             await Task.yield()
         }
     }
@@ -76,6 +77,14 @@ extension DatagramSocket {
 }
 
 struct Unexpected: Error { let reply: IndexReply }
+
+/// Waits until something is so; the suite's time limit ends a wait in vain.
+func until(_ isSo: () async -> Bool) async throws {
+    while !(await isSo()) {
+        try Task.checkCancellation()
+        await Task.yield()
+    }
+}
 
 /// Somebody at the control socket, on a loop of its own.
 actor Visitor {

@@ -47,7 +47,7 @@ import Wire
         #expect(await store.durable == [stranger.peer])
 
         await store.finishLoading()
-        snapshot = await site.snapshot { $0.store.state == .ready }
+        snapshot = try await site.snapshot { $0.store.state == .ready }
         #expect(snapshot.use.keyed == 2)
         #expect(try socket.ask(query(seed), at: site.port) == answer(seed, "nil"))
         #expect(try socket.ask(query(known.peer), at: site.port) == answer(known.peer, "10.0.0.1:5000"))
@@ -60,9 +60,9 @@ import Wire
         let pages = try identities.map { [try row($0, host: 0x0A00_0002)] }
         let store = FakeStore(pages: pages, loadFault: damage)
         let site = try await Site { $0.store = store }
-        while await store.durable.count < 3 { await Task.yield() }
+        try await until { await store.durable.count >= 3 }
         #expect(await store.durable == Set(identities.map(\.peer)))
-        let snapshot = await site.snapshot { $0.store.state == .ready }
+        let snapshot = try await site.snapshot { $0.store.state == .ready }
         #expect(snapshot.notices.map(\.text) == [damage.description])
         let (socket, stranger) = (try DatagramSocket(), Identity())
         #expect(
@@ -79,12 +79,27 @@ import Wire
         let before = await store.commits.count
         await store.fail(IndexStoreFault(.damaged, "It was damaged."))
         _ = try socket.register(second, at: site)
-        while await store.commits.count < before + 2 { await Task.yield() }
+        try await until { await store.commits.count >= before + 2 }
         var rewritten: Set<PeerID> = []
         for case .put(let row) in await store.commits.dropFirst(before).joined() { rewritten.insert(row.peer) }
         #expect(rewritten == [first.peer, second.peer])
-        let snapshot = await site.snapshot { $0.store.state == .ready }
+        let snapshot = try await site.snapshot { $0.store.state == .ready }
         #expect(snapshot.notices.map(\.text) == ["It was damaged."])
+        await site.server.stop()
+    }
+
+    @Test func `a store that can't be read is read again, and denies nobody meanwhile`() async throws {
+        let identity = Identity()
+        let seed = PeerID(high: 0x0123_4567_89AB_4DEF, low: 0x8000_0000_0000_0001)
+        let fault = IndexStoreFault(.failed, "The disk does not answer.")
+        let store = FakeStore(pages: [[try row(identity, host: 0x0A00_0003)]], loadFault: fault)
+        let site = try await Site { $0.store = store }
+        let socket = try DatagramSocket()
+        try socket.send(query(seed), to: site.port)
+        let snapshot = try await site.snapshot { $0.counters.unready == 1 }
+        #expect(snapshot.notices.map(\.text) == [fault.description])
+        try await site.snapshot { $0.store.state == .ready && $0.use.keyed == 1 }
+        #expect(try socket.ask(query(seed), at: site.port) == answer(seed, "nil"))
         await site.server.stop()
     }
 

@@ -28,7 +28,7 @@ import Wire
                 #"{"req_type":"query","queried_uuid":"\#(identity.peer)"}"#, at: site.port)
             #expect(answer?.contains("nil") == false)
         }
-        let snapshot = await site.snapshot { $0.counters.hits == 120 }
+        let snapshot = try await site.snapshot { $0.counters.hits == 120 }
         #expect(snapshot.loops == 3)
         #expect(threads.withLock { $0.count == 3 && $0.values.allSatisfy { $0 > 5 } })
         await site.server.stop()
@@ -68,13 +68,13 @@ import Wire
             while !isReleased.withLock({ $0 }) { sched_yield() }
         })
         #expect(await site.server.isHealthy())
-        while !(await site.server.isHealthy()) { await Task.yield() }
+        try await until { await site.server.isHealthy() }
         try DatagramSocket().send(request, to: site.port)
-        while !isHeld.withLock({ $0 }) { await Task.yield() }
+        try await until { isHeld.withLock { $0 } }
         _ = await site.server.isHealthy()
         #expect(!(await site.server.isHealthy()))
         isReleased.withLock { $0 = true }
-        while !(await site.server.isHealthy()) { await Task.yield() }
+        try await until { await site.server.isHealthy() }
         await site.server.stop()
     }
 
@@ -87,7 +87,7 @@ import Wire
         limits.limitsLoopback = true
         site.server.reconfigure(limits)
         for _ in 0..<10 { try socket.send(request, to: site.port) }
-        let snapshot = await site.snapshot { $0.counters.datagrams == 20 }
+        let snapshot = try await site.snapshot { $0.counters.datagrams == 20 }
         #expect(snapshot.counters.limited >= 8)
         await site.server.stop()
     }

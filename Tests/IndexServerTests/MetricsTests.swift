@@ -73,7 +73,7 @@ private struct Exposition {
             _ = try socket.ask(#"{"req_type":"query","queried_uuid":"\#(peer)"}"#, at: site.port)
         }
         try socket.send("junk", to: site.port)
-        await site.snapshot { $0.counters.datagrams == 6 }
+        try await site.snapshot { $0.counters.datagrams == 6 }
 
         let caller = try StreamSocket(port: endpoint.port)
         try caller.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")

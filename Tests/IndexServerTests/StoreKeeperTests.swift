@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Identity
+import IndexEngine
+@testable import IndexServer
+import Model
+@testable import Network
+import Reactor
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct StoreKeeperTests {
+    @Test func `whatever order loops queue in, the store gets what memory holds`() async throws {
+        let (store, clocks, peer) = (FakeStore(), Clocks.system, Identity().peer)
+        let wall = clocks.wall()
+        func row(_ port: UInt16, _ sequence: UInt64) -> StoredRegistration {
+            StoredRegistration(
+                peer: peer, address: .loopback(port), record: [1], sequence: sequence, registered: wall,
+                expires: WallTime(milliseconds: wall.milliseconds + 7_200_000))
+        }
+        let info = ServerInfo(version: "test", listen: "", boot: "b")
+        let service = IndexService(info: info, secret: Array(repeating: 7, count: 32), now: clocks.monotonic())
+        service.restore(
+            [LoadedRegistration(row(2, 2), remaining: .seconds(7200))], now: clocks.monotonic(), wall: wall)
+        let keeper = try StoreKeeper(store, service: service, clocks: clocks) { _ in }
+        keeper.loop.start()
+        await keeper.start([])
+        let changes: [RegistryChange] = [.put(row(2, 2)), .put(row(1, 1)), .remove(peer)]
+        #expect(keeper.write(changes.map { QueuedChange(change: $0) }).isEmpty)
+        await keeper.finishChanges()
+        let last = try #require(await store.commits.last?.last)
+        guard case .put(let kept) = last else {
+            Issue.record("removed")
+            return
+        }
+        #expect(kept.address == .loopback(2) && kept.sequence == 2)
+        await keeper.close()
+        keeper.loop.stop()
+    }
+
+    @Test func `what nobody waits for gives way first`() async throws {
+        let (store, clocks) = (FakeStore(), Clocks.system)
+        let info = ServerInfo(version: "test", listen: "", boot: "b")
+        let service = IndexService(info: info, secret: Array(repeating: 7, count: 32), now: clocks.monotonic())
+        let keeper = try StoreKeeper(store, service: service, clocks: clocks) { _ in }
+        // It does not run yet, so nothing leaves the queue.
+        let change = QueuedChange(change: .remove(Identity().peer))
+        _ = keeper.write(Array(repeating: change, count: StoreKeeper.changeLimit / 2 + 1))
+        let before = keeper.health.waiting
+        _ = keeper.write(Array(repeating: change, count: 100))
+        #expect(keeper.health.waiting == before)
+        let waiting = try acknowledgement(of: service)
+        let refused = keeper.write(Array(repeating: waiting, count: StoreKeeper.changeLimit))
+        #expect(keeper.health.waiting == StoreKeeper.changeLimit)
+        #expect(refused.count == before)
+    }
+
+    private func acknowledgement(of service: IndexService) throws -> QueuedChange {
+        let source = Endpoint.loopback(9)
+        let event = IndexEvent(
+            time: Clocks.system.wall(), operation: .registration, source: source, target: .none, result: .seed)
+        let answer = Acknowledgement(
+            loop: 0, path: ReturnPath(source: source, local: nil, interface: 0), reply: [1], failure: [], event: event,
+            began: Clocks.system.monotonic())
+        return QueuedChange(change: .remove(Identity().peer), then: .answer(answer))
+    }
+}

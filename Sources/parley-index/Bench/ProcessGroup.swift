@@ -28,7 +28,7 @@ struct ProcessGroup: Sendable {
         kill(-id, SIGTERM)
         for _ in 0..<200 {
             if waitpid(id, nil, WNOHANG) != 0 { return }
-            usleep(10_000)
+            _ = poll(nil, 0, 10)
         }
         kill(-id, SIGKILL)
         waitpid(id, nil, 0)

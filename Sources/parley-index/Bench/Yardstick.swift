@@ -32,7 +32,7 @@ extension Yardstick {
         let child = try start()
         for _ in 0..<100 where !Task.isCancelled {
             if LoadLane(child.endpoint, isStream: isStream, window: 1)?.ask(probe) != nil { return child }
-            usleep(50_000)
+            _ = poll(nil, 0, 50)
         }
         throw ProgramFailure(.failure, "\(name) does not answer.")
     }

@@ -125,7 +125,7 @@ let package = Package(
         tests("QRCodeTests", uses: ["QRCode"]),
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "IndexEngine"]),
-        tests("RegistryStoreTests", uses: ["Model", "IndexEngine", "RegistryStore", grdb]),
+        tests("RegistryStoreTests", uses: ["Model", "Queues", "IndexEngine", "RegistryStore", grdb]),
         tests("CommandLineKitTests", uses: ["CommandLineKit"]),
         tests(
             "ParleyIndexTests",

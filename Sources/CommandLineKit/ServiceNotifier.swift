@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+internal import Reactor
 
 /// Tells the service manager how a service does, as sd_notify(3) does: one datagram to the socket that it named.
 public struct ServiceNotifier: Sendable {
@@ -30,9 +31,7 @@ public struct ServiceNotifier: Sendable {
     /// The settings are being read again; `ready` ends that.
     @discardableResult
     public func reloading() -> Bool {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return send("RELOADING=1\nMONOTONIC_USEC=\(now.tv_sec * 1_000_000 + now.tv_nsec / 1000)")
+        send("RELOADING=1\nMONOTONIC_USEC=\(PollExecutor.now() / 1000)")
     }
 
     /// The end has begun.

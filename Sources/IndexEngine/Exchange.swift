@@ -14,8 +14,7 @@ struct Exchange {
     var target = IndexTarget.none
     var result = IndexResult.ignored
     var change: RegistryChange?
-    /// The answer if the change can't be made durable.
-    var failure: [UInt8] = []
+    var failing: IndexMachine.Failing?
     /// Who signs the answer. A signature takes about 16 µs, so only those get one who ask.
     var prover: Identity?
     private(set) var verdict = IndexMachine.Verdict.silence
@@ -38,7 +37,7 @@ struct Exchange {
 
     var outcome: IndexMachine.Outcome {
         let event = IndexEvent(time: wall, operation: operation, source: source, target: target, result: result)
-        return IndexMachine.Outcome(verdict: verdict, event: event, change: change, failure: failure)
+        return IndexMachine.Outcome(verdict: verdict, event: event, change: change, failing: failing)
     }
 
     private mutating func answer(_ bytes: [UInt8]) {
@@ -95,15 +94,15 @@ struct Exchange {
     }
 
     mutating func fail(_ reason: String, nonce: String?) {
-        let bytes = failure(reason, nonce: nonce)
+        guard !send(.failed(reason: reason), nonce: nonce) else { return }
+        let bytes = Self.failure(reason, nonce: nonce, size: size)
         if !bytes.isEmpty { answer(bytes) }
     }
 
     /// Says why, or if there is no room that something was wrong, or nothing.
-    func failure(_ reason: String, nonce: String?) -> [UInt8] {
-        let answer = IndexReply.failed(reason: reason)
-        let bytes = answer.encoded(nonce: nonce)
-        guard bytes.count > size else { return proven(answer, nonce, room: size - bytes.count) ?? bytes }
+    static func failure(_ reason: String, nonce: String?, size: Int) -> [UInt8] {
+        let bytes = IndexReply.failed(reason: reason).encoded(nonce: nonce)
+        if bytes.count <= size { return bytes }
         let bare = (["status": "error"] as JSONObject).encoded()
         return bare.count <= size ? bare : []
     }

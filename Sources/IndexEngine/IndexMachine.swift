@@ -28,8 +28,20 @@ public struct IndexMachine: Sendable {
         public var event: IndexEvent
         /// What the store shall do.
         public var change: RegistryChange?
+        /// Who gets an answer when the change could not be made durable; `nil` for silence.
+        var failing: Failing?
+
         /// The answer when the change could not be made durable; empty for silence.
-        public var failure: [UInt8] = []
+        public var failure: [UInt8] {
+            failing.map { Exchange.failure(Denial.storeFailed.rawValue, nonce: $0.nonce, size: $0.size) } ?? []
+        }
+    }
+
+    /// What an error is written from.
+    struct Failing: Equatable, Sendable {
+        var nonce: String?
+        /// Bytes of the request, which the answer must not exceed.
+        var size: Int
     }
 
     let service: IndexService
@@ -208,7 +220,7 @@ public struct IndexMachine: Sendable {
             seen: exchange.source)
         exchange.send(.registered(uuid: signed.peer, lease: lease), nonce: registration.nonce)
         exchange.store(service.registry.stored(signed.peer, now: exchange.now, wall: exchange.wall))
-        exchange.failure = exchange.failure(Denial.storeFailed.rawValue, nonce: registration.nonce)
+        exchange.failing = Failing(nonce: registration.nonce, size: exchange.size)
     }
 
     private struct Refused: Error { let denial: Denial }

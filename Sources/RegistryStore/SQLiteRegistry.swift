@@ -77,7 +77,7 @@ public actor SQLiteRegistry: IndexStore {
         }
     }
 
-    /// Keyed peers first, then seed peers, both in the order of their first registration.
+    /// Keyed peers first, in the order of their first registration, then seed peers, the newest first.
     public func load(_ page: @Sendable ([LoadedRegistration]) async -> Void) async throws(IndexStoreFault) {
         let file = file
         try await loadKeyed(file, page)
@@ -163,14 +163,14 @@ public actor SQLiteRegistry: IndexStore {
     private func loadSeeds(
         _ file: RegistryFile, _ page: @Sendable ([LoadedRegistration]) async -> Void
     ) async throws(IndexStoreFault) {
-        var last = Int64.min
+        var first = file.firstSeed
         while true {
-            let after = last
+            let end = first
             let found = try await read(file) { db in
-                try SeedTable.page(after: after, before: file.firstSeed, atLeast: SQLiteRegistry.pageSize, db)
+                try SeedTable.page(before: end, atLeast: SQLiteRegistry.pageSize, db)
             }
-            guard let end = found.last else { break }
-            last = end
+            guard let beginning = found.first else { break }
+            first = beginning
             let now = wall()
             let loaded = found.rows.compactMap { row in
                 row.expires.left(at: now, atMost: seedLease).map { LoadedRegistration(row, remaining: $0) }

@@ -10,8 +10,8 @@ enum SeedTable {
     /// What reading a part of the table gave.
     struct Page: Sendable {
         var rows: [StoredRegistration] = []
-        /// The number of the last bundle; `nil` at the end.
-        var last: Int64?
+        /// The number of the first bundle; `nil` at the table's front.
+        var first: Int64?
     }
 
     /// Bundles that one commit forgets at most for each that it adds: more than one, or age would never catch up.
@@ -51,16 +51,18 @@ enum SeedTable {
         try statement.execute(arguments: [forgottenPerBundle, end - Int64(clamping: capacity), now.number])
     }
 
-    /// The peers of a few bundles behind a number: at least so many, if there are.
-    static func page(after number: Int64, before end: Int64, atLeast count: Int, _ db: Database) throws -> Page {
+    /// The peers of a few bundles before a number, the newest first: at least so many, if there are.
+    static func page(before end: Int64, atLeast count: Int, _ db: Database) throws -> Page {
         let statement = try db.cachedStatement(
-            sql: "SELECT number, packed FROM seed WHERE number > ? AND number < ? ORDER BY number")
-        let bundles = try Row.fetchCursor(statement, arguments: [number, end])
+            sql: "SELECT number, packed FROM seed WHERE number < ? ORDER BY number DESC")
+        let bundles = try Row.fetchCursor(statement, arguments: [end])
         var page = Page()
         page.rows.reserveCapacity(count)
         while page.rows.count < count, let bundle = try bundles.next() {
-            page.last = try bundle.integer(0)
-            try SeedBundle.unpack(bundle.octets(1)) { page.rows.append($0) }
+            page.first = try bundle.integer(0)
+            var rows: [StoredRegistration] = []
+            try SeedBundle.unpack(bundle.octets(1)) { rows.append($0) }
+            page.rows += rows.reversed()
         }
         return page
     }

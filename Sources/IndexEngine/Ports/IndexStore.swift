@@ -72,7 +72,7 @@ public protocol IndexStore: Sendable {
     /// - Throws: `IndexStoreFault`; the store is as it was, and may be tried again.
     func commit(_ changes: [RegistryChange]) async throws(IndexStoreFault)
 
-    /// Hands over what the last run left, page by page. Commits may run meanwhile; what they write needn't be among it.
+    /// Hands over what the last run left, page by page, of seed peers the newest first. Commits may run meanwhile; what they write needn't be among it.
     /// - Throws: `IndexStoreFault` when reading fails midway; what was handed over holds.
     func load(_ page: @Sendable ([LoadedRegistration]) async -> Void) async throws(IndexStoreFault)
 

@@ -11,10 +11,11 @@ struct AddressProof: Sendable {
     static let window: UInt64 = 60
     static let size = 16
 
-    private let key: SymmetricKey
+    /// Keyed once: half of a short message's cost.
+    private let keyed: HMAC<SHA256>
 
     /// - Parameter secret: 32 random bytes, made at each start.
-    init(secret: [UInt8]) { key = SymmetricKey(data: secret) }
+    init(secret: [UInt8]) { keyed = HMAC(key: SymmetricKey(data: secret)) }
 
     /// 64 secret bits for what strangers must not foresee: where their rows and sources lie in tables.
     var scatter: UInt64 { mac([3]).prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
@@ -59,7 +60,9 @@ struct AddressProof: Sendable {
     }
 
     private func mac(_ message: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: message, using: key).prefix(Self.size))
+        var mac = keyed
+        mac.update(data: message)
+        return Array(mac.finalize().prefix(Self.size))
     }
 
     /// Takes as long for a near miss as for a far one.

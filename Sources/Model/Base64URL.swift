@@ -38,22 +38,27 @@ public enum Base64URL {
     /// The octets, or `nil` for a foreign character, an impossible length, or stray bits at the end: one text for one
     /// value.
     public static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        guard text.utf8.count % 4 != 1 else { return nil }
+        var text = String(text)
+        return text.withUTF8 { decode($0.span) }
+    }
+
+    private static func decode(_ text: Swift.Span<UInt8>) -> [UInt8]? {
+        guard text.count % 4 != 1 else { return nil }
         var out: [UInt8] = []
         // To the octet: records are kept by the million.
-        out.reserveCapacity(text.utf8.count * 3 / 4)
+        out.reserveCapacity(text.count * 3 / 4)
         var bits: UInt32 = 0
-        var held = 0
-        for character in text.utf8 {
-            guard let value = value(of: character) else { return nil }
+        var held: UInt32 = 0
+        for index in 0..<text.count {
+            guard let value = value(of: text[index]) else { return nil }
             bits = bits << 6 | value
             held += 6
             if held >= 8 {
                 held -= 8
-                out.append(UInt8(truncatingIfNeeded: bits >> UInt32(held)))
+                out.append(UInt8(truncatingIfNeeded: bits >> held))
             }
         }
-        guard bits & (1 << UInt32(held) - 1) == 0 else { return nil }
+        guard bits & (1 << held - 1) == 0 else { return nil }
         return out
     }
 

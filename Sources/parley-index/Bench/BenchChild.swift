@@ -99,6 +99,7 @@ private func readLine(_ descriptor: Int32) -> String? {
 /// The endpoint in a line `listening on 127.0.0.1:50000…`.
 private func listeningEndpoint(_ line: String) -> Endpoint? {
     let words = line.split { $0 == " " || $0 == "," }
-    guard words.count >= 3, words[0] == "listening" else { return nil }
-    return Endpoint(words[2])
+    // The log's time stands before it.
+    guard let place = words.firstIndex(of: "listening"), place + 2 < words.count else { return nil }
+    return Endpoint(words[place + 2])
 }

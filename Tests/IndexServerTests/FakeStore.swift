@@ -60,6 +60,7 @@ actor FakeStore: IndexStore {
     func commit(_ changes: [RegistryChange]) async throws(IndexStoreFault) {
         attempts += 1
         if holdsCommits { await withCheckedContinuation { commitGate.append($0) } }
+        guard !isClosed else { throw IndexStoreFault(.failed, "It is closed.") }
         if let fault {
             // A damaged one is replaced by a new one.
             if fault.kind == .damaged { self.fault = nil }

@@ -21,7 +21,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
     }
 
     @Test func `the acknowledgement comes after the commit`() async throws {
-        let store = FakeStore()
+        let store = try FakeStore()
         let site = try await Site { $0.store = store }
         await store.hold()
         let socket = try DatagramSocket()
@@ -41,7 +41,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
     }
 
     @Test func `what comes during a transaction goes into the next one, all of it`() async throws {
-        let store = FakeStore()
+        let store = try FakeStore()
         let site = try await Site { $0.store = store }
         await store.hold()
         let sockets = try (0..<40).map { _ in try DatagramSocket() }
@@ -56,7 +56,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
     }
 
     @Test func `a signed registration and a lookup go through a store as without one`() async throws {
-        let store = FakeStore()
+        let store = try FakeStore()
         let site = try await Site { $0.store = store }
         let (socket, identity) = (try DatagramSocket(), Identity())
         let (lease, record) = try socket.register(identity, at: site)
@@ -71,7 +71,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
     }
 
     @Test func `while nothing can be written nothing is acknowledged, and it shows`() async throws {
-        let store = FakeStore()
+        let store = try FakeStore()
         // The clock stands, so that how fast the test runs decides nothing.
         let now = Lock(Clocks.system.monotonic())
         let clocks = Clocks(monotonic: { now.withLock { $0 } }, wall: Clocks.system.wall)
@@ -112,7 +112,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
     }
 
     @Test func `more than the queue holds is left unanswered, counted, and never acknowledged`() async throws {
-        let store = FakeStore()
+        let store = try FakeStore()
         let site = try await Site { $0.store = store }
         await store.hold()
         let first = try DatagramSocket()
@@ -144,7 +144,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
 
     @Test(arguments: ["127.0.0.2", "127.0.0.1", "127.9.8.7"])
     func `a late acknowledgement leaves from the address that was asked`(host: String) async throws {
-        let store = FakeStore()
+        let store = try FakeStore()
         let site = try await Site {
             $0.listen = ListenAddress(port: 0)
             $0.store = store
@@ -161,7 +161,7 @@ private let full = IndexStoreFault(.full, "The disk is full.")
     }
 
     @Test func `a stop acknowledges what it makes durable, and closes the store`() async throws {
-        let store = FakeStore()
+        let store = try FakeStore()
         let site = try await Site { $0.store = store }
         await store.hold()
         let sockets = try (0..<20).map { _ in try DatagramSocket() }
@@ -175,6 +175,8 @@ private let full = IndexStoreFault(.full, "The disk is full.")
         try await site.snapshot { $0.store.waiting > 100 }
         let began = Instant.now
         async let stopped: Void = site.server.stop()
+        // Time enough to close the store, for a server that would not wait for it.
+        pause(until: .now + .milliseconds(100))
         await store.release()
         await stopped
         #expect(Instant.now.since(began) < .seconds(2))

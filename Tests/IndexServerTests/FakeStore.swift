@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import IndexEngine
 import Model
+import Reactor
 
-/// A store that a test holds back, fills and breaks.
+/// A store that a test holds back, fills and breaks, on a thread of its own: tests that wait for a socket block theirs.
 actor FakeStore: IndexStore {
     nonisolated let isVolatile = false
     nonisolated let isShared = false
+
+    private nonisolated let thread: PollExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     /// What is durable, commit by commit.
     private(set) var commits: [[RegistryChange]] = []
@@ -25,12 +29,16 @@ actor FakeStore: IndexStore {
     ///   - pages: what the last run left.
     ///   - holdsLoading: whether `load` waits for `finishLoading` behind its pages but the first.
     ///   - loadFault: how `load` ends.
-    init(pages: [[LoadedRegistration]] = [], holdsLoading: Bool = false, loadFault: IndexStoreFault? = nil) {
+    init(pages: [[LoadedRegistration]] = [], holdsLoading: Bool = false, loadFault: IndexStoreFault? = nil) throws {
+        thread = try PollExecutor(name: "fake store")
+        thread.start()
         self.pages = pages
         self.holdsLoading = holdsLoading
         self.loadFault = loadFault
         for row in pages.joined() { rows[row.row.peer] = row }
     }
+
+    deinit { thread.stop() }
 
     func hold() { holdsCommits = true }
 
@@ -60,6 +68,7 @@ actor FakeStore: IndexStore {
     func commit(_ changes: [RegistryChange]) async throws(IndexStoreFault) {
         attempts += 1
         if holdsCommits { await withCheckedContinuation { commitGate.append($0) } }
+        guard !isClosed else { throw IndexStoreFault(.failed, "It is closed.") }
         if let fault {
             // A damaged one is replaced by a new one.
             if fault.kind == .damaged { self.fault = nil }

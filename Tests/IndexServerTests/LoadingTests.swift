@@ -31,7 +31,7 @@ import Wire
     @Test func `a known peer is found before it is loaded, an unknown one is never denied`() async throws {
         let (known, stranger) = (Identity(), Identity())
         let seed = PeerID(high: 0x0123_4567_89AB_4DEF, low: 0x8000_0000_0000_0001)
-        let store = FakeStore(pages: [[], [try row(known, host: 0x0A00_0001)]], holdsLoading: true)
+        let store = try FakeStore(pages: [[], [try row(known, host: 0x0A00_0001)]], holdsLoading: true)
         let site = try await Site { $0.store = store }
         let socket = try DatagramSocket()
         #expect(try socket.ask(query(known.peer), at: site.port) == answer(known.peer, "10.0.0.1:5000"))
@@ -58,7 +58,7 @@ import Wire
         let identities = (0..<3).map { _ in Identity() }
         let damage = IndexStoreFault(.damaged, "The registry was damaged; it lies in x, and a new one was started.")
         let pages = try identities.map { [try row($0, host: 0x0A00_0002)] }
-        let store = FakeStore(pages: pages, loadFault: damage)
+        let store = try FakeStore(pages: pages, loadFault: damage)
         let site = try await Site { $0.store = store }
         try await until { await store.durable.count >= 3 }
         #expect(await store.durable == Set(identities.map(\.peer)))
@@ -72,7 +72,7 @@ import Wire
     }
 
     @Test func `damage met while writing costs no acknowledged row`() async throws {
-        let store = FakeStore()
+        let store = try FakeStore()
         let site = try await Site { $0.store = store }
         let (socket, first, second) = (try DatagramSocket(), Identity(), Identity())
         _ = try socket.register(first, at: site)
@@ -92,7 +92,7 @@ import Wire
         let identity = Identity()
         let seed = PeerID(high: 0x0123_4567_89AB_4DEF, low: 0x8000_0000_0000_0001)
         let fault = IndexStoreFault(.failed, "The disk does not answer.")
-        let store = FakeStore(pages: [[try row(identity, host: 0x0A00_0003)]], loadFault: fault)
+        let store = try FakeStore(pages: [[try row(identity, host: 0x0A00_0003)]], loadFault: fault)
         let site = try await Site { $0.store = store }
         let socket = try DatagramSocket()
         try socket.send(query(seed), to: site.port)
@@ -104,7 +104,7 @@ import Wire
     }
 
     @Test func `a server that is stopped while it loads ends at once`() async throws {
-        let store = FakeStore(pages: [[], []], holdsLoading: true)
+        let store = try FakeStore(pages: [[], []], holdsLoading: true)
         let site = try await Site { $0.store = store }
         await site.server.stop()
         #expect(await store.isClosed)

@@ -58,7 +58,7 @@ private struct Exposition {
 
 @Suite(.timeLimit(.minutes(1))) struct MetricsTests {
     @Test func `the page tells what happened, and of nobody in particular`() async throws {
-        let store = FakeStore()
+        let store = try FakeStore()
         let site = try await Site {
             $0.metrics = ListenAddress(port: 0)
             $0.store = store

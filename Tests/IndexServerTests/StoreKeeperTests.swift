@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct StoreKeeperTests {
     @Test func `whatever order loops queue in, the store gets what memory holds`() async throws {
-        let (store, clocks, peer) = (FakeStore(), Clocks.system, Identity().peer)
+        let (store, clocks, peer) = (try FakeStore(), Clocks.system, Identity().peer)
         let wall = clocks.wall()
         func row(_ port: UInt16, _ sequence: UInt64) -> StoredRegistration {
             StoredRegistration(
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test func `what nobody waits for gives way first`() async throws {
-        let (store, clocks) = (FakeStore(), Clocks.system)
+        let (store, clocks) = (try FakeStore(), Clocks.system)
         let info = ServerInfo(version: "test", listen: "", boot: "b")
         let service = IndexService(info: info, secret: Array(repeating: 7, count: 32), now: clocks.monotonic())
         let keeper = try StoreKeeper(store, service: service, clocks: clocks) { _ in }

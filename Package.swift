@@ -135,7 +135,8 @@ let package = Package(
             ]),
         tests("NetworkTests", uses: ["Model", "Wire", "Queues", "Reactor", "Network", "CPosix"]),
         tests(
-            "IndexServerTests", uses: ["Model", "Wire", "Identity", "IndexEngine", "IndexServer", "Reactor", "Network"]),
+            "IndexServerTests",
+            uses: ["Model", "Wire", "Identity", "Queues", "IndexEngine", "IndexServer", "Reactor", "Network"]),
         tests("TerminalKitTests", uses: ["SafeText", "TerminalKit"]),
         tests("CursesScreenTests", uses: ["SafeText", "TerminalKit", "CursesScreen", "Queues", "Reactor", "CPosix"]),
         tests("ChatScreenTests", uses: ["Model", "SafeText", "TerminalKit", "ChatScreen"], exclude: ["Goldens"]),

@@ -86,13 +86,14 @@ int cp_udp_open(const cp_endpoint *where, int buffer, int errors, int shared) {
     int family = where->family == 4 ? AF_INET : AF_INET6, on = 1, off = 0;
     int descriptor = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -1;
+    // Bound to one address, a socket answers from that one anyway, and the packet information would cost a tenth more.
+    int any = where->high == 0 && where->low == 0;
     if (family == AF_INET6) {
-        int both = where->high == 0 && where->low == 0;
-        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, both ? &off : &on, sizeof on);
-        setsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, any ? &off : &on, sizeof on);
+        setsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, any ? &on : &off, sizeof on);
         if (errors) setsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
     } else {
-        setsockopt(descriptor, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+        setsockopt(descriptor, IPPROTO_IP, IP_PKTINFO, any ? &on : &off, sizeof on);
     }
     if (errors) setsockopt(descriptor, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
     // FORCE needs a privilege; without it the system's limit holds.

@@ -18,6 +18,7 @@ func openServer(
 ) throws(ProgramFailure) -> IndexServer {
     let directory = settings.dataDirectory
     try makeDirectory(directory)
+    try lockDirectory(directory, for: "parley-index", option: "--data-dir")
     let (store, notices) = try openStore(settings)
     let configuration = IndexServerConfiguration(
         listen: settings.listen, control: settings.controlPath, metrics: settings.metrics, version: parleyVersion,

@@ -15,7 +15,7 @@ final class Home: Sendable {
     init(_ path: String, purpose: String, passphrase: Passphrase) throws(ProgramFailure) {
         self.path = path
         identity = try openIdentity(path, passphrase)
-        lock = try takeLock(path, purpose)
+        lock = try lockDirectory(path, for: "parley \(purpose)", option: "--home")
     }
 
     deinit { close(lock) }
@@ -53,27 +53,4 @@ func openIdentity(_ home: String, _ passphrase: Passphrase) throws(ProgramFailur
     } catch {
         throw ProgramFailure(.badIdentity, "\(error)")
     }
-}
-
-/// A lock of the system on `<home>/lock`: it ends with its holder, however that ends.
-private func takeLock(_ home: String, _ purpose: String) throws(ProgramFailure) -> Int32 {
-    let descriptor = open(home + "/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else {
-        let reason = String(cString: strerror(errno))
-        throw ProgramFailure(
-            .failure, "\(home) can't be used (\(reason)): it must be writable; mend that, or name another --home.")
-    }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-        var buffer = [UInt8](repeating: 0, count: 64)
-        let count = read(descriptor, &buffer, buffer.count)
-        close(descriptor)
-        let holder = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
-        throw ProgramFailure(
-            .failure,
-            "\(holder.isEmpty ? "Another parley" : holder) uses \(home) already; stop it, or use another --home.")
-    }
-    let note = Array("parley \(purpose) (process \(getpid()))".utf8)
-    ftruncate(descriptor, 0)
-    pwrite(descriptor, note, note.count, 0)
-    return descriptor
 }

@@ -87,6 +87,11 @@ struct LoadingTests {
             let left = LoadedRegistration(row, remaining: .seconds(1000 + number))
             index.service.restore([left], now: index.now, wall: index.wall)
         }
+        for peer in peers {
+            #expect(
+                try index.ask(.query(.init(text: "\(peer)")), from: home)
+                    == .answer(address: home, text: "\(peer)", record: nil))
+        }
         for gone in 0..<3 {
             _ = try index.ask(.registration(.init(address: home)), from: home)
             let found = index.snapshot(SnapshotRequest(rows: RowRequest(sort: .expires))).page.rows.map(\.peer)

@@ -47,7 +47,7 @@ import Testing
         #expect(try await shelf.loadedAtRestart().map(\.row) == [new, keyedRow(3)])
     }
 
-    @Test func `the same seed peer twice comes back twice, the newest last`() async throws {
+    @Test func `the same seed peer twice comes back twice, the newest first`() async throws {
         let shelf = try Shelf()
         let store = try shelf.open()
         let newest = seedRow(1, at: evening + .seconds(60))

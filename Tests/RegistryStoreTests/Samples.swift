@@ -78,10 +78,16 @@ final class Shelf: Sendable {
 }
 
 extension SQLiteRegistry {
+    /// All rows in the order of arrival: seed peers come the newest first.
     func everything() async throws(IndexStoreFault) -> [LoadedRegistration] {
-        let rows = Lock<[LoadedRegistration]>([])
-        try await load { page in rows.withLock { $0 += page } }
-        return rows.withLock { $0 }
+        let rows = Lock<(keyed: [LoadedRegistration], seeds: [LoadedRegistration])>(([], []))
+        try await load { page in
+            rows.withLock { rows in
+                rows.keyed += page.filter(\.row.peer.isKeyed)
+                rows.seeds += page.filter { !$0.row.peer.isKeyed }
+            }
+        }
+        return rows.withLock { $0.keyed + $0.seeds.reversed() }
     }
 }
 

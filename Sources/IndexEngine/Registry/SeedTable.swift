@@ -10,11 +10,19 @@ struct SeedTable: Sendable {
         let registered: Tick
     }
 
-    /// A row of number n lies at n modulo the ring's size, a power of two, so growing renumbers nothing.
+    /// A row of number n lies at n modulo the ring's size, a power of two, so growing renumbers nothing. Numbers go round
+    /// below 2³¹: the index keeps the highest for itself.
     private var ring: [Row] = []
-    private var first: UInt32 = 0
+    private var first: UInt32
     private(set) var count = 0
     private var index = PeerIndex()
+
+    private static let numbers: UInt32 = 0x7FFF_FFFF
+
+    /// - Parameter first: the number of the first row to come.
+    init(first: UInt32 = 0) { self.first = first & Self.numbers }
+
+    private func number(_ offset: Int) -> UInt32 { (first &+ UInt32(truncatingIfNeeded: offset)) & Self.numbers }
 
     private func place(_ number: UInt32) -> Int { Int(number) & (ring.count - 1) }
 
@@ -26,19 +34,19 @@ struct SeedTable: Sendable {
     var oldest: Tick? { count > 0 ? ring[place(first)].registered : nil }
 
     func forEach(_ body: (Row) -> Void) {
-        for offset in 0..<count { body(ring[place(first &+ UInt32(offset))]) }
+        for offset in 0..<count { body(ring[place(number(offset))]) }
     }
 
     /// Adds the newest row.
     mutating func append(_ row: Row, _ hash: PeerHash, hashOf: (PeerID) -> PeerHash) {
         if count == ring.count { grow(filler: row) }
-        add(row, number: first &+ UInt32(count), hash, hashOf: hashOf)
+        add(row, number: number(count), hash, hashOf: hashOf)
     }
 
     /// Adds a row that is older than all.
     mutating func prepend(_ row: Row, _ hash: PeerHash, hashOf: (PeerID) -> PeerHash) {
         if count == ring.count { grow(filler: row) }
-        first &-= 1
+        first = number(-1)
         add(row, number: first, hash, hashOf: hashOf)
     }
 
@@ -54,7 +62,7 @@ struct SeedTable: Sendable {
         guard count > 0 else { return nil }
         let row = ring[place(first)]
         index.remove(first, hashOf(row.peer)) { [ring] in hashOf(ring[Int($0) & (ring.count - 1)].peer) }
-        first &+= 1
+        first = number(1)
         count -= 1
         return row
     }
@@ -63,7 +71,7 @@ struct SeedTable: Sendable {
         let old = ring
         ring = Array(repeating: filler, count: max(8, old.count * 2))
         for offset in 0..<count {
-            let number = first &+ UInt32(offset)
+            let number = number(offset)
             ring[place(number)] = old[Int(number) & (old.count - 1)]
         }
     }

@@ -182,7 +182,7 @@ final class LoadLane {
             let count = read(descriptor, buffer, Self.answerSize)
             guard count > 0 else { continue }
             // The answers to earlier tries must not be taken for those to later requests.
-            if attempt > 0 { usleep(500_000) }
+            if attempt > 0 { _ = poll(nil, 0, 500) }
             return Array(UnsafeRawBufferPointer(start: buffer, count: count))
         }
         return nil

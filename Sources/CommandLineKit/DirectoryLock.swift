@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Glibc
+
+/// Says that this process alone uses a directory: a lock of the system on `lock` in it, which ends with its holder,
+/// however that ends.
+/// - Parameters:
+///   - program: who holds it, for the next one that comes: `parley chat`.
+///   - option: the command line's for another directory.
+/// - Returns: the descriptor that holds the lock.
+/// - Throws: who uses it already, or why it can't be used.
+@discardableResult
+public func lockDirectory(
+    _ directory: String, for program: String, option: String
+) throws(ProgramFailure) -> Int32 {
+    let descriptor = open(directory + "/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else {
+        let reason = String(cString: strerror(errno))
+        throw ProgramFailure(
+            .failure,
+            "\(directory) can't be used (\(reason)): it must be writable; mend that, or name another \(option).")
+    }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = read(descriptor, &buffer, buffer.count)
+        close(descriptor)
+        let holder = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        let name = holder.isEmpty ? "Another program" : holder
+        throw ProgramFailure(.failure, "\(name) uses \(directory) already; stop it, or use another \(option).")
+    }
+    let note = Array("\(program) (process \(getpid()))".utf8)
+    ftruncate(descriptor, 0)
+    pwrite(descriptor, note, note.count, 0)
+    return descriptor
+}

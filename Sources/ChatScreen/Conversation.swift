@@ -235,8 +235,7 @@ struct Conversation: Sendable {
             if state != .queued { waitingIDs.remove(id) }
             return
         }
-        let isRetried = message.state == .failed && state == .queued
-        guard state.rank >= message.state.rank || isRetried else { return }
+        guard state == message.state || message.state.mayBecome(state) else { return }
         message.state = state
         message.reason = reason
         log.update(number) { $0 = .message(message) }
@@ -402,17 +401,4 @@ extension Message {
     var hasFailed: Bool { direction == .outgoing && state == .failed }
     /// Whether it left, and nobody has said that it arrived: to a peer without a key, nobody ever does.
     var isUnconfirmed: Bool { direction == .outgoing && state == .sent && peer.isKeyed }
-}
-
-extension DeliveryState {
-    /// The place on the way that a message only goes down.
-    fileprivate var rank: Int {
-        switch self {
-        case .queued: 0
-        case .sent: 1
-        case .delivered: 2
-        case .read: 3
-        case .failed: 4
-        }
-    }
 }

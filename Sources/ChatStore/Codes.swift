@@ -23,16 +23,6 @@ extension DeliveryState {
         default: return nil
         }
     }
-
-    /// Whether a message may go from here to there: down the list, but what the other side has can't fail any more;
-    /// and back from failed to queued, when the user tries again.
-    func mayBecome(_ next: DeliveryState) -> Bool {
-        switch (self, next) {
-        case (.failed, .queued): true
-        case (.delivered, .failed), (.read, .failed): false
-        default: next.code > code
-        }
-    }
 }
 
 extension Contact {

@@ -50,6 +50,26 @@ public enum DeliveryState: String, Sendable {
     case read
     /// Given up, with a reason.
     case failed
+
+    /// Whether a message goes from here to there: onwards only, and what arrived can't fail any more; but what failed may
+    /// be tried again.
+    public func mayBecome(_ next: DeliveryState) -> Bool {
+        switch (self, next) {
+        case (.failed, .queued): true
+        case (.delivered, .failed), (.read, .failed): false
+        default: next.step > step
+        }
+    }
+
+    private var step: Int {
+        switch self {
+        case .queued: 0
+        case .sent: 1
+        case .delivered: 2
+        case .read: 3
+        case .failed: 4
+        }
+    }
 }
 
 /// One message of a conversation.

@@ -26,13 +26,7 @@ public final class Alarm: Sendable {
     public func sleep(for duration: Duration?) async {
         guard let duration else { return await sleep() }
         guard duration > .zero else { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.sleep() }
-            // Throws only when cancelled, which ends the sleep as well.
-            group.addTask { try? await Task.sleep(for: duration) }
-            await group.next()
-            group.cancelAll()
-        }
+        _ = await rings(within: duration)
     }
 
     /// Whether it rings before so much time has passed; false also when the task is cancelled.
@@ -44,6 +38,7 @@ public final class Alarm: Sendable {
                 return !Task.isCancelled
             }
             group.addTask {
+                // Throws only when cancelled, which ends the sleep as well.
                 try? await Task.sleep(for: duration)
                 return false
             }

@@ -118,14 +118,20 @@ struct Parley: ParsableCommand {
             abstract: "Write identity, contacts and history into one encrypted file.")
         @OptionGroup var options: Options
         @Argument(help: "The file to write; it must not exist.") var file: String
-        @Option(help: ArgumentHelp("Where the backup's passphrase comes from; default: the terminal.", valueName: "n"))
-        var backupPassphraseFd: Int32?
+        @OptionGroup var backup: BackupOptions
 
         func run() throws {
             try ExportProgram(
-                options: options, file: file, backupPassphrase: Passphrase(descriptor: backupPassphraseFd)
+                options: options, file: file, backupPassphrase: backup.passphrase
             ).run()
         }
+    }
+
+    struct BackupOptions: ParsableArguments {
+        @Option(help: ArgumentHelp("Where the backup's passphrase comes from; default: the terminal.", valueName: "n"))
+        var backupPassphraseFd: Int32?
+
+        var passphrase: Passphrase { Passphrase(descriptor: backupPassphraseFd) }
     }
 
     struct Import: ParsableCommand {
@@ -133,12 +139,11 @@ struct Parley: ParsableCommand {
             abstract: "Take over what 'parley export' wrote: into an empty home, or the same identity's.")
         @OptionGroup var options: Options
         @Argument(help: "The file to read.") var file: String
-        @Option(help: ArgumentHelp("Where the backup's passphrase comes from; default: the terminal.", valueName: "n"))
-        var backupPassphraseFd: Int32?
+        @OptionGroup var backup: BackupOptions
 
         func run() throws {
             try ImportProgram(
-                options: options, file: file, backupPassphrase: Passphrase(descriptor: backupPassphraseFd)
+                options: options, file: file, backupPassphrase: backup.passphrase
             ).run()
         }
     }

@@ -36,10 +36,18 @@ extension EndToEnd {
                 }
                 // From the first moment on, so that it is asked while it loads.
                 try server.start()
-                #expect(try crowd.faults() == [], "round \(round)")
+                try expectNoFaults(crowd, "round \(round)")
             }
             #expect(crowd.plain > 100 && crowd.keyed > 100 && crowd.refusals.isEmpty, "\(crowd.refusals)")
             try expectFreshLeases()
+        }
+
+        /// Asks for everybody.
+        private func expectNoFaults(
+            _ crowd: Crowd, _ moment: String = "", at location: SourceLocation = #_sourceLocation
+        ) throws {
+            let faults = try crowd.faults()
+            #expect(faults == [], "\(moment)", sourceLocation: location)
         }
 
         /// Keyed peers have the whole lease of a start, give or take what the test took.
@@ -55,7 +63,7 @@ extension EndToEnd {
             try forgetful.startAndWait()
             #expect(try crowd.work { crowd.plain > 0 && crowd.keyed > 0 })
             try crowd.settle()
-            #expect(try crowd.faults() == [])
+            try expectNoFaults(crowd)
             forgetful.kill()
             try forgetful.startAndWait()
             #expect(try crowd.faults().first?.contains("nil") == true)
@@ -82,7 +90,7 @@ extension EndToEnd {
                     #expect(traced.wait(.zero) == .signalled(SIGKILL), "\(call) \(number): \(traced.transcript)")
                     try crowd.settle()
                     try server.start()
-                    #expect(try crowd.faults() == [], "\(call) \(number)")
+                    try expectNoFaults(crowd, "\(call) \(number)")
                     server.kill()
                 }
             }
@@ -106,7 +114,7 @@ extension EndToEnd {
                 server.kill()
                 try disk.restorePower()
                 try server.start()
-                #expect(try crowd.faults() == [], "round \(round)")
+                try expectNoFaults(crowd, "round \(round)")
                 server.stop()
             }
         }
@@ -132,7 +140,7 @@ extension EndToEnd {
             let reason = try #require(try server.store().reason)
             #expect(reason.contains("is full") && reason.contains(site.data.path) && reason.hasSuffix("."))
             #expect(try server.notices().contains(reason))
-            #expect(try crowd.faults() == [])
+            try expectNoFaults(crowd)
 
             unlink(site.data.file("ballast"))
             #expect(try full.work(within: .seconds(5)) { full.plain > 0 && full.keyed > 0 })
@@ -140,8 +148,8 @@ extension EndToEnd {
             try full.settle()
             server.kill()
             try server.start()
-            #expect(try crowd.faults() == [])
-            #expect(try full.faults() == [])
+            try expectNoFaults(crowd)
+            try expectNoFaults(full)
             server.kill()
         }
 
@@ -168,7 +176,7 @@ extension EndToEnd {
             try others.settle()
             server.kill()
             try server.start()
-            #expect(try others.faults() == [])
+            try expectNoFaults(others)
             #expect(try files().filter { $0.hasPrefix("registry.sqlite.damaged-") } == aside)
         }
 
@@ -216,7 +224,7 @@ extension EndToEnd {
             // One that was cut short would have left its log and its socket.
             #expect(try files().filter { $0.hasSuffix("-wal") || $0.hasSuffix(".sock") } == [])
             try server.start()
-            #expect(try crowd.faults() == [])
+            try expectNoFaults(crowd)
         }
 
         @Test func `a reload takes over limits; wrong settings change nothing and say so`() throws {
@@ -250,7 +258,7 @@ extension EndToEnd {
             #expect(try crowd.work { crowd.plain > before.0 + 20 && crowd.keyed > before.1 + 10 })
             #expect(run.child.isRunning)
             try crowd.settle()
-            #expect(try crowd.faults() == [])
+            try expectNoFaults(crowd)
         }
 
         // MARK: The service manager
@@ -320,7 +328,7 @@ extension EndToEnd {
                 """
             try #require(try ChildProcess.run(["python3", "-c", script]).status == .exited(0))
             try server.start()
-            #expect(try crowd.faults() == [])
+            try expectNoFaults(crowd)
             #expect(try server.notices() == [])
             try expectFreshLeases()
         }

@@ -165,7 +165,7 @@ extension EndToEnd {
             try harm(path, damage.offset, damage.length)
 
             let run = try server.startAndWait()
-            let aside = try files().filter { $0.hasPrefix("registry.sqlite.damaged-") }
+            let aside = try damagedFiles()
             #expect(aside.count == 1)
             let line = try run.line("the notice", .seconds(5)) { $0.contains("damaged") }.text
             #expect(line.contains("warn") && line.contains(site.data.file(aside.first ?? "?")), "\(line)")
@@ -177,7 +177,7 @@ extension EndToEnd {
             server.kill()
             try server.start()
             try expectNoFaults(others)
-            #expect(try files().filter { $0.hasPrefix("registry.sqlite.damaged-") } == aside)
+            #expect(try damagedFiles() == aside)
         }
 
         /// Writes chance over a part of a file, or cuts the file there.
@@ -189,6 +189,11 @@ extension EndToEnd {
             var chance = SplitMix64(seed: 0x6C)
             try file.seek(toOffset: UInt64(offset))
             try file.write(contentsOf: Data(chance.bytes(length)))
+        }
+
+        /// Those that were set aside, without what lies beside them.
+        private func damagedFiles() throws -> [String] {
+            try files().filter { $0.hasPrefix("registry.sqlite.damaged-") && $0.hasSuffix("Z") }
         }
 
         private func files() throws -> [String] {
@@ -248,7 +253,8 @@ extension EndToEnd {
             #expect(try limited() == 0)
 
             _ = try reload(
-                "limit_requests_per_s = 1\nlimit_burst = 1\nlimit_loopback = true\n", until: "limit_loopback false -> true")
+                "limit_requests_per_s = 1\nlimit_burst = 1\nlimit_loopback = true\n",
+                until: "limit_loopback false -> true")
             #expect(run.lines.contains { $0.text.contains("in force: limit_requests_per_s 2000 -> 1") })
             #expect(try crowd.work { try limited() > 0 })
 

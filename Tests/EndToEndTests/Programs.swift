@@ -8,17 +8,20 @@ import TerminalKit
 struct IndexSite: Sendable {
     let port: UInt16
     let data: TemporaryDirectory
+    /// The data directory's path, where it is not the directory's own.
+    var home: String
 
     init() throws {
         port = try DatagramSocket.freePort()
         data = try TemporaryDirectory()
+        home = data.path
     }
 
     var address: String { "127.0.0.1:\(port)" }
 
     /// What starts it, with a screen.
     func arguments(listen: String? = nil) throws -> [String] {
-        [try Executables.parleyIndex(), "--listen", listen ?? address, "--data-dir", data.path]
+        [try Executables.parleyIndex(), "--listen", listen ?? address, "--data-dir", home]
     }
 
     /// Starts it with a screen.
@@ -45,7 +48,7 @@ struct IndexSite: Sendable {
     /// What `parley-index top --once --json` says.
     func snapshot() throws -> JSON {
         let result = try ChildProcess.run(
-            [try Executables.parleyIndex(), "top", "--control", data.file("control.sock"), "--once", "--json"])
+            [try Executables.parleyIndex(), "top", "--control", home + "/control.sock", "--once", "--json"])
         guard result.status == .exited(0) else {
             throw ChildProcess.Missing(description: "top: \(String(describing: result.status)) \(result.err)")
         }

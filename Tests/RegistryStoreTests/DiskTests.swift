@@ -155,24 +155,3 @@ import Testing
         return rows
     }
 }
-
-/// A disk in memory over a directory.
-private final class SmallDisk {
-    private let path: String
-
-    init(at path: String, size: String) throws {
-        self.path = path
-        try SmallDisk.run("mount", "-t", "tmpfs", "-o", "size=\(size)", "tmpfs", path)
-    }
-
-    deinit { unmount() }
-
-    func remount(_ how: String) throws { try SmallDisk.run("mount", "-o", "remount,\(how)", path) }
-
-    func unmount() { umount2(path, Int32(MNT_DETACH)) }
-
-    private static func run(_ arguments: String...) throws {
-        let result = try ChildProcess.run(arguments)
-        guard result.status == .exited(0) else { throw ChildProcess.Missing(description: result.err) }
-    }
-}

@@ -58,7 +58,7 @@ soak: ## The tests that grow with time, twenty times as long; SOAK=50 for a thou
 	@assets/need.sh $(HEADERS) vterm.h=libvterm-dev $(LAB)
 	@$(MAKE) --no-print-directory build
 	PARLEY_SOAK=$(SOAK) PARLEY_BIN=$(BIN) swift test --no-parallel \
-		--filter 'SeedWireTests|PipeTests|BadLineTests|CrashTests'
+		--filter 'SeedWireTests|PipeTests|BadLineTests|CrashTests|IndexCrashTests|IndexFloodTests|SpoofTests|ReturnTests'
 
 bench: ## The figures of docs/BENCHMARKS.md
 	@assets/need.sh $(HEADERS) python3=python3 irssi=irssi redis-server=redis-server opentracker=opentracker nsd=nsd

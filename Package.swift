@@ -144,7 +144,8 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", swiftSettings: swiftSettings),
         // What reads strangers' bytes, for the corpus' tests and for libFuzzer.
         .target(
-            name: "FuzzTargets", dependencies: ["Model", "Wire", "Identity", "PeerEngine", "IndexEngine", "Scripting"],
+            name: "FuzzTargets",
+            dependencies: ["Model", "Wire", "Identity", "PeerEngine", "IndexEngine", "Scripting", "CommandLineKit"],
             path: "Tests/Fuzz/Targets", swiftSettings: swiftSettings),
         tests("FuzzTests", uses: ["Model", "FuzzTargets"]),
         // Two network namespaces and a bad line between them; a program of its own, in C.

@@ -20,8 +20,10 @@ public final class IndexService: Sendable {
     private let started: Instant
     private let isComplete: Atomic<Bool>
     private let isShared: Bool
-    /// Peers that will come, or came, back to a server that does not know their leases.
-    private let returning = Atomic(0)
+    /// Keyed peers that the store gave back.
+    private let restored = Atomic(0)
+    /// How often a peer was told to come back.
+    private let told = Atomic(0)
     private let statistics: Lock<IndexStatistics>
     private let window = Lock(RowWindow())
     private let notices = Lock<[OperatorNotice]>([])
@@ -68,7 +70,7 @@ public final class IndexService: Sendable {
     /// Takes in rows that the last run left, or that the store was asked for; what came since stays.
     public func restore(_ rows: [LoadedRegistration], now: Instant, wall: WallTime) {
         for row in rows { registry.restore(row, now: now, wall: wall) }
-        returning.add(rows.count { $0.row.peer.isKeyed }, ordering: .relaxed)
+        restored.add(rows.count { $0.row.peer.isKeyed }, ordering: .relaxed)
     }
 
     /// From now on a peer that is not in memory is not registered, unless the store is shared.
@@ -81,11 +83,19 @@ public final class IndexService: Sendable {
 
     // MARK: Coming back
 
-    /// Seconds over which a peer shall come back to a server that does not know its lease: as many as keep the rate of
-    /// those that return below that of keepalives, but few for few. Keepalives are 20 s apart, so all are back in a minute.
+    /// Seconds over which a peer shall come back to a server that does not know its lease.
+    ///
+    /// Keepalives are up to 20 s apart, so that long a crowd learns of the restart, at its usual rate; each registers at
+    /// a moment of its own between then and the end of one and the same minute, by two datagrams. Keepalives
+    /// and registrations together stay below 1.9 times the usual rate. Few need no such care and come at once.
     func spreadSeconds(now: Instant) -> Int {
-        let count = returning.add(1, ordering: .relaxed).newValue
-        return now.since(started) > .seconds(120) ? 2 : min(max(2, count / 250), 38)
+        let told = told.add(1, ordering: .relaxed).newValue
+        let uptime = now.since(started)
+        guard uptime < .seconds(55) else { return 2 }
+        // Who was told so far, seen from all 20 s; the store may know better who will come.
+        let estimate = told * 20_000 / Int(min(max(2000, uptime.milliseconds), 20_000))
+        let crowd = max(estimate, restored.load(ordering: .relaxed))
+        return max(2, min(crowd / 160, 57 - uptime.wholeSeconds))
     }
 
     // MARK: Time

@@ -19,6 +19,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case sessionFrame = "session-frame"
     /// Bytes are what happens to a client: in any order, with a disk that takes its time.
     case client
+    /// Bytes are a datagram to an index server.
+    case indexDatagram = "index-datagram"
+    case settingsFile = "settings-file"
 
     /// Feeds it.
     /// - Returns: the promise that it broke; `nil` when it kept them all.
@@ -39,6 +42,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .sessionFrame: stability(of: frame, writing: { $0.encoded() }, bytes)
         case .client:
             if var play = ClientFuzz(bytes) { play.play() } else { "no client" }
+        case .indexDatagram: IndexFuzz.shared.fault(in: bytes)
+        case .settingsFile: SettingsFuzz(bytes: bytes).fault()
         }
     }
 

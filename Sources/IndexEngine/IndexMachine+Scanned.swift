@@ -14,7 +14,15 @@ extension IndexMachine {
                 writeAnswer(found, text, nonce, of: bytes, &exchange)
             }
         case .seedRegistration(let address, let nonce):
-            guard let row = addSeed(address, &exchange, using: &generator) else { return exchange.result == .limited }
+            guard let row = addSeed(address, &exchange, using: &generator) else {
+                if exchange.result != .limited {
+                    let text = nonce.flatMap { nonce in
+                        bytes.withUnsafeBufferPointer { String(validating: $0[nonce], as: UTF8.self) }
+                    }
+                    exchange.deny(.badAddress, nonce: text)
+                }
+                return true
+            }
             ReplyWriter.registered(row.peer, nonce: nonce, of: bytes, to: &exchange.reply)
             exchange.sendWrittenAsSeed()
             exchange.store(row)
@@ -25,6 +33,15 @@ extension IndexMachine {
         default: return false
         }
         return true
+    }
+
+    /// Answers a keepalive with its token from a source that asked too much, or whose neighbours did; nothing else.
+    func answerOwner(_ bytes: Swift.Span<UInt8>, _ exchange: inout Exchange) {
+        exchange.result = .limited
+        guard case .keepalive(let peer, let token, let nonce, false)? = ScannedRequest.scan(bytes),
+            service.proof.accepts(token: token, of: peer), admitsCostly(&exchange, isProven: true)
+        else { return }
+        write(renew(peer, isOwner: true, &exchange), nonce, of: bytes, &exchange)
     }
 
     private func writeAnswer(

@@ -62,11 +62,12 @@ public struct IndexMachine: Sendable {
         var exchange = Exchange(
             size: bytes.count, source: source, now: now, wall: wall, isFinal: isFinal, buffer: &reply)
         defer { swap(&reply, &exchange.reply) }
-        guard service.limiter.admits(source, .requests, now: now) else {
-            exchange.result = .limited
-            return exchange.outcome
+        // What was asked of the store first was admitted then.
+        if isFinal || service.limiter.admits(source, .requests, now: now) {
+            if !answerScanned(bytes, &exchange, using: &generator) { decode(bytes, &exchange, using: &generator) }
+        } else {
+            answerOwner(bytes, &exchange)
         }
-        if !answerScanned(bytes, &exchange, using: &generator) { decode(bytes, &exchange, using: &generator) }
         return exchange.outcome
     }
 
@@ -96,8 +97,9 @@ public struct IndexMachine: Sendable {
     }
 
     /// Whether a source may have what costs a signature or a row.
-    func admitsCostly(_ exchange: inout Exchange) -> Bool {
-        guard !service.limiter.admits(exchange.source, .registrations, now: exchange.now) else { return true }
+    func admitsCostly(_ exchange: inout Exchange, isProven: Bool = false) -> Bool {
+        let kind = isProven ? SourceLimiter.Kind.proven : .registrations
+        guard !exchange.isFinal, !service.limiter.admits(exchange.source, kind, now: exchange.now) else { return true }
         exchange.result = .limited
         return false
     }
@@ -194,14 +196,14 @@ public struct IndexMachine: Sendable {
     ) {
         exchange.operation = .registration
         exchange.target = .peer(signed.peer)
-        // The cookie comes first: a forged source costs one hash, never a signature.
+        // The cookie comes first: a forged source costs one hash, and no check of a signature.
         guard let cookie = signed.cookie, service.proof.accepts(cookie, from: exchange.source, now: exchange.now) else {
             exchange.result = .challenged
             let cookie = service.proof.cookie(for: exchange.source, now: exchange.now)
             exchange.send(.cookie(cookie, seen: exchange.source), nonce: registration.nonce)
             return
         }
-        guard admitsCostly(&exchange) else { return }
+        guard admitsCostly(&exchange, isProven: true) else { return }
         // An older record must not take the place of one that is still to be read.
         guard
             exchange.isFinal || service.missesAreFinal

@@ -25,7 +25,7 @@ public final class IndexService: Sendable {
     /// How often a peer was told to come back.
     private let told = Atomic(0)
     private let statistics: Lock<IndexStatistics>
-    private let window = Lock(RowWindow())
+    private let windows = Lock(RowWindows())
     private let notices = Lock<[OperatorNotice]>([])
 
     /// - Parameters:
@@ -56,11 +56,8 @@ public final class IndexService: Sendable {
     /// The machine of one loop.
     public func makeMachine() -> IndexMachine { IndexMachine(self) }
 
-    /// Other capacities and rates from now on; leases stay.
-    public func setLimits(_ limits: IndexLimits) {
-        registry.set(limits)
-        limiter.set(limits)
-    }
+    /// Other rates from now on; capacities and leases stay.
+    public func setLimits(_ limits: IndexLimits) { limiter.set(limits) }
 
     // MARK: The store
 
@@ -78,7 +75,12 @@ public final class IndexService: Sendable {
 
     /// Says that nothing of this was written: it is due again.
     public func writeFailed(_ changes: [RegistryChange]) {
-        for case .put(let row) in changes { registry.markUnwritten(row.peer) }
+        for change in changes {
+            switch change {
+            case .put(let row): registry.markUnwritten(row.peer)
+            case .remove(let peer): registry.markUnremoved(peer)
+            }
+        }
     }
 
     // MARK: Coming back
@@ -149,7 +151,7 @@ public final class IndexService: Sendable {
     ) -> IndexSnapshot {
         var snapshot = IndexSnapshot(
             time: wall, uptime: now.since(started), server: info, use: registry.use, residentBytes: residentBytes,
-            page: window.withLock { $0.page(request.rows, of: registry, now: now) })
+            page: windows.withLock { $0.page(request.rows, of: registry, now: now) })
         snapshot.cpu = cpu
         snapshot.loops = loops
         snapshot.store = store

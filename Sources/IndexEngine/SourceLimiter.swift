@@ -7,10 +7,18 @@ import Synchronization
 /// moment, at which all that it asked is paid for, and may run ahead of now by its burst.
 ///
 /// When a table's two places for a prefix are both taken, the one that is nearer to being paid is given up: a flood from
-/// many forged sources makes the limits forget, it never shuts anyone out.
+/// many forged prefixes makes the limits forget. One that forges a single prefix uses up what its neighbours there may ask
+/// without proof; registrations and keepalives that prove their address or lease are counted apart.
 final class SourceLimiter: Sendable {
     /// What is limited apart.
-    enum Kind: Int { case requests, registrations }
+    enum Kind: Int, CaseIterable {
+        /// Every datagram.
+        case requests
+        /// What costs a signature or a row, from a source that proved nothing.
+        case registrations
+        /// Registrations from a source that proved its address: nobody else can use this up.
+        case proven
+    }
 
     private static let stripes = 32
     private static let slots = 128
@@ -18,9 +26,26 @@ final class SourceLimiter: Sendable {
     fileprivate struct Slot {
         var prefix: UInt64 = 0
         /// When everything is paid, in nanoseconds of the server's clock; one moment for each kind.
-        var paid: (UInt64, UInt64) = (0, 0)
+        var paid: (requests: UInt64, registrations: UInt64, proven: UInt64) = (0, 0, 0)
 
-        var latest: UInt64 { max(paid.0, paid.1) }
+        var latest: UInt64 { max(paid.requests, paid.registrations, paid.proven) }
+
+        subscript(kind: Kind) -> UInt64 {
+            get {
+                switch kind {
+                case .requests: paid.requests
+                case .registrations: paid.registrations
+                case .proven: paid.proven
+                }
+            }
+            set {
+                switch kind {
+                case .requests: paid.requests = newValue
+                case .registrations: paid.registrations = newValue
+                case .proven: paid.proven = newValue
+                }
+            }
+        }
     }
 
     fileprivate struct Rule {
@@ -77,10 +102,12 @@ final class SourceLimiter: Sendable {
             let (first, second) = (hash.slot(Self.slots - 1), hash.slot(Self.slots * Self.slots - 1) / Self.slots)
             let place = stripe.place(prefix, first, second)
             let rule = kind == .requests ? stripe.rules.requests : stripe.rules.registrations
-            let paid = kind == .requests ? stripe.slots[place].paid.0 : stripe.slots[place].paid.1
+            // What was run up under stricter limits is forgotten down to these.
+            let paid = min(stripe.slots[place][kind], now.nanoseconds &+ rule.ahead)
+            stripe.slots[place][kind] = paid
             let next = max(paid, now.nanoseconds) &+ rule.cost
             guard next <= now.nanoseconds &+ rule.ahead else { return false }
-            if kind == .requests { stripe.slots[place].paid.0 = next } else { stripe.slots[place].paid.1 = next }
+            stripe.slots[place][kind] = next
             return true
         }
     }

@@ -137,7 +137,7 @@ public actor IndexServer {
 
     // MARK: For operators
 
-    /// Other capacities and rates from now on; leases stay as they are.
+    /// Other rates from now on; capacities and leases stay as they are.
     public nonisolated func reconfigure(_ limits: IndexLimits) { service.setLimits(limits) }
 
     /// Whether every loop that serves had a turn since this was asked last. By one caller, some time apart.
@@ -156,7 +156,7 @@ public actor IndexServer {
 
     private func metricsText() -> String {
         let latencies = service.latencies(within: Metrics.bounds)
-        return Metrics(snapshot: snapshot(for: SnapshotRequest()), latencies: latencies).text
+        return Metrics(snapshot: snapshot(for: SnapshotRequest(rows: RowRequest(limit: 0))), latencies: latencies).text
     }
 
     private func recordLosses() {

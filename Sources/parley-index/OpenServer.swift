@@ -72,13 +72,9 @@ private func loadIdentity(_ directory: String) throws(ProgramFailure) -> Identit
 }
 
 extension IndexServer {
-    /// Starts it, or says who is in the way.
+    /// Starts it, or says what is in the way.
     nonisolated func startOrExplain() async throws(ProgramFailure) {
-        do throws(NetworkError) { try await start() } catch {
-            guard error.code == EADDRINUSE, let path = controlPath else { throw ProgramFailure(.failure, "\(error)") }
-            throw ProgramFailure(
-                .failure, "Another parley-index answers at \(path); stop it or choose another --data-dir.")
-        }
+        do throws(NetworkError) { try await start() } catch { throw ProgramFailure(.failure, "\(error)") }
     }
 }
 

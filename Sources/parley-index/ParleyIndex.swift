@@ -92,6 +92,10 @@ struct ParleyIndex: ParsableCommand {
         func run() throws {
             let settings = try place.place()
             let (control, directory) = (settings.controlPath, settings.dataDirectory)
+            if access(control, W_OK) != 0, errno == EACCES {
+                throw ProgramFailure(
+                    .failure, "\(control) is another user's: run top as the server's user, or by sudo.")
+            }
             if once { try runOnce(control) }
             guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
                 throw ProgramFailure(

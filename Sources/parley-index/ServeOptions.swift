@@ -23,7 +23,7 @@ struct ServeOptions: ParsableArguments {
         resolution.warnings.forEach(complain)
         if let last = resolution.faults.last {
             resolution.faults.dropLast().forEach(complain)
-            throw ProgramFailure(.failure, last)
+            throw ProgramFailure(.usage, last)
         }
         return resolution.settings
     }

@@ -39,8 +39,8 @@ struct Setting: Sendable {
             "log_level", \.logLevel, "error, warn, info or debug", read: { LogLevel(name: $0) }, show: { "\($0)" }
         ).reloadable,
         number("loops", \.loops, 0...64),
-        number("keyed_capacity", \.keyedCapacity, 1...100_000_000).growing(\.keyedCapacity),
-        number("seed_capacity", \.seedCapacity, 1...100_000_000).growing(\.seedCapacity),
+        number("keyed_capacity", \.keyedCapacity, 1...100_000_000),
+        number("seed_capacity", \.seedCapacity, 1...100_000_000),
         number("limit_requests_per_s", \.requestsPerSecond, 1...1_000_000).reloadable,
         number("limit_burst", \.requestBurst, 1...1_000_000).reloadable,
         number("limit_registrations_per_s", \.registrationsPerSecond, 1...1_000_000).reloadable,
@@ -100,13 +100,6 @@ struct Setting: Sendable {
     private var reloadable: Setting {
         var setting = self
         setting.isReloadable = { _, _ in true }
-        return setting
-    }
-
-    /// A table grows where it stands; to shrink it, rows would have to go.
-    private func growing(_ place: any Place<Int>) -> Setting {
-        var setting = self
-        setting.isReloadable = { $1[keyPath: place] > $0[keyPath: place] }
         return setting
     }
 }

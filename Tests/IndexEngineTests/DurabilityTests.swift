@@ -75,4 +75,15 @@ struct DurabilityTests {
         index.service.writeFailed([change])
         #expect(keepalive(&index, token).change != nil)
     }
+
+    @Test func `a removal that was not written is due again`() throws {
+        var index = IndexHarness()
+        _ = try register(&index)
+        index.advance(.seconds(7200))
+        let removals = index.sweep()
+        #expect(removals == [.remove(identity.peer)])
+        #expect(index.sweep().isEmpty)
+        index.service.writeFailed(removals)
+        #expect(index.sweep() == removals)
+    }
 }

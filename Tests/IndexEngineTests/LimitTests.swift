@@ -91,4 +91,60 @@ struct LimitTests {
         }
         #expect(refused == 0)
     }
+
+    @Test func `looser limits forgive what was run up under stricter ones`() {
+        var index = index { $0.requests = .init(perSecond: 10, burst: 8000) }
+        while index.send(query, from: source(1)).reply != nil {}
+        var limits = IndexLimits()
+        limits.requests = .init(perSecond: 2000, burst: 100)
+        index.service.setLimits(limits)
+        _ = index.send(query, from: source(1))
+        index.advance(.milliseconds(10))
+        #expect(index.send(query, from: source(1)).reply != nil)
+    }
+
+    @Test func `who forges a neighbour's address does not use up what the neighbour proves`() throws {
+        var index = index()
+        let (identity, home) = (Identity(), source(1))
+        guard case .registered(_, let lease?)? = try index.register(identity, from: home) else {
+            Issue.record("refused")
+            return
+        }
+        let second = Identity()
+        let cookie = try index.ask(
+            .registration(
+                .init(address: home, signed: .init(peer: second.peer, record: index.record(second, at: home)))),
+            from: home)
+        guard case .cookie(let cookie, _)? = cookie else {
+            Issue.record("no cookie")
+            return
+        }
+        for _ in 0..<10 { _ = index.send(registration, from: source(9)) }
+        #expect(index.send(registration, from: source(9)).reply == nil)
+        let signed = IndexRequest.Signed(peer: second.peer, record: try index.record(second, at: home), cookie: cookie)
+        guard case .registered? = try index.ask(.registration(.init(address: home, signed: signed)), from: home) else {
+            Issue.record("a proven registration was shut out")
+            return
+        }
+        for _ in 0..<100 { _ = index.send(query, from: source(9)) }
+        #expect(index.send(query, from: home).reply == nil)
+        let keepalive = IndexRequest.keepalive(.init(peer: identity.peer, token: lease.token))
+        #expect(try index.ask(keepalive, from: home) == .alive(boot: "1a2b3c4d", leaseSeconds: 7200))
+    }
+
+    @Test func `one network fills no table`() throws {
+        var limits = IndexLimits()
+        limits.keyed = 32
+        var index = IndexHarness(limits: limits)
+        var taken = 0
+        for _ in 0..<40 {
+            if case .registered? = try index.register(Identity(), from: source(1)) { taken += 1 }
+        }
+        // Half of it, and then a sixteenth is more than its share.
+        #expect(taken == 17)
+        guard case .registered? = try index.register(Identity(), from: source(300)) else {
+            Issue.record("another network was refused")
+            return
+        }
+    }
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// nothing and live in a table of their own, where strangers can push out nobody but each other.
 ///
 /// All loops share it: the rows are spread over shards by a secret hash, each behind a lock of its own that is held for
-/// well under a microsecond, and a shard that grows moves a few thousand rows, never a million.
+/// about a lookup, and a shard that grows moves a few thousand rows, never a million.
 final class Registry: Sendable {
     /// A registration of a keyed peer, checked.
     struct Keyed: Sendable {
@@ -29,7 +29,8 @@ final class Registry: Sendable {
     private let secret: UInt64
     private let start: Instant
     private let keyedLease, seedLease: Span
-    private let keyedLimit, seedLimit: Atomic<Int>
+    private let keyedLimit, seedLimit: Int
+    private let shares: PrefixShares
     private let keyedCount = Atomic(0)
     private let seedCount = Atomic(0)
     private let recordBytes = Atomic(0)
@@ -46,14 +47,9 @@ final class Registry: Sendable {
         self.start = start
         keyedLease = limits.keyedLease
         seedLease = limits.seedLease
-        keyedLimit = Atomic(max(1, limits.keyed))
-        seedLimit = Atomic(max(1, limits.seeds))
-    }
-
-    /// Other capacities from now on; rows that are there stay until their time.
-    func set(_ limits: IndexLimits) {
-        keyedLimit.store(max(1, limits.keyed), ordering: .relaxed)
-        seedLimit.store(max(1, limits.seeds), ordering: .relaxed)
+        keyedLimit = max(1, limits.keyed)
+        seedLimit = max(1, limits.seeds)
+        shares = PrefixShares(secret: secret)
     }
 
     /// What is held, rows that wait for their removal included.
@@ -69,7 +65,7 @@ final class Registry: Sendable {
     /// A power of two, so that no shard gets much more than four thousand rows.
     private static func shards(for rows: Int) -> Int {
         var count = 1
-        while count < min(rows / 4096, 256) { count *= 2 }
+        while count < min(rows / 4096, 65_536) { count *= 2 }
         return count
     }
 
@@ -106,7 +102,7 @@ final class Registry: Sendable {
     func addSeed(_ peer: PeerID, at address: Endpoint, now: Instant) {
         let row = SeedTable.Row(peer: peer, address: address, registered: tick(now))
         withSeeds(peer) { table, hash in
-            let isFull = seedCount.load(ordering: .relaxed) >= seedLimit.load(ordering: .relaxed)
+            let isFull = seedCount.load(ordering: .relaxed) >= seedLimit
             let hasLeft = isFull && table.removeFirst(hashOf: self.hash) != nil
             table.append(row, hash, hashOf: self.hash)
             if !hasLeft { seedCount.add(1, ordering: .relaxed) }
@@ -120,7 +116,7 @@ final class Registry: Sendable {
         return withKeyed(peer) { table, hash in
             guard let number = table.find(peer, hash) else {
                 if isFull { sweep(&table, now) }
-                guard !isFull else { return .denied(.full) }
+                guard !isFull, !hasItsShare(new.address) else { return .denied(.full) }
                 let row = KeyedTable.Row(
                     peer: peer, record: new.record, sequence: new.sequence, address: new.address, registered: now,
                     expires: now + keyedLease, written: now)
@@ -133,6 +129,10 @@ final class Registry: Sendable {
             let repeats = new.record == old.record && new.address == old.address
             guard !isLive || new.sequence > old.sequence || repeats else { return .denied(.staleSequence) }
             recordBytes.add(new.record.count - old.record.count, ordering: .relaxed)
+            if old.address != new.address {
+                shares.remove(old.address)
+                shares.add(new.address)
+            }
             table.update(number) { row in
                 row.record = new.record
                 row.sequence = new.sequence
@@ -146,12 +146,19 @@ final class Registry: Sendable {
         }
     }
 
-    private var isFull: Bool { keyedCount.load(ordering: .relaxed) >= keyedLimit.load(ordering: .relaxed) }
+    private var isFull: Bool { keyedCount.load(ordering: .relaxed) >= keyedLimit }
+
+    /// Whether one network already holds a sixteenth of a table that is more than half full.
+    private func hasItsShare(_ address: Endpoint) -> Bool {
+        guard keyedCount.load(ordering: .relaxed) > keyedLimit / 2, !address.isLoopback else { return false }
+        return shares[address] >= max(1, keyedLimit / 16)
+    }
 
     private func insert(_ row: KeyedTable.Row, _ hash: PeerHash, into table: inout KeyedTable) {
         table.insert(row, hash, hashOf: self.hash)
         keyedCount.add(1, ordering: .relaxed)
         recordBytes.add(row.record.count, ordering: .relaxed)
+        shares.add(row.address)
     }
 
     /// What a keepalive from an address means for a keyed peer's row.
@@ -206,6 +213,14 @@ final class Registry: Sendable {
         }
     }
 
+    /// Remembers that the store still has the row of a peer that is gone, for the next sweep.
+    func markUnremoved(_ peer: PeerID) {
+        removed.withLock { removed in
+            // More can't be in the store.
+            if removed.count < keyedLimit { removed.append(peer) }
+        }
+    }
+
     /// Takes in a row that the last run left, of seed peers the newest first. What came since is newer and stays.
     func restore(_ loaded: LoadedRegistration, now: Instant, wall: WallTime) {
         if loaded.row.peer.isKeyed { restoreKeyed(loaded, tick(now), wall) } else { restoreSeed(loaded, tick(now)) }
@@ -229,7 +244,7 @@ final class Registry: Sendable {
         let row = SeedTable.Row(peer: loaded.row.peer, address: loaded.row.address, registered: registered)
         withSeeds(row.peer) { table, hash in
             guard table.find(row.peer, hash) == nil,
-                seedCount.load(ordering: .relaxed) < seedLimit.load(ordering: .relaxed)
+                seedCount.load(ordering: .relaxed) < seedLimit
             else { return }
             table.prepend(row, hash, hashOf: self.hash)
             seedCount.add(1, ordering: .relaxed)
@@ -274,6 +289,7 @@ final class Registry: Sendable {
         guard !gone.isEmpty else { return }
         keyedCount.subtract(gone.count, ordering: .relaxed)
         recordBytes.subtract(gone.reduce(0) { $0 + $1.record.count }, ordering: .relaxed)
+        gone.forEach { shares.remove($0.address) }
         removed.withLock { $0 += gone.map(\.peer) }
     }
 
@@ -286,23 +302,20 @@ final class Registry: Sendable {
 
     // MARK: Displays
 
-    /// Calls `body` for each row that is not over, in no order, a shard at a time.
+    /// Calls `body` for each row that is not over, in no order, a shard at a time; no lock is held while it runs.
     func forEachLive(now: Instant, _ body: (_ peer: PeerID, _ address: Endpoint, _ since: Tick, _ until: Tick) -> Void)
     {
         let now = tick(now)
+        // Each table is copied by reference; whoever changes it meanwhile pays for a real copy, of a few thousand rows.
         for shard in keyed {
-            shard.withLock { table in
-                for row in table.rows where now < row.expires {
-                    body(row.peer, row.address, row.registered, row.expires)
-                }
+            for row in shard.withLock({ $0.rows }) where now < row.expires {
+                body(row.peer, row.address, row.registered, row.expires)
             }
         }
         for shard in seeds {
-            shard.withLock { table in
-                table.forEach { row in
-                    let until = row.registered + seedLease
-                    if now < until { body(row.peer, row.address, row.registered, until) }
-                }
+            shard.withLock { $0 }.forEach { row in
+                let until = row.registered + seedLease
+                if now < until { body(row.peer, row.address, row.registered, until) }
             }
         }
     }

@@ -43,7 +43,7 @@ struct RowSelection {
     }
 
     /// What was kept, sorted, and the place of the first among all.
-    func finish(matching: Int) -> (entries: [RowEntry], first: Int) {
+    func finish() -> (entries: [RowEntry], first: Int) {
         (below.entries.sorted() + above.entries.sorted(), before - below.entries.count)
     }
 }

@@ -1,6 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Model
 
+/// The windows of the displays that look, one for each order and filter; the one not used for longest gives way.
+struct RowWindows: Sendable {
+    private static let limit = 8
+    /// Nobody looks through a window that was not asked for in that time.
+    private static let patience = Span.seconds(60)
+    private var windows: [RowWindow] = []
+
+    mutating func page(_ request: RowRequest, of registry: Registry, now: Instant) -> RowPage {
+        guard request.limit > 0 else { return RowPage(request: request) }
+        windows.removeAll { now.since($0.used) > Self.patience }
+        let place = windows.firstIndex { $0.suits(request) }
+        var window = place.map { windows.remove(at: $0) } ?? RowWindow()
+        if windows.count >= Self.limit { windows.removeFirst() }
+        defer { windows.append(window) }
+        return window.page(request, of: registry, sharers: windows.count + 1, now: now)
+    }
+}
+
 /// The rows around those that a display shows, sorted: enough for scrolling a while, made now and then and only while
 /// somebody looks. Making it is one walk over the registry that keeps a few thousand rows, however many there are.
 struct RowWindow: Sendable {
@@ -13,10 +31,14 @@ struct RowWindow: Sendable {
     private var matching = 0
     private var request: RowRequest?
     private var made = Instant(nanoseconds: 0)
+    /// When it was asked for last.
+    private(set) var used = Instant(nanoseconds: 0)
 
     /// The page that a display asked for.
-    mutating func page(_ request: RowRequest, of registry: Registry, now: Instant) -> RowPage {
-        if let page = current(request, of: registry, now: now) { return page }
+    /// - Parameter sharers: windows, this one included, that share the time there is for making them.
+    mutating func page(_ request: RowRequest, of registry: Registry, sharers: Int, now: Instant) -> RowPage {
+        used = now
+        if let page = current(request, of: registry, sharers, now: now) { return page }
         fill(request, from: registry, now: now)
         return page(request, at: start(of: request) ?? 0, registry, now)
     }
@@ -24,19 +46,24 @@ struct RowWindow: Sendable {
     // MARK: Showing
 
     /// The page, if the window is fresh and holds all of it.
-    private func current(_ request: RowRequest, of registry: Registry, now: Instant) -> RowPage? {
-        guard let old = self.request, old.sort == request.sort, old.descending == request.descending,
-            old.filter == request.filter, now.since(made) < lifetime(registry.use.total),
+    private func current(_ request: RowRequest, of registry: Registry, _ sharers: Int, now: Instant) -> RowPage? {
+        guard suits(request), now.since(made) < lifetime(registry.use.total, sharers),
             let start = start(of: request), start >= first,
             min(start + request.limit, matching) <= first + entries.count
         else { return nil }
         return page(request, at: start, registry, now)
     }
 
+    /// Whether it was made for this order and filter.
+    func suits(_ request: RowRequest) -> Bool {
+        guard let old = self.request else { return false }
+        return old.sort == request.sort && old.descending == request.descending && old.filter == request.filter
+    }
+
     /// How long an order is good enough: a second, and so much more for many rows that looking for them stays below two
     /// per cent of the time. A filter writes each row down and takes longer.
-    private func lifetime(_ rows: Int) -> Span {
-        max(.seconds(1), .microseconds(rows * (request?.filter.isEmpty == false ? 20 : 2)))
+    private func lifetime(_ rows: Int, _ sharers: Int) -> Span {
+        max(.seconds(1), .microseconds(rows * (request?.filter.isEmpty == false ? 20 : 2) * sharers))
     }
 
     /// The place of the first row to show; `nil` when the row that shall stay put may lie outside the window.
@@ -62,7 +89,7 @@ struct RowWindow: Sendable {
     // MARK: Filling
 
     private mutating func fill(_ request: RowRequest, from registry: Registry, now: Instant) {
-        let filter = RowFilter(request.filter)
+        var filter = RowFilter(request.filter)
         var selection = selection(request, registry, now)
         var count = 0
         registry.forEachLive(now: now) { peer, address, since, until in
@@ -70,7 +97,7 @@ struct RowWindow: Sendable {
             count += 1
             selection.offer(RowEntry(request, peer, address, since, until))
         }
-        (entries, first) = selection.finish(matching: count)
+        (entries, first) = selection.finish()
         matching = count
         self.request = request
         made = now
@@ -119,27 +146,35 @@ struct RowEntry: Sendable, Comparable {
 struct RowFilter {
     private let needle: [UInt8]
     private let inverted: Bool
+    /// Used again for each row.
+    private var haystack: [UInt8] = []
+
+    private static let (key, seed) = (Array("key".utf8), Array("seed".utf8))
 
     init(_ text: String) {
         inverted = text.hasPrefix("!")
         needle = Array(text.dropFirst(inverted ? 1 : 0).lowercased().utf8)
     }
 
-    func matches(_ peer: PeerID, _ address: Endpoint) -> Bool {
+    /// Whether the UUID, the address or the kind contains the text.
+    mutating func matches(_ peer: PeerID, _ address: Endpoint) -> Bool {
         guard !needle.isEmpty else { return true }
-        let found =
-            contains(peer.description) || contains(address.description) || contains(peer.isKeyed ? "key" : "seed")
-        return found != inverted
+        // One text of all three; what lies between them is in no filter that was typed.
+        haystack.removeAll(keepingCapacity: true)
+        peer.append(to: &haystack)
+        haystack.append(0)
+        address.append(to: &haystack)
+        haystack.append(0)
+        haystack.append(contentsOf: peer.isKeyed ? Self.key : Self.seed)
+        return contains(haystack.span) != inverted
     }
 
-    private func contains(_ text: String) -> Bool {
-        var text = text
-        return text.withUTF8 { bytes in
-            guard bytes.count >= needle.count else { return false }
-            return (0...(bytes.count - needle.count)).contains { start in
-                needle.indices.allSatisfy { bytes[start + $0] == needle[$0] }
-            }
+    private func contains(_ text: Swift.Span<UInt8>) -> Bool {
+        guard text.count >= needle.count else { return false }
+        for start in 0...(text.count - needle.count) where text[start] == needle[0] {
+            if needle.indices.allSatisfy({ text[start + $0] == needle[$0] }) { return true }
         }
+        return false
     }
 }
 

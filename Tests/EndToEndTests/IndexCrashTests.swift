@@ -97,6 +97,21 @@ extension EndToEnd {
             #expect(crowd.plain > 100 && crowd.keyed > 0, "\(crowd.plain) \(crowd.keyed)")
         }
 
+        @Test(.enabled(if: IndexCrashTests.canTrace, IndexCrashTests.needsTracing))
+        func `while a slow disk is read it says of nobody that they are unknown`() throws {
+            let crowd = try Crowd(port: site.port, seed: 0x71)
+            try server.startAndWait()
+            #expect(try crowd.work { crowd.plain > 200 && crowd.keyed > 20 })
+            server.stop()
+            try crowd.settle()
+            try server.start(by: tracing("pread64", "delay_enter=40000"))
+            try expectNoFaults(crowd)
+            #expect(try holds(within: .seconds(5)) { try server.store().state == "ready" })
+            // It was asked meanwhile, and kept silent.
+            #expect(try site.snapshot()["unready_total"]?.number ?? 0 > 0)
+            server.kill()
+        }
+
         @Test(.enabled(if: LoopDisk.isPossible, LoopDisk.needs))
         func `a power cut takes nothing that was acknowledged before`() throws {
             var chance = SplitMix64(seed: 0x66)

@@ -5,6 +5,7 @@ import CursesScreen
 import Glibc
 import IndexServer
 import Network
+import Queues
 import Reactor
 
 /// The command line of `parley-index`.
@@ -44,14 +45,17 @@ struct ParleyIndex: ParsableCommand {
         private func runHeadless(_ settings: ServerSettings) throws {
             let signals = SignalWatch()
             let (main, log) = (try makeLoop("main"), try makeLoop("log"))
-            let setting = options.setting
-            let program = try HeadlessProgram(
-                settings, read: { try setting.resolve() }, isQuiet: options.quiet, log: log)
+            let (setting, isQuiet) = (options.setting, options.quiet)
+            let running = Lock<HeadlessProgram?>(nil)
             log.start()
             runUntilDone(
-                main, signals: signals, executor: LoopTasks(main), onHangup: { program.reload() }
+                main, signals: signals, executor: LoopTasks(main), onHangup: { running.withLock { $0 }?.reload() }
             ) { () async throws(ProgramFailure) in
-                try await program.run().rawValue
+                // In here, since it waits for the disk, and signals must not wait for that.
+                let program = try HeadlessProgram(
+                    settings, read: { try setting.resolve() }, isQuiet: isQuiet, log: log)
+                running.withLock { $0 = program }
+                return try await program.run().rawValue
             }
         }
 

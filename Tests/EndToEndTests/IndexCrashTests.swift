@@ -97,6 +97,21 @@ extension EndToEnd {
             #expect(crowd.plain > 100 && crowd.keyed > 0, "\(crowd.plain) \(crowd.keyed)")
         }
 
+        @Test(.enabled(if: IndexCrashTests.canTrace, IndexCrashTests.needsTracing))
+        func `while a slow disk is read it says of nobody that they are unknown`() throws {
+            let crowd = try Crowd(port: site.port, seed: 0x71)
+            try server.startAndWait()
+            #expect(try crowd.work { crowd.plain > 200 && crowd.keyed > 20 })
+            server.stop()
+            try crowd.settle()
+            try server.start(by: slowly(40))
+            try expectNoFaults(crowd)
+            #expect(try holds(within: .seconds(5)) { try server.store().state == "ready" })
+            // It was asked meanwhile, and kept silent.
+            #expect(try site.snapshot()["unready_total"]?.number ?? 0 > 0)
+            server.kill()
+        }
+
         @Test(.enabled(if: LoopDisk.isPossible, LoopDisk.needs))
         func `a power cut takes nothing that was acknowledged before`() throws {
             var chance = SplitMix64(seed: 0x66)
@@ -151,6 +166,25 @@ extension EndToEnd {
             try expectNoFaults(crowd)
             try expectNoFaults(full)
             server.kill()
+        }
+
+        @Test(.enabled(if: IndexCrashTests.canTrace, IndexCrashTests.needsTracing))
+        func `after a sync that failed nothing is acknowledged until a restart`() throws {
+            let crowd = try Crowd(port: site.port, seed: 0x72)
+            try server.start(by: tracing("fdatasync", "error=EIO:when=20+"))
+            #expect(try crowd.work { (try? server.store().state) == "failing" })
+            try crowd.settle()
+            #expect(crowd.plain > 0)
+            let later = try Crowd(port: site.port, seed: 0x73)
+            #expect(try later.work { later.refusals["store_failed", default: 0] > 20 })
+            #expect(later.promised.isEmpty)
+            let reason = try #require(try server.store().reason)
+            #expect(reason.contains("failed to keep what was written") && reason.hasSuffix("restart."), "\(reason)")
+            try expectNoFaults(crowd)
+            server.kill()
+            try server.start()
+            try expectNoFaults(crowd)
+            #expect(try later.work { later.plain > 0 && later.keyed > 0 })
         }
 
         @Test(arguments: [(0, 4096), (nil, 100), (nil, 10_000), (8192, 4096)])
@@ -230,6 +264,40 @@ extension EndToEnd {
             #expect(try files().filter { $0.hasSuffix("-wal") || $0.hasSuffix(".sock") } == [])
             try server.start()
             try expectNoFaults(crowd)
+        }
+
+        @Test(.enabled(if: IndexCrashTests.canTrace, IndexCrashTests.needsTracing), arguments: [1000, 50])
+        func `a stop takes less than two seconds while a slow disk is read`(milliseconds: Int) throws {
+            let crowd = try Crowd(port: site.port, seed: 0x74)
+            try server.startAndWait()
+            #expect(try crowd.work { crowd.plain > 200 && crowd.keyed > 20 })
+            server.stop()
+            try crowd.settle()
+            let run = try server.start(by: slowly(milliseconds))
+            // At a page a second it takes half a minute to open the file.
+            #expect(
+                holds(within: .seconds(10)) {
+                    milliseconds < 1000 ? (try? server.store().state) == "loading" : reads(run.child)
+                })
+            run.child.send(SIGTERM)
+            #expect(run.wait(.seconds(2)) == .exited(128 + SIGTERM), "\(run.transcript)")
+            server.kill()
+            try server.start()
+            try expectNoFaults(crowd)
+        }
+
+        /// A disk that takes so long for each page.
+        private func slowly(_ milliseconds: Int) -> [String] {
+            tracing("pread64", "delay_enter=\(milliseconds)000") + ["-P", site.data.file("registry.sqlite")]
+        }
+
+        /// Whether a program has the database open.
+        private func reads(_ child: Child) -> Bool {
+            let folder = "/proc/\(child.pid)/fd"
+            return (try? FileManager.default.contentsOfDirectory(atPath: folder))?.contains {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)"))
+                    == site.data.file("registry.sqlite")
+            } ?? false
         }
 
         @Test func `a reload takes over limits; wrong settings change nothing and say so`() throws {

@@ -156,8 +156,10 @@ final class Crowd {
 
     /// Asks for everybody who was promised a place, again and again while there is no answer, and says what is not as it
     /// must be, at most ten sentences: nobody may be unknown or elsewhere, not even while the server still loads.
+    /// - Parameter limit: how long the server may keep silent.
     func faults(within limit: Span = .seconds(10)) throws -> [String] {
-        let (socket, deadline) = (try DatagramSocket(), Instant.now + limit)
+        let socket = try DatagramSocket()
+        var deadline = Instant.now + limit
         var (left, faults) = (Array(promised), [String]())
         while !left.isEmpty, faults.count < 10 {
             guard .now < deadline else {
@@ -170,7 +172,7 @@ final class Crowd {
             while !waiting.isEmpty, let answer = try socket.receive(.milliseconds(50)) {
                 let text = String(decoding: answer, as: UTF8.self)
                 let uuid = String(text.dropLast(2).suffix(36))
-                waiting.remove(uuid)
+                if waiting.remove(uuid) != nil { deadline = .now + limit }
                 let isRight = (possible[uuid] ?? []).contains { text == #"{"address":"\#($0)","uuid":"\#(uuid)"}"# }
                 if !isRight { faults.append("\(text), not at \(possible[uuid] ?? [])") }
             }

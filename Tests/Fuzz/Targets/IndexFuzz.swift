@@ -17,9 +17,16 @@ final class IndexFuzz: Sendable {
     /// How much larger than their requests the seed's answers may be: by the longest address of each family.
     private static let (excessV4, excessV6) = (17, 33)
 
+    /// Tables so small that they are full.
+    private static var limits: IndexLimits {
+        var limits = IndexLimits()
+        (limits.keyed, limits.seeds) = (100, 1000)
+        return limits
+    }
+
     private let service = IndexService(
         info: ServerInfo(version: "1", listen: "[::]:50000", boot: "1a2b3c4d"),
-        secret: [UInt8](repeating: 7, count: 32), now: now)
+        secret: [UInt8](repeating: 7, count: 32), limits: limits, now: now)
     private let count = Atomic<UInt32>(0)
 
     /// Hands it in from where the corpus' peers live, and from a neighbourhood that never asked before.

@@ -12,7 +12,7 @@ SOAK ?= 20
 STRICT := --explicit-target-dependency-import-check error
 RACES := 'QueuesTests|PeerEngineTests|IndexEngineTests|NetworkTests|SessionsTests|ChatStoreTests'
 # What the laboratory needs beyond a build: a bad line and a disk of its own are made by root alone, else skipped.
-LAB := strace=strace nsenter=util-linux mkfs.ext4=e2fsprogs
+LAB := python3=python3 strace=strace nsenter=util-linux mkfs.ext4=e2fsprogs
 
 # What a build needs: header=package.
 HEADERS := curses.h=libncurses-dev ngtcp2/ngtcp2_crypto_gnutls.h=libngtcp2-crypto-gnutls-dev ngtcp2/ngtcp2.h=libngtcp2-dev \

@@ -150,7 +150,7 @@ let package = Package(
         tests("FuzzTests", uses: ["Model", "FuzzTargets"]),
         // Two network namespaces and a bad line between them; a program of its own, in C.
         .executableTarget(name: "impair", path: "Tests/Lab/impair"),
-        tests("EndToEndTests", uses: ["Model", "TerminalKit"]),
+        tests("EndToEndTests", uses: ["Model", "Identity", "TerminalKit"]),
     ]
 )
 

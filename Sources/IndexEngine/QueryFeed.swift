@@ -19,6 +19,8 @@ struct QueryFeed {
     private(set) var last: UInt64 = 0
     private var window: UInt64 = 0
     private var (taken, noise) = (0, 0)
+    /// The newest that there was no room for: whatever is left out, the last one is shown.
+    private var tail: FeedEntry?
     private var watched: [PeerID] = []
 
     init() { ring.reserveCapacity(Self.capacity) }
@@ -32,15 +34,24 @@ struct QueryFeed {
 
     mutating func append(_ event: IndexEvent, took: Span, now: Instant) {
         last &+= 1
-        guard hasRoom(for: event, now: now) else { return }
+        let hasRoom = hasRoom(for: event, now: now)
+        guard hasRoom || event.result != .ignored else { return }
         let entry = FeedEntry(sequence: last, event: event, microseconds: UInt32(clamping: took.nanoseconds / 1000))
+        if hasRoom { take(entry) } else { tail = entry }
+    }
+
+    private mutating func take(_ entry: FeedEntry) {
         if ring.count < Self.capacity { ring.append(entry) } else { ring[next] = entry }
         next = (next + 1) % Self.capacity
     }
 
     private mutating func hasRoom(for event: IndexEvent, now: Instant) -> Bool {
         let window = now.nanoseconds / 100_000_000
-        if window != self.window { (self.window, taken, noise) = (window, 0, 0) }
+        if window != self.window {
+            (self.window, taken, noise) = (window, 0, 0)
+            if let tail { take(tail) }
+            tail = nil
+        }
         if event.result == .ignored {
             noise += 1
             return noise <= Self.noisePace
@@ -53,7 +64,8 @@ struct QueryFeed {
 
     /// What came after an entry, oldest first.
     func entries(after sequence: UInt64) -> [FeedEntry] {
-        Array(newestFirst.lazy.prefix(Self.page).prefix { $0.sequence > sequence }.reversed())
+        (newestFirst.prefix(Self.page).prefix { $0.sequence > sequence } + (tail.map { [$0] } ?? []))
+            .filter { $0.sequence > sequence }.sorted { $0.sequence < $1.sequence }
     }
 
     /// The last events about a peer or from an address, newest first.

@@ -77,7 +77,7 @@ struct StatisticsTests {
         index.advance(.milliseconds(100))
         _ = index.send(query)
         let snapshot = index.snapshot()
-        #expect(snapshot.feed.map(\.sequence) == Array(1...100) + [5001])
+        #expect(snapshot.feed.map(\.sequence) == Array(1...100) + [5000, 5001])
         #expect(snapshot.feedLast == 5001)
     }
 
@@ -90,7 +90,7 @@ struct StatisticsTests {
         for _ in 0..<30 { _ = index.send(#"{"req_type":"query","queried_uuid":"\#(peer)"}"#) }
         let snapshot = index.snapshot(SnapshotRequest(detail: peer))
         #expect(snapshot.feed.count { $0.event.result == .ignored } == 4)
-        #expect(snapshot.feed.count == 4 + 100 + 30)
+        #expect(snapshot.feed.count == 4 + 100 + 1 + 30)
         #expect(snapshot.detail?.queries.map(\.sequence) == Array((5511...5530).reversed()))
     }
 

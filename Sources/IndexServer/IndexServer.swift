@@ -186,6 +186,8 @@ public actor IndexServer {
         let now = clocks.monotonic()
         metrics?.closeLate(now: now.nanoseconds)
         guard sweepsAt <= now else { return }
+        // The system's counters go round, and perhaps no display asks.
+        recordLosses()
         let (changes, isMore) = service.sweep(now: now)
         if !keeper.isVolatile, !changes.isEmpty { _ = keeper.write(changes.map { QueuedChange(change: $0) }) }
         sweepsAt = isMore ? now : service.nextSweep(now: now)

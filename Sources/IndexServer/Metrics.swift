@@ -59,7 +59,8 @@ struct Metrics {
 
     private func addState(_ text: inout PrometheusText) {
         text.add(
-            "parley_index_registrations", .gauge, "Registrations whose lease runs.",
+            "parley_index_registrations", .gauge,
+            "Registrations in memory, even if their lease is over and they are about to be removed.",
             [("kind=\"keyed\"", "\(snapshot.use.keyed)"), ("kind=\"seed\"", "\(snapshot.use.seeds)")])
         text.add("parley_index_record_bytes", .gauge, "Bytes of all signed records.", snapshot.use.recordBytes)
         text.add("parley_index_loops", .gauge, "Event loops that serve.", snapshot.loops)

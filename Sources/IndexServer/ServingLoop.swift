@@ -117,9 +117,13 @@ actor ServingLoop {
 
     /// Keeps the answer until the store has the row.
     private func hold(_ outcome: IndexMachine.Outcome, _ path: ReturnPath, _ began: Instant) {
-        guard let change = outcome.change else { return }
         let answer = Acknowledgement(
             loop: number, path: path, reply: reply, failure: outcome.failure, event: outcome.event, began: began)
+        // Its row may be gone again already: nothing to acknowledge.
+        guard let change = outcome.change else {
+            handled.append(answer.unanswered(now: clocks.monotonic()))
+            return
+        }
         changes.append(QueuedChange(change: change, then: .answer(answer)))
     }
 

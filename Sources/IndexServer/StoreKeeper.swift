@@ -34,7 +34,7 @@ actor StoreKeeper {
     private var loops: [ServingLoop] = []
     private var tasks: (committing: Task<Void, Never>, finding: Task<Void, Never>, loading: Task<Void, Never>)?
     private var rewriting: Task<Void, Never>?
-    /// When the store may be tried again; `nil` while it works.
+    /// When a transaction may be tried again; `nil` while they succeed.
     private var nextAttempt: Instant?
     private var sized: Instant?
 
@@ -109,6 +109,7 @@ actor StoreKeeper {
         tasks?.loading.cancel()
         await store.close()
         await tasks?.loading.value
+        rewriting?.cancel()
         await rewriting?.value
     }
 
@@ -167,7 +168,7 @@ actor StoreKeeper {
     private func fail(_ fault: IndexStoreFault) {
         nextAttempt = clocks.monotonic() + Self.pause
         let wall = clocks.wall()
-        let isNew = board.withLock { $0.fail(fault.description, wall: wall) }
+        let isNew = board.withLock { $0.fail(.writing, fault.description, wall: wall) }
         if isNew { notify(fault.description) }
     }
 
@@ -222,7 +223,10 @@ actor StoreKeeper {
                     finishLoading()
                     return rewriteAll()
                 }
-                fail(error)
+                let wall = clocks.wall()
+                // Whoever writes finds out alone whether that is possible.
+                let isNew = board.withLock { $0.fail(.reading, error.description, wall: wall) }
+                if isNew { notify(error.description) }
             }
             try? await Task.sleep(for: .seconds(1))
         }
@@ -230,7 +234,6 @@ actor StoreKeeper {
 
     private func finishLoading() {
         service.finishLoading()
-        nextAttempt = nil
         board.withLock { $0.finishLoading() }
     }
 
@@ -272,33 +275,42 @@ actor StoreKeeper {
         var rest = service.peers(now: clocks.monotonic())[...]
         while !rest.isEmpty, !Task.isCancelled {
             guard changes.count < Self.changeLimit / 2 else {
-                try? await Task.sleep(for: .milliseconds(100))
+                await breathe()
                 continue
             }
-            await rewrite(rest.prefix(Self.pageSize))
-            rest = rest.dropFirst(Self.pageSize)
+            let left = await rewrite(rest.prefix(Self.pageSize))
+            rest = left + rest.dropFirst(Self.pageSize)
         }
     }
 
-    private func rewrite(_ peers: ArraySlice<PeerID>) async {
-        let rows = peers.compactMap {
-            service.change(of: $0, now: clocks.monotonic(), wall: clocks.wall())
+    /// Lets what others wait for go first.
+    private func breathe() async { try? await Task.sleep(for: .milliseconds(100)) }
+
+    /// - Returns: those that there was no room for.
+    private func rewrite(_ peers: ArraySlice<PeerID>) async -> ArraySlice<PeerID> {
+        let rows = peers.compactMap { peer in
+            service.change(of: peer, now: clocks.monotonic(), wall: clocks.wall()).map { (peer: peer, change: $0) }
         }
         let alarm = Alarm()
-        var page = rows.map { QueuedChange(change: $0) }
-        guard !page.isEmpty else { return }
+        var page = rows.map { QueuedChange(change: $0.change) }
+        guard !page.isEmpty else { return [] }
         page[page.count - 1].then = .ring(alarm)
-        if changes.offer(page) == page.count { await alarm.sleep(for: nil) }
+        let taken = changes.offer(page)
+        if taken == page.count { await alarm.sleep(for: nil) } else { await breathe() }
+        return rows.dropFirst(taken).map(\.peer)[...]
     }
 }
 
 /// What displays see of the store.
 private struct Board {
+    /// What may fail: the one can while the other does not.
+    enum Work { case reading, writing }
+
     /// Rows read so far; `nil` once all are.
     var loadedRows: Int?
     var bytes: UInt64?
     private let kind: String
-    private var failure: (reason: String, since: WallTime)?
+    private var failures: [Work: (reason: String, since: WallTime)] = [:]
     private var commits: UInt64 = 0
     private var rowsWritten: UInt64 = 0
     private var times = CommitTimes()
@@ -308,26 +320,25 @@ private struct Board {
         loadedRows = store.isVolatile ? nil : 0
     }
 
-    mutating func finishLoading() { (loadedRows, failure) = (nil, nil) }
+    mutating func finishLoading() { (loadedRows, failures[.reading]) = (nil, nil) }
 
     /// - Returns: whether it failed before.
     mutating func commit(_ rows: Int, took: Span) -> Bool {
         commits += 1
         rowsWritten += UInt64(rows)
         times.add(took)
-        defer { failure = nil }
-        return failure != nil
+        return failures.removeValue(forKey: .writing) != nil
     }
 
     /// - Returns: whether that is news.
-    mutating func fail(_ reason: String, wall: WallTime) -> Bool {
-        defer { failure = (reason, failure?.since ?? wall) }
-        return failure?.reason != reason
+    mutating func fail(_ work: Work, _ reason: String, wall: WallTime) -> Bool {
+        let before = failures.updateValue((reason, failures[work]?.since ?? wall), forKey: work)
+        return before?.reason != reason
     }
 
     func health(waiting: Int) -> StoreHealth {
         let state: StoreHealth.State =
-            if let failure {
+            if let failure = failures[.writing] ?? failures[.reading] {
                 .failing(reason: failure.reason, since: failure.since)
             } else if let loadedRows {
                 .loading(rows: loadedRows)

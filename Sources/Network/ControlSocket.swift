@@ -21,10 +21,11 @@ public final class ControlListener: @unchecked Sendable {
     private var open: [ObjectIdentifier: LineConnection] = [:]
 
     /// Binds `path`, mode 0600. A socket that nobody listens at any more is replaced.
-    /// - Throws: `NetworkError` when another program listens there, or the system refuses.
+    /// - Throws: `NetworkError` when another program listens there, when it is a file and no socket, or when the system
+    ///   refuses.
     public init(path: String, loop: PollExecutor) throws(NetworkError) {
         guard !isListening(path) else { throw NetworkError("Another program answers at \(path).", code: EADDRINUSE) }
-        unlink(path)
+        try removeSocket(path)
         door = Door(try bindSocket(path))
         self.path = path
         self.loop = loop
@@ -35,7 +36,8 @@ public final class ControlListener: @unchecked Sendable {
     public func close() {
         loop.unwatch(door.descriptor)
         door.close()
-        unlink(path)
+        // What took its place meanwhile is not its own.
+        try? removeSocket(path)
         open.values.forEach { $0.close() }
         open = [:]
     }
@@ -67,6 +69,17 @@ public enum ControlSocket {
 private func isOwnUser(_ descriptor: Int32) -> Bool {
     let user = cp_peer_user(descriptor)
     return user == Int64(geteuid()) || user == 0
+}
+
+/// Removes a socket, and nothing else that may be there.
+private func removeSocket(_ path: String) throws(NetworkError) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    guard status.st_mode & S_IFMT == S_IFSOCK else {
+        throw NetworkError(
+            "\(path) is no socket and stays as it is; the control socket needs a path of its own.", code: EEXIST)
+    }
+    unlink(path)
 }
 
 private func bindSocket(_ path: String) throws(NetworkError) -> Int32 {

@@ -14,6 +14,7 @@ public final class DatagramPort: DatagramTransport, Sendable {
     private let descriptor: Int32
     private let outgoing = Lock(Batch(count: 64))
     private let refused = Lock<UInt64>(0)
+    private let drops = Lock(WrappingCounter())
 
     private static let batchSize = 64
     /// Batches taken before others get their turn.
@@ -111,7 +112,7 @@ public final class DatagramPort: DatagramTransport, Sendable {
     public func stop(on loop: PollExecutor) { loop.unwatch(descriptor) }
 
     /// How many datagrams the kernel dropped because the receive buffer was full.
-    public var receiveDrops: UInt64 { UInt64(cp_udp_drops(descriptor)) }
+    public var receiveDrops: UInt64 { drops.withLock { $0.advance(to: cp_udp_drops(descriptor)) } }
 
     public func send(_ datagrams: [Datagram]) -> SendResult {
         outgoing.withLock { batch in

@@ -19,6 +19,8 @@ final class Door {
             let accepted = Glibc.accept(descriptor, nil, nil)
             if accepted >= 0 {
                 _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
+                // Another thread may have been faster when it was given up.
+                if spare < 0 { spare = openSpare() }
                 return accepted
             }
             guard errno == EMFILE || errno == ENFILE, turnAway() else { return nil }

@@ -45,6 +45,8 @@ public final class SignalWatch: Sendable {
         guard !numbers.isEmpty else { return }
         repeat { guard sigwait(&set, &number) == 0 else { return } } while number == SIGHUP && reload()
         handler.withLock { $0 }?(number)
+        // What means a reload is no impatience.
+        if onHangup.withLock({ $0 != nil }) { sigdelset(&set, SIGHUP) }
         waitForSecond(of: &set)
         _exit(128 + number)
     }

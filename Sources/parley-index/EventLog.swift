@@ -24,13 +24,14 @@ actor EventLog {
     private nonisolated let gate: Lock<Gate>
     private nonisolated let lines = BoundedQueue<LogLine>(capacity: 8192)
     private nonisolated let ending = Alarm()
-    private let descriptor: Int32
+    private var sink: LogSink
+    /// Lines that the sink did not take.
+    private var lost = 0
     private var reportedDrops = 0
-    private var hasReader = true
 
     init(_ settings: ServerSettings, to descriptor: Int32, loop: PollExecutor) {
         gate = Lock(Gate(style: LogLine.Style(settings, isJournal: isJournal(descriptor))))
-        self.descriptor = descriptor
+        sink = LogSink(descriptor)
         self.loop = loop
     }
 
@@ -42,11 +43,14 @@ actor EventLog {
     /// Takes what was handled; leaves out and counts what is more than a log can say, or more than fits when it is behind.
     nonisolated func note(_ event: IndexEvent, took: Span) {
         let (line, now) = (LogLine.request(event, took: took), Clocks.system.monotonic())
-        let isWanted = gate.withLock { $0.style.level >= line.level && $0.sampler.admits(now: now) }
+        let isWanted = gate.withLock {
+            $0.style.level >= line.level && $0.sampler.admits(isNoise: event.result.isNoise, now: now)
+        }
         if isWanted { lines.offer([line]) }
     }
 
-    /// Says something about the server itself; never left out for too many lines.
+    /// Says something about the server itself; however many lines there are, it is dropped only if the log is behind by
+    /// as many as it holds.
     nonisolated func say(_ level: LogLevel, _ event: String, _ text: String, _ fields: JSONObject = [:]) {
         guard gate.withLock({ level <= $0.style.level }) else { return }
         lines.offer([.notice(level, event: event, text: text, fields: fields, at: Clocks.system.wall())])
@@ -76,6 +80,7 @@ actor EventLog {
             await reportLeftOut()
         }
         write(leftOut(gate.withLock { $0.sampler.report(now: Clocks.system.monotonic(), isLast: true) }))
+        reportDrops()
     }
 
     nonisolated func finish() {
@@ -102,21 +107,22 @@ actor EventLog {
     }
 
     private func reportDrops() {
-        let drops = lines.dropped - reportedDrops
+        let drops = lines.dropped + lost - reportedDrops
         guard drops > 0 else { return }
-        reportedDrops += drops
-        write([
-            .notice(
-                .warn, event: "dropped", text: "\(drops) \(drops == 1 ? "line" : "lines") dropped",
-                fields: ["lines": .integer(Int64(drops))], at: Clocks.system.wall())
-        ])
+        let report = LogLine.notice(
+            .warn, event: "dropped", text: "\(drops) \(drops == 1 ? "line" : "lines") dropped",
+            fields: ["lines": .integer(Int64(drops))], at: Clocks.system.wall())
+        // One that is lost itself is told with the next.
+        if take([report]) == 1 { reportedDrops += drops }
     }
 
+    private func write(_ batch: [LogLine]) { lost += batch.count - take(batch) }
+
     /// A server whose log nobody reads any more serves on.
-    private func write(_ batch: [LogLine]) {
-        guard hasReader, !batch.isEmpty else { return }
+    private func take(_ batch: [LogLine]) -> Int {
+        guard !batch.isEmpty else { return 0 }
         let style = gate.withLock { $0.style }
-        hasReader = writeAll(Array(batch.map { $0.bytes(style) }.joined()), to: descriptor)
+        return sink.write(batch.map { $0.bytes(style) })
     }
 }
 

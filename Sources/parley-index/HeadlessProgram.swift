@@ -15,6 +15,8 @@ struct HeadlessProgram: Sendable {
     private let settings: Lock<ServerSettings>
     private let readSettings: @Sendable () throws -> ServerSettings.Resolution
     private let manager = ServiceNotifier()
+    /// Whether the service manager was told of the start.
+    private let isServing = Lock(false)
     private let ending = Alarm()
 
     /// - Parameters:
@@ -37,17 +39,20 @@ struct HeadlessProgram: Sendable {
     func run() async throws(ProgramFailure) -> Status {
         try await server.startOrExplain()
         await log.begin(server, store: settings.withLock { $0.store.rawValue })
+        isServing.withLock { $0 = true }
         manager?.ready(status)
+        // A task of its own: the cancellation that ends the server must not end the log before all of the end is told.
+        let writing = isQuiet ? nil : Task { await log.run() }
         await withTaskGroup(of: Void.self) { group in
-            if !isQuiet { group.addTask { await log.run() } }
             if let manager, let patience = manager.watchdog { group.addTask { await feed(manager, patience) } }
             await ending.sleep(for: nil)
             manager?.stopping()
             // The port and the socket first: they must be gone even if nobody reads the log any more.
             await server.stop()
-            log.finish()
             group.cancelAll()
         }
+        log.finish()
+        await writing?.value
         return .ok
     }
 
@@ -63,6 +68,8 @@ struct HeadlessProgram: Sendable {
 
     /// Reads the settings anew and takes what a running server can. What is wrong in them changes nothing.
     func reload() {
+        // Before the start is over, the manager would take the end of a reload for that of the start.
+        let manager = isServing.withLock { $0 } ? manager : nil
         manager?.reloading()
         defer { manager?.ready(status) }
         let resolution: ServerSettings.Resolution

@@ -53,6 +53,45 @@ import Testing
         #expect(refused.count == before)
     }
 
+    private func site(_ store: FakeStore) async throws -> (keeper: StoreKeeper, service: IndexService) {
+        let (clocks, info) = (Clocks.system, ServerInfo(version: "test", listen: "", boot: "b"))
+        let service = IndexService(info: info, secret: Array(repeating: 7, count: 32), now: clocks.monotonic())
+        let keeper = try StoreKeeper(store, service: service, clocks: clocks) { _ in }
+        keeper.loop.start()
+        await keeper.start([])
+        return (keeper, service)
+    }
+
+    private func isFailing(_ keeper: StoreKeeper, _ reason: String) -> Bool {
+        if case .failing(reason, _) = keeper.health.state { true } else { false }
+    }
+
+    @Test func `what can't be read is written to all the same`() async throws {
+        let store = try FakeStore(loadFault: IndexStoreFault(.failed, "It refuses to read."))
+        let (keeper, _) = try await site(store)
+        try await until { isFailing(keeper, "It refuses to read.") }
+        _ = keeper.write([QueuedChange(change: .remove(Identity().peer))])
+        await keeper.finishChanges()
+        #expect(await store.commits.count == 1)
+        #expect(isFailing(keeper, "It refuses to read."), "that it is written to does not make it readable")
+        await keeper.close()
+        keeper.loop.stop()
+    }
+
+    @Test func `the end of loading does not hide that nothing can be written`() async throws {
+        let store = try FakeStore(holdsLoading: true)
+        await store.fail(IndexStoreFault(.failed, "The disk is full."))
+        let (keeper, _) = try await site(store)
+        _ = keeper.write([QueuedChange(change: .remove(Identity().peer))])
+        try await until { isFailing(keeper, "The disk is full.") }
+        await store.finishLoading()
+        await keeper.finishChanges()
+        // It waits for the end of loading.
+        await keeper.close()
+        #expect(isFailing(keeper, "The disk is full."))
+        keeper.loop.stop()
+    }
+
     private func acknowledgement(of service: IndexService) throws -> QueuedChange {
         let source = Endpoint.loopback(9)
         let event = IndexEvent(

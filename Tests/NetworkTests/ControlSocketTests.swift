@@ -109,6 +109,29 @@ private func rawConnect(_ path: String) -> Int32 {
         await echo.close()
     }
 
+    @Test func `a file that is no socket is left alone`() async throws {
+        let path = path
+        func writeFile() {
+            let file = open(path, O_WRONLY | O_CREAT, 0o600)
+            #expect(write(file, "mine", 4) == 4)
+            close(file)
+        }
+        func size() -> Int? {
+            var status = stat()
+            return lstat(path, &status) == 0 ? Int(status.st_size) : nil
+        }
+        writeFile()
+        let error = await #expect(throws: NetworkError.self) { try await Echo(path) }
+        #expect(error?.description.contains("\(path) is no socket") == true)
+        #expect(size() == 4)
+        #expect(unlink(path) == 0)
+        let echo = try await Echo(path)
+        #expect(unlink(path) == 0)
+        writeFile()
+        await echo.close()
+        #expect(size() == 4, "nor is one that took the socket's place")
+    }
+
     @Test func `nobody there is an error in words`() async throws {
         let thread = try LoopThread()
         let error = await #expect(throws: NetworkError.self) { _ = try await Caller(path, thread) }

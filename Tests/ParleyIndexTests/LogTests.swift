@@ -53,6 +53,26 @@ import Wire
         #expect(sampler.report(now: second(100), isLast: true) == nil)
     }
 
+    @Test func `noise does not take the lines of anything else`() {
+        var sampler = LogSampler()
+        var (noise, requests) = (0, 0)
+        // In one second, a request after each hundred datagrams of noise.
+        for number in 0..<101_000 {
+            let isNoise = number % 101 < 100
+            let isAdmitted = sampler.admits(isNoise: isNoise, now: second(1 + Double(number) / 101_000))
+            if isAdmitted, isNoise { noise += 1 } else if isAdmitted { requests += 1 }
+        }
+        #expect((noise, requests) == (LogSampler.noiseLimit, 1000))
+        #expect(sampler.report(now: second(2)) == 100_000 - LogSampler.noiseLimit)
+    }
+
+    @Test(arguments: [
+        (IndexResult.ignored, true), (.limited, true), (.malformed, false), (.miss, false), (.denied(.full), false),
+    ])
+    func `noise is what is neither answered nor acted upon`(result: IndexResult, isNoise: Bool) {
+        #expect(result.isNoise == isNoise)
+    }
+
     private let time = WallTime(milliseconds: 1_795_356_127_112)
 
     private func request(

@@ -74,7 +74,8 @@ struct HeadlessProgram: Sendable {
         defer { manager?.ready(status) }
         let resolution: ServerSettings.Resolution
         do { resolution = try readSettings() } catch {
-            return log.say(.error, "reload", "the settings were not read again: \(error)")
+            let reason = (error as? ProgramFailure)?.message ?? "\(error)"
+            return log.say(.error, "reload", "the settings were not read again: \(reason)")
         }
         resolution.warnings.forEach { log.say(.warn, "reload", $0) }
         guard resolution.faults.isEmpty else {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import CPosix
 import Glibc
 
 /// Where a log's lines go. It may block, and what goes wrong once may go well the next time.

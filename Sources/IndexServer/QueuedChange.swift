@@ -12,8 +12,8 @@ struct QueuedChange: Sendable {
         case nothing
         /// A peer waits for its answer.
         case answer(Acknowledgement)
-        /// Whoever writes rows anew goes on with the next ones.
-        case ring(Alarm)
+        /// Whoever writes rows anew learns whether it is durable.
+        case tell(BoundedQueue<Bool>)
     }
 
     var change: RegistryChange

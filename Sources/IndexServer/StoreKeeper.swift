@@ -180,7 +180,7 @@ actor StoreKeeper {
         for entry in batch {
             switch entry.then {
             case .nothing: break
-            case .ring(let alarm): alarm.ring()
+            case .tell(let outcome): outcome.offer([isDurable])
             case .answer(let acknowledgement):
                 let (answer, handled) = acknowledgement.settled(isDurable: isDurable, now: now)
                 if let answer { deliveries[acknowledgement.loop].answers.append(answer) }
@@ -279,25 +279,28 @@ actor StoreKeeper {
                 continue
             }
             let left = await rewrite(rest.prefix(Self.pageSize))
-            rest = left + rest.dropFirst(Self.pageSize)
+            rest = rest.dropFirst(Self.pageSize)
+            if !left.isEmpty { rest = left + rest }
         }
     }
 
     /// Lets what others wait for go first.
     private func breathe() async { try? await Task.sleep(for: .milliseconds(100)) }
 
-    /// - Returns: those that there was no room for.
+    /// - Returns: those that there was no room for, or all if they did not become durable. No renewal would ever write a
+    ///   seed's row.
     private func rewrite(_ peers: ArraySlice<PeerID>) async -> ArraySlice<PeerID> {
         let rows = peers.compactMap { peer in
             service.change(of: peer, now: clocks.monotonic(), wall: clocks.wall()).map { (peer: peer, change: $0) }
         }
-        let alarm = Alarm()
+        let outcome = BoundedQueue<Bool>(capacity: 1)
         var page = rows.map { QueuedChange(change: $0.change) }
         guard !page.isEmpty else { return [] }
-        page[page.count - 1].then = .ring(alarm)
+        page[page.count - 1].then = .tell(outcome)
         let taken = changes.offer(page)
-        if taken == page.count { await alarm.sleep(for: nil) } else { await breathe() }
-        return rows.dropFirst(taken).map(\.peer)[...]
+        if taken == page.count, await outcome.next() == [true] { return [] }
+        await breathe()
+        return rows.dropFirst(taken == page.count ? 0 : taken).map(\.peer)[...]
     }
 }
 

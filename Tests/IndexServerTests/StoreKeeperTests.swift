@@ -92,6 +92,40 @@ import Testing
         keeper.loop.stop()
     }
 
+    /// A keeper that is about to write a lost row anew, to a full disk.
+    private func rewriting(_ peer: PeerID) async throws -> (store: FakeStore, keeper: StoreKeeper) {
+        let wall = Clocks.system.wall()
+        let row = StoredRegistration(
+            peer: peer, address: .loopback(2), registered: wall,
+            expires: WallTime(milliseconds: wall.milliseconds + 7_200_000))
+        let store = try FakeStore(
+            pages: [[LoadedRegistration(row, remaining: .seconds(7200))]],
+            loadFault: IndexStoreFault(.damaged, "It was damaged."))
+        await store.fail(IndexStoreFault(.failed, "The disk is full."))
+        let (keeper, _) = try await site(store)
+        try await until { await store.attempts > 0 }
+        return (store, keeper)
+    }
+
+    private let seed = PeerID(high: 0x0123_4567_89AB_4DEF, low: 0x8000_0000_0000_0001)
+
+    @Test func `rows that could not be written anew are tried again`() async throws {
+        let (store, keeper) = try await rewriting(seed)
+        await store.fail(nil)
+        try await until { await store.durable == [seed] }
+        await keeper.finishChanges()
+        await keeper.close()
+        keeper.loop.stop()
+    }
+
+    @Test func `whoever writes anew in vain ends with the server`() async throws {
+        let (store, keeper) = try await rewriting(seed)
+        await keeper.finishChanges()
+        await keeper.close()
+        #expect(await store.durable.isEmpty)
+        keeper.loop.stop()
+    }
+
     private func acknowledgement(of service: IndexService) throws -> QueuedChange {
         let source = Endpoint.loopback(9)
         let event = IndexEvent(

@@ -34,6 +34,7 @@ actor StoreKeeper {
     private var loops: [ServingLoop] = []
     private var tasks: (committing: Task<Void, Never>, finding: Task<Void, Never>, loading: Task<Void, Never>)?
     private var rewriting: Task<Void, Never>?
+    private var probing: Task<Void, Never>?
     /// When a transaction may be tried again; `nil` while they succeed.
     private var nextAttempt: Instant?
     private var sized: Instant?
@@ -100,6 +101,7 @@ actor StoreKeeper {
     /// Writes what waits, and no more.
     func finishChanges() async {
         rewriting?.cancel()
+        probing?.cancel()
         changes.finish()
         await tasks?.committing.value
     }
@@ -131,7 +133,12 @@ actor StoreKeeper {
             fault = await attempt(rows)
             if fault == nil { rewriteAll() }
         }
-        if let fault { fail(fault) } else { succeed(rows.count, since: began) }
+        if let fault {
+            fail(fault)
+            probe(with: rows.last)
+        } else {
+            succeed(rows.count, since: began)
+        }
         settle(batch, isDurable: fault == nil)
         await measure()
     }
@@ -170,6 +177,22 @@ actor StoreKeeper {
         let wall = clocks.wall()
         let isNew = board.withLock { $0.fail(.writing, fault.description, wall: wall) }
         if isNew { notify(fault.description) }
+    }
+
+    /// Tries again now and then while nobody registers: operators shall see when it works again.
+    private func probe(with change: RegistryChange?) {
+        guard probing == nil, let change else { return }
+        probing = Task(executorPreference: LoopTasks(loop)) { await self.probe(change) }
+    }
+
+    private func probe(_ change: RegistryChange) async {
+        while nextAttempt != nil, !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(2))
+            if nextAttempt != nil, !Task.isCancelled, changes.count == 0 {
+                changes.offer([QueuedChange(change: change)])
+            }
+        }
+        probing = nil
     }
 
     /// Hands the answers back to their loops, each loop's at once.

@@ -260,6 +260,8 @@ final class Registry: Sendable {
             keyed.lazy.map { shard in shard.withLock { $0.earliest } }.filter { $0 != .never }
             + seeds.lazy.compactMap { shard in shard.withLock { $0.oldest.map { $0 + self.seedLease } } }
         for end in ends { earliest = min(earliest, end.moment(start: start) + .milliseconds(100)) }
+        // What the store did not take is offered again before long.
+        if removed.withLock({ !$0.isEmpty }) { earliest = min(earliest, now + .seconds(10)) }
         return max(earliest, now + .seconds(1))
     }
 

@@ -13,6 +13,7 @@ struct BenchOptions: ParsableArguments {
     @Flag(help: "Look up registered peers.") var queries = false
     @Flag(help: "Register peers as the original programs do, kept in memory.") var registrations = false
     @Flag(help: "The same, kept on disk before they are answered.") var durable = false
+    @Flag(help: "Renew the leases of registered peers.") var keepalives = false
     @Flag(help: "Register peers by signed records and cookies.") var signed = false
     @Flag(help: "Look up, and register one time in ten.") var mixed = false
     @Flag(help: "Measure the memory of 1,000,000 registrations.") var memory = false
@@ -59,6 +60,7 @@ struct BenchOptions: ParsableArguments {
             case .registrations: registrations
             case .durable: durable
             case .signed: signed
+            case .keepalives: keepalives
             case .mixed: mixed
             }
         }

@@ -22,6 +22,7 @@ struct IndexScripts {
     func scripts(_ kind: BenchLoad.Kind, seconds: Int) throws(ProgramFailure) -> [BenchScript] {
         switch kind {
         case .queries: same(BenchScript(try queries()))
+        case .keepalives: try keepalives()
         case .registrations, .durable: same(BenchScript((0..<1024).map(registration)))
         case .mixed: same(BenchScript(try mixed()))
         case .signed: try signed(min(seconds * Self.signedPerSecond, Self.signedLimit))
@@ -77,6 +78,31 @@ struct IndexScripts {
                         answer: Array(#"{"status":"OK","uuid":"\#(identity.peer)","token":""#.utf8), rule: .beginning))
             }
             scripts.append(BenchScript(exchanges, limit: exchanges.count))
+        }
+        return scripts
+    }
+
+    /// The keepalives of 64 peers a socket.
+    private func keepalives() throws(ProgramFailure) -> [BenchScript] {
+        var scripts: [BenchScript] = []
+        for lane in 0..<generator.count {
+            let (cookie, seen) = try proof(lane)
+            var exchanges: [BenchScript.Exchange] = []
+            for _ in 0..<64 where !Task.isCancelled {
+                let identity = Identity()
+                let signed = IndexRequest.Signed(
+                    peer: identity.peer, record: try record(of: identity, at: seen, step: 0), cookie: cookie)
+                let request = IndexRequest.registration(.init(address: seen, signed: signed)).encoded()
+                guard case .registered(_, let lease?) = try ask(request, from: lane) else {
+                    throw ProgramFailure(.failure, "The server gave no lease.")
+                }
+                exchanges.append(
+                    .init(
+                        request: IndexRequest.keepalive(.init(peer: identity.peer, token: lease.token)).encoded(),
+                        answer: IndexReply.alive(boot: lease.boot, leaseSeconds: lease.seconds).encoded(),
+                        rule: .exactly))
+            }
+            scripts.append(BenchScript(exchanges))
         }
         return scripts
     }

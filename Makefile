@@ -39,7 +39,7 @@ lint:
 	swift format lint --strict -r Package.swift Sources Tests
 
 races: ## The engines under the thread sanitiser
-	PARLEY_SLOW=1 swift test --sanitize=thread --scratch-path .build-tsan --filter $(RACES)
+	PARLEY_SLOW=1 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions swift test --sanitize=thread --scratch-path .build-tsan --filter $(RACES)
 
 asan: ## Everything but whole programs under the address sanitiser
 	PARLEY_SLOW=1 ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --disable-xctest --scratch-path .build-asan --skip EndToEndTests

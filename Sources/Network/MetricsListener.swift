@@ -62,8 +62,10 @@ public final class MetricsListener: @unchecked Sendable {
                 continue
             }
             let connection = HTTPConnection(accepted, deadline: PollExecutor.now() &+ Self.patience, loop: loop)
-            connection.respond = { [unowned self] in respond(to: $0) }
-            connection.onEnd = { [unowned self, unowned connection] in remove(connection) }
+            connection.respond = { [weak self] in self?.respond(to: $0) ?? HTTPResponse(404) }
+            connection.onEnd = { [weak self, weak connection] in
+                if let connection { self?.remove(connection) }
+            }
             open.append(connection)
         }
     }

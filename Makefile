@@ -10,7 +10,7 @@ RELEASE := swift build -c release --static-swift-stdlib
 BIN := .build/release
 SOAK ?= 20
 STRICT := --explicit-target-dependency-import-check error
-RACES := 'QueuesTests|PeerEngineTests|IndexEngineTests|NetworkTests|SessionsTests|ChatStoreTests'
+RACES := 'QueuesTests|PeerEngineTests|IndexEngineTests|NetworkTests|SessionsTests|ChatStoreTests|IndexServerTests'
 # What the laboratory needs beyond a build: a bad line and a disk of its own are made by root alone, else skipped.
 LAB := python3=python3 strace=strace nsenter=util-linux mkfs.ext4=e2fsprogs
 
@@ -39,7 +39,7 @@ lint:
 	swift format lint --strict -r Package.swift Sources Tests
 
 races: ## The engines under the thread sanitiser
-	PARLEY_SLOW=1 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions swift test --sanitize=thread --scratch-path .build-tsan --filter $(RACES)
+	PARLEY_SLOW=1 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions swift test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter $(RACES)
 
 asan: ## Everything but whole programs under the address sanitiser
 	PARLEY_SLOW=1 ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --disable-xctest --scratch-path .build-asan --skip EndToEndTests

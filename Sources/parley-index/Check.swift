@@ -116,22 +116,6 @@ extension Setting {
     }
 }
 
-extension ControlClient {
-    /// A snapshot; `nil` when none comes in time.
-    func firstSnapshot(within patience: Duration) async -> IndexSnapshot? {
-        await withTaskGroup(of: IndexSnapshot?.self) { group in
-            group.addTask { await self.snapshot(for: SnapshotRequest()) }
-            group.addTask {
-                try? await Task.sleep(for: patience)
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first
-        }
-    }
-}
-
 // MARK: - What the system says
 
 /// - Returns: why the port can't be opened.

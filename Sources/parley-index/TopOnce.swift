@@ -7,17 +7,9 @@ import SafeText
 
 /// `top --once`: the figures of a running server on standard output.
 func printOnce(_ client: ControlClient, control: String, json: Bool) async throws(ProgramFailure) -> Status {
-    let snapshot = await withTaskGroup(of: IndexSnapshot?.self) { group in
-        group.addTask { await client.snapshot(for: SnapshotRequest()) }
-        group.addTask {
-            try? await Task.sleep(for: .seconds(2))
-            return nil
-        }
-        let first = await group.next() ?? nil
-        group.cancelAll()
-        return first
+    guard let snapshot = await client.firstSnapshot(within: .seconds(2)) else {
+        throw ProgramFailure(.indexUnreachable, "No parley-index answers at \(control).")
     }
-    guard let snapshot else { throw ProgramFailure(.indexUnreachable, "No parley-index answers at \(control).") }
     writeAll(Array(((json ? snapshot.jsonText : table(snapshot)) + "\n").utf8), to: STDOUT_FILENO)
     return .ok
 }

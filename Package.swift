@@ -53,6 +53,10 @@ let package = Package(
                 .linkedLibrary("ngtcp2"), .linkedLibrary("ngtcp2_crypto_gnutls"), .linkedLibrary("gnutls"),
             ]),
 
+        .target(name: "CTls", linkerSettings: [.linkedLibrary("gnutls")]),
+        .systemLibrary(name: "CNatPMP", providers: [.apt(["libnatpmp-dev"])]),
+        .target(name: "CMiniUPnPc", linkerSettings: [.linkedLibrary("miniupnpc")]),
+
         // MARK: Values
         layer("Model"),
         layer("SafeText", uses: ["CPosix"]),
@@ -63,21 +67,32 @@ let package = Package(
         layer("Identity", uses: ["Model", crypto, cryptoExtras]),
 
         // MARK: Engines: pure machines
-        layer("PeerEngine", uses: ["Model", "Wire", "Identity", "Queues", crypto, deques]),
-        layer("IndexEngine", uses: ["Model", "Wire", "Identity", "Queues", crypto]),
+        layer("Traversal", uses: ["Model", "Wire", crypto]),
+        layer("Relaying", uses: ["Model", "Wire", "Queues"]),
+        layer("PeerEngine", uses: ["Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", crypto, deques]),
+        layer("IndexEngine", uses: ["Model", "Wire", "Identity", "Queues", "Relaying", crypto]),
 
         layer("Scripting", uses: ["Model", "Wire", "PeerEngine"]),
 
         // MARK: Threads and sockets
         layer("Reactor", uses: ["Queues", "CPosix"]),
         layer("Network", uses: ["Model", "Wire", "Queues", "Reactor", "CPosix"]),
+        layer("Tunnels", uses: ["Model", "Wire", "Identity", "Queues", "Reactor", "Network", "CPosix", "CTls"]),
+        layer("PortMapping", uses: ["Model", "Queues", "CNatPMP", "CMiniUPnPc"]),
         layer(
             "Sessions",
-            uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "Reactor", "Network", "CQuic", crypto]),
+            uses: [
+                "Model", "Wire", "Identity", "Queues", "Traversal", "PeerEngine", "Reactor", "Network", "CQuic", crypto,
+            ]),
         layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", grdb]),
         layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", grdb]),
         layer(
-            "IndexServer", uses: ["Model", "Wire", "SafeText", "Queues", "IndexEngine", "Reactor", "Network", "CPosix"]),
+            "IndexServer",
+            uses: [
+                "Model", "Wire", "Identity", "SafeText", "Queues", "Relaying", "IndexEngine", "Reactor", "Network",
+                "Tunnels",
+                "CPosix",
+            ]),
 
         // MARK: Screens
         layer("TerminalKit", uses: ["SafeText"]),
@@ -91,15 +106,16 @@ let package = Package(
         .executableTarget(
             name: "parley",
             dependencies: [
-                "Model", "SafeText", "Queues", "Wire", "Identity", "PeerEngine", "Scripting", "Reactor", "Network",
-                "Sessions", "ChatStore", "TerminalKit", "CursesScreen", "ChatScreen", "CommandLineKit", argumentParser,
+                "CPosix", "Model", "SafeText", "Queues", "Wire", "Identity", "PeerEngine", "Scripting", "Reactor",
+                "Network", "Traversal", "Tunnels", "PortMapping", "Sessions", "ChatStore", "TerminalKit",
+                "CursesScreen", "ChatScreen", "CommandLineKit", argumentParser,
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "parley-index",
             dependencies: [
                 "CPosix", "Model", "SafeText", "Queues", "Wire", "Identity", "IndexEngine", "IndexServer",
-                "RegistryStore",
+                "RegistryStore", "Relaying",
                 "Reactor", "Network", "TerminalKit", "CursesScreen", "DashboardScreen", "CommandLineKit",
                 argumentParser,
             ],
@@ -115,16 +131,26 @@ let package = Package(
         tests("WireTests", uses: ["Model", "Wire"]),
         tests("IdentityTests", uses: ["Model", "Identity"]),
         tests("QueuesTests", uses: ["Queues"]),
-        tests("PeerEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "IndexEngine"]),
+        tests("TraversalTests", uses: ["Model", "Wire", "Traversal"]),
+        tests("RelayingTests", uses: ["Model", "Wire", "Relaying"]),
+        tests(
+            "TunnelsTests", uses: ["Model", "Wire", "Identity", "Queues", "Reactor", "Network", "Tunnels", "CPosix"]),
+        tests("PortMappingTests", uses: ["Model", "PortMapping"]),
+        tests(
+            "PeerEngineTests",
+            uses: ["Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "IndexEngine"]),
         tests(
             "SessionsTests",
-            uses: ["Model", "Wire", "Identity", "Queues", "PeerEngine", "Reactor", "Network", "Sessions", "CQuic"]),
+            uses: [
+                "Model", "Wire", "Identity", "Queues", "Traversal", "PeerEngine", "Reactor", "Network", "Sessions",
+                "CQuic",
+            ]),
         // Commits group after group and says so, until it is killed.
         testProgram("StoreHammer", uses: ["Model", "PeerEngine", "ChatStore"]),
         tests("ChatStoreTests", uses: ["Model", "Queues", "PeerEngine", "ChatStore", "StoreHammer", grdb]),
         tests("QRCodeTests", uses: ["QRCode"]),
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
-        tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "IndexEngine"]),
+        tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "Relaying", "IndexEngine"]),
         tests("RegistryStoreTests", uses: ["Model", "Queues", "IndexEngine", "RegistryStore", grdb]),
         tests("CommandLineKitTests", uses: ["CommandLineKit"]),
         tests(
@@ -136,7 +162,10 @@ let package = Package(
         tests("NetworkTests", uses: ["Model", "Wire", "Queues", "Reactor", "Network", "CPosix"]),
         tests(
             "IndexServerTests",
-            uses: ["Model", "Wire", "Identity", "Queues", "IndexEngine", "IndexServer", "Reactor", "Network"]),
+            uses: [
+                "Model", "Wire", "Identity", "Queues", "Relaying", "IndexEngine", "IndexServer", "Reactor", "Network",
+                "Tunnels",
+            ]),
         tests("TerminalKitTests", uses: ["SafeText", "TerminalKit"]),
         tests("CursesScreenTests", uses: ["SafeText", "TerminalKit", "CursesScreen", "Queues", "Reactor", "CPosix"]),
         tests("ChatScreenTests", uses: ["Model", "SafeText", "TerminalKit", "ChatScreen"], exclude: ["Goldens"]),
@@ -145,7 +174,9 @@ let package = Package(
         // What reads strangers' bytes, for the corpus' tests and for libFuzzer.
         .target(
             name: "FuzzTargets",
-            dependencies: ["Model", "Wire", "Identity", "PeerEngine", "IndexEngine", "Scripting", "CommandLineKit"],
+            dependencies: [
+                "Model", "Wire", "Identity", "Traversal", "PeerEngine", "IndexEngine", "Scripting", "CommandLineKit",
+            ],
             path: "Tests/Fuzz/Targets", swiftSettings: swiftSettings),
         tests("FuzzTests", uses: ["Model", "FuzzTargets"]),
         // Two network namespaces and a bad line between them; a program of its own, in C.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Crypto
 public import Model
 
 /// One address at which a peer may be reached (RFC 8445's candidate).
@@ -37,7 +38,9 @@ public struct Candidate: Hashable, Sendable {
 ///   1      family, 4 or 6
 ///   4/16   address
 ///   2      port
-/// 2      length of extensions, then as many octets, ignored by whoever does not know them
+/// 2      length of extensions, then as many octets, ignored by whoever does not know them: for each
+///   1      kind, 1: binding
+///   1      length, then as many octets
 /// 64     signature over "parley/record/1" and everything before it
 /// ```
 /// Numbers are in network order. A whole record has at most 384 octets.
@@ -48,8 +51,15 @@ public struct PeerRecord: Equatable, Sendable {
     /// How long it may be used, in seconds from the moment that the sequence names.
     public var validity: UInt32
     public var candidates: [Candidate]
+    /// For a record that does not name the address that it is registered from: 16 octets by which an index server knows
+    /// that it was signed for this registration and not read elsewhere; see ``binding(to:)``.
+    public var binding: [UInt8]?
 
-    public init(key: PeerKey, sequence: UInt64, validity: UInt32 = PeerRecord.day, candidates: [Candidate]) {
+    public init(
+        key: PeerKey, sequence: UInt64, validity: UInt32 = PeerRecord.day, candidates: [Candidate],
+        binding: [UInt8]? = nil
+    ) {
+        self.binding = binding
         self.key = key
         self.sequence = sequence
         self.validity = validity
@@ -94,12 +104,42 @@ public struct PeerRecord: Equatable, Sendable {
         guard count <= PeerRecord.candidateLimit else { throw .badCandidate }
         var candidates: [Candidate] = []
         for _ in 0..<count { if let candidate = try reader.candidate() { candidates.append(candidate) } }
-        guard let extensions = reader.number(2), reader.take(Int(extensions)) != nil else { throw .truncated }
+        guard let length = reader.number(2), let extensions = reader.take(Int(length)) else { throw .truncated }
         let signed = reader.consumed
         guard let signature = reader.take(PeerRecord.signatureSize) else { throw .truncated }
         guard reader.isAtEnd else { throw .trailingOctets }
         guard key.verifies(Array(signature), over: PeerRecord.domain + signed) else { throw .badSignature }
-        self.init(key: key, sequence: sequence, validity: UInt32(validity), candidates: candidates)
+        self.init(
+            key: key, sequence: sequence, validity: UInt32(validity), candidates: candidates,
+            binding: PeerRecord.binding(in: Array(extensions)))
+    }
+
+    /// What a record is bound to that is signed for one registration: the first 16 octets of
+    /// SHA-256("parley/registration/1" ‖ cookie), the cookie being the server's proof of the source address.
+    public static func binding(to cookie: [UInt8]) -> [UInt8] {
+        Array(SHA256.hash(data: Array("parley/registration/1".utf8) + cookie).prefix(bindingSize))
+    }
+
+    /// Whether it says where its peer can be reached without a relay. One that doesn't hides the peer's address.
+    public var namesAddress: Bool { candidates.contains { $0.kind != .relayed } }
+
+    /// Whether an index server may tell anybody the address that a record was registered from: read from the octets of one
+    /// that was verified, without reading it whole.
+    public static func namesAddress(verified octets: [UInt8]) -> Bool {
+        // The kind of the first candidate: those of relays stand last.
+        octets.count > 47 && octets[46] > 0 && octets[47] != Candidate.Kind.relayed.rawValue
+    }
+
+    private static let bindingSize = 16
+    private static let bindingKind: UInt8 = 1
+
+    /// Extensions that are cut off or of another size are as good as none.
+    private static func binding(in extensions: [UInt8]) -> [UInt8]? {
+        var reader = OctetReader(extensions)
+        while let kind = reader.octet(), let length = reader.octet(), let octets = reader.take(Int(length)) {
+            if kind == bindingKind, octets.count == bindingSize { return Array(octets) }
+        }
+        return nil
     }
 
     /// The signed octets; candidates beyond the limit are left out.
@@ -107,10 +147,13 @@ public struct PeerRecord: Equatable, Sendable {
         var octets: [UInt8] = [PeerRecord.format, PeerKey.algorithm]
         octets += key.octets
         octets += bigEndianOctets(sequence, count: 8) + bigEndianOctets(UInt64(validity), count: 4)
-        let listed = candidates.prefix(PeerRecord.candidateLimit)
+        // Those of relays stand last, which is what `namesAddress(verified:)` goes by.
+        let ordered = candidates.filter { $0.kind != .relayed } + candidates.filter { $0.kind == .relayed }
+        let listed = ordered.prefix(PeerRecord.candidateLimit)
         octets.append(UInt8(listed.count))
         for candidate in listed { octets += candidate.octets }
-        octets += [0, 0]
+        let extensions = binding.map { [PeerRecord.bindingKind, UInt8($0.count)] + $0 } ?? []
+        octets += bigEndianOctets(UInt64(extensions.count), count: 2) + extensions
         return octets + (try identity.sign(PeerRecord.domain + octets))
     }
 

@@ -84,6 +84,8 @@ public struct IndexMachine: Sendable {
             switch request {
             case .query(let query): answer(query, &exchange)
             case .keepalive(let keepalive): answer(keepalive, &exchange)
+            case .call(let call): exchange.send(.calling(channel: nil), nonce: call.nonce)
+            case .seen(let nonce): exchange.send(.seen(exchange.source), nonce: nonce)
             case .registration(let registration):
                 if let signed = registration.signed {
                     register(signed, registration, &exchange)

@@ -54,6 +54,7 @@ extension ClientMachine {
         case .typing(let on): setTyping(peer, on)
         case .active(let on): setActive(peer, on)
         case .refused(let id, let reason): refused(id, reason, by: peer)
+        case .candidates, .punch: break
         case .hello, .message, .contact: drop(.unsolicited, nil)
         }
     }

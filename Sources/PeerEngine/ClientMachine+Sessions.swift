@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Identity
 internal import Model
+internal import Traversal
 internal import Wire
 
 // Sessions: when they are wanted, how they are tried, which one counts.
@@ -76,7 +77,8 @@ extension ClientMachine {
         owners[id] = peer
         let now = now
         conversation(peer) { $0.link.dial(id, at: endpoints, now: now) }
-        order(.dial(id, key: key, at: endpoints))
+        let candidates = endpoints.map { RemoteCandidate(.direct($0), .reflexive) }
+        order(.dial(id, key: key, DialPlan(candidates, reference: random.next())))
     }
 
     /// Tries now, since the user waits.
@@ -121,11 +123,12 @@ extension ClientMachine {
 
     mutating func receive(_ event: SessionEvent) {
         switch event {
-        case .up(let id, let key, let endpoint, let binding): cameUp(id, key, at: endpoint, binding)
+        case .up(let id, let key, let route, let binding): cameUp(id, key, at: route.endpoint, binding)
         case .frames(let id, let frames): receive(frames, on: id)
         case .roundTrip(let id, let span):
             guard let peer = owners[id], conversations[peer]?.link.current == id else { return }
             setPath(peer, currentPath(of: peer), roundTrip: span)
+        case .path, .attempts, .observed: break
         case .closed(let id, let end): ended(id, end)
         }
     }

@@ -163,7 +163,7 @@ struct IndexLink {
         _ reply: IndexReply, roundTrip: Span, now: Instant, wall: WallTime, _ sequence: inout UInt64
     ) -> [Action] {
         switch (phase, reply) {
-        case (.registering(let cookie), .cookie(let proof, let seen)):
+        case (.registering(let cookie), .cookie(let proof, let seen, _)):
             // A second challenge in a row means that our proof was refused: wait instead of spinning.
             if cookie != nil { return fail("it refused our proof of address", now: now) }
             address = seen

@@ -2,6 +2,7 @@
 internal import Identity
 internal import Model
 internal import PeerEngine
+internal import Traversal
 internal import Wire
 
 /// One session of a `SessionTable`.
@@ -134,7 +135,7 @@ final class Session {
             throw SessionFault("it allows no stream of frames")
         }
         isUp = true
-        return .up(id, key: key, at: endpoint, binding: binding)
+        return .up(id, key: key, at: .direct(endpoint), binding: binding)
     }
 
     /// The round trip, when it has changed by a quarter and a millisecond, at most once a second.

@@ -3,6 +3,7 @@ internal import CQuic
 internal import Identity
 internal import Model
 internal import PeerEngine
+internal import Traversal
 internal import Wire
 
 /// All sessions of one port: packets, commands and the time in; packets, events and the next deadline out. It waits for
@@ -53,7 +54,8 @@ final class SessionTable {
     func perform(_ commands: [SessionCommand], now: Instant) {
         for command in commands {
             switch command {
-            case .dial(let id, let key, let endpoints): dial(id, key, endpoints, now)
+            case .dial(let id, let key, let plan): dial(id, key, plan.candidates.map(\.route.endpoint), now)
+            case .offer, .punch, .welcome, .networkChanged, .hide: break
             case .send(let id, let frames): send(frames, id, now)
             case .consumed(let id, let bytes): with(id) { $0.consume(bytes) }
             case .probe(let id): with(id) { if $0.isUp { $0.quic.probe() } }

@@ -38,3 +38,24 @@ public protocol DatagramTransport: Sendable {
     /// Hands datagrams to the network, without waiting.
     func send(_ datagrams: [Datagram]) -> SendResult
 }
+
+/// What is to be done about a way to an index server that needs no UDP.
+public enum TunnelCommand: Equatable, Sendable {
+    /// Connect by TLS over TCP, to the same address and port. Datagrams for this server take this way once it is open.
+    /// - Parameter key: 32 octets that the server's certificate must hold; `nil` to take whoever answers.
+    case open(Endpoint, key: [UInt8]?)
+    case close(Endpoint)
+}
+
+/// What became of it.
+public enum TunnelEvent: Equatable, Sendable {
+    case opened(Endpoint)
+    /// Closed, or never opened; one clause.
+    case closed(Endpoint, reason: String)
+}
+
+/// The tunnel seam: datagrams to an index server in a TLS connection. What comes out of it arrives like any other datagram,
+/// from the server's endpoint.
+public protocol TunnelTransport: Sendable {
+    func perform(_ commands: [TunnelCommand])
+}

@@ -24,6 +24,8 @@ public enum WireLimits {
     public static let name = 64
     /// Bytes of one UDP payload of a session, its tag and MAC included: what every path carries (RFC 9000, §14).
     public static let sessionDatagram = 1232
+    /// Bytes of a request to be told one's address: no less than the longest answer.
+    public static let paddedSeen = 128
     /// Bytes of one line of `parley pipe`.
     public static let pipeLine = 256 * 1024
     /// UDP port of an index server, unless told otherwise.

@@ -30,7 +30,10 @@ import Testing
             "argumentParser": "ArgumentParser",
         ]
         let source = try text("Package.swift")
-        var targets: [String: Set<String>] = ["CNcurses": [], "CPosix": [], "CQrencode": [], "CQuic": []]
+        var targets: [String: Set<String>] = [
+            "CNcurses": [], "CPosix": [], "CQrencode": [], "CQuic": [], "CTls": [], "CNatPMP": [],
+            "CMiniUPnPc": [],
+        ]
         let layer = /layer\(\s*"(?<name>[^"]+)"(?:,\s*uses:\s*\[(?<uses>[^\]]*)\])?/
         // Programs of the tests have a path of their own.
         let program =
@@ -71,14 +74,15 @@ import Testing
 
     @Test(arguments: [
         ("CNcurses", "CursesScreen"), ("ArgumentParser", "parley"), ("Crypto", "Identity"), ("CQuic", "Sessions"),
-        ("CQrencode", "QRCode"), ("GRDB", "ChatStore"), ("CryptoExtras", "Identity"),
+        ("CQrencode", "QRCode"), ("GRDB", "ChatStore"), ("CryptoExtras", "Identity"), ("CTls", "Tunnels"),
+        ("CNatPMP", "PortMapping"), ("CMiniUPnPc", "PortMapping"),
     ])
     func `what is private to a layer is imported there alone`(module: String, owner: String) throws {
         let owners = try Self.table().filter { $0.value.contains(module) }.keys.sorted()
         switch module {
         case "ArgumentParser": #expect(owners == ["CommandLineKit", "parley", "parley-index"])
         case "GRDB": #expect(owners == ["ChatStore", "RegistryStore"])
-        case "Crypto": #expect(owners == ["Identity", "IndexEngine", "PeerEngine", "Sessions"])
+        case "Crypto": #expect(owners == ["Identity", "IndexEngine", "PeerEngine", "Sessions", "Traversal"])
         default: #expect(owners == [owner])
         }
     }

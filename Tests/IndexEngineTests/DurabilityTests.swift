@@ -12,7 +12,8 @@ struct DurabilityTests {
 
     private func register(_ index: inout IndexHarness) throws -> IndexHarness.Outcome {
         var signed = IndexRequest.Signed(peer: identity.peer, record: try index.record(identity, at: home))
-        if case .cookie(let cookie, _)? = try index.ask(.registration(.init(address: home, signed: signed)), from: home)
+        if case .cookie(let cookie, _, _)? = try index.ask(
+            .registration(.init(address: home, signed: signed)), from: home)
         {
             signed.cookie = cookie
         }

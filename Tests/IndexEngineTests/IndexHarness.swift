@@ -71,7 +71,7 @@ struct IndexHarness {
     mutating func register(_ peer: PeerID, record: [UInt8], from source: Endpoint) throws -> IndexReply? {
         var signed = IndexRequest.Signed(peer: peer, record: record)
         let first = try ask(.registration(.init(address: source, signed: signed)), from: source)
-        guard case .cookie(let cookie, _)? = first else { return first }
+        guard case .cookie(let cookie, _, _)? = first else { return first }
         signed.cookie = cookie
         return try ask(.registration(.init(address: source, signed: signed)), from: source)
     }

@@ -115,7 +115,7 @@ struct LimitTests {
             .registration(
                 .init(address: home, signed: .init(peer: second.peer, record: index.record(second, at: home)))),
             from: home)
-        guard case .cookie(let cookie, _)? = cookie else {
+        guard case .cookie(let cookie, _, _)? = cookie else {
             Issue.record("no cookie")
             return
         }

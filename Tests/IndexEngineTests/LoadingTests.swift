@@ -47,7 +47,7 @@ struct LoadingTests {
         )
         var signed = IndexRequest.Signed(peer: identity.peer, record: old)
         guard
-            case .cookie(let cookie, _)? = try index.ask(
+            case .cookie(let cookie, _, _)? = try index.ask(
                 .registration(.init(address: home, signed: signed)), from: home)
         else {
             Issue.record("no cookie")

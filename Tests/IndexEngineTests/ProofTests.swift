@@ -39,7 +39,7 @@ import Wire
             return try proven(outcome)
         }
         let record = try index.record(peer, at: source)
-        guard case .cookie(let cookie, _) = try ask(registration(nil, record: record), from: source),
+        guard case .cookie(let cookie, _, _) = try ask(registration(nil, record: record), from: source),
             case .registered(_, let lease?) = try ask(registration(cookie, record: record), from: source),
             case .failed = try ask(registration(cookie, record: [1]), from: source)
         else {

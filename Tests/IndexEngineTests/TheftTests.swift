@@ -107,7 +107,7 @@ struct TheftTests {
         var index = IndexHarness()
         var signed = IndexRequest.Signed(peer: owner.peer, record: try index.record(owner, at: home))
         func request() -> IndexRequest { .registration(.init(address: home, signed: signed)) }
-        guard case .cookie(let cookie, home)? = try index.ask(request(), from: home) else {
+        guard case .cookie(let cookie, home, _)? = try index.ask(request(), from: home) else {
             Issue.record("no cookie")
             return
         }
@@ -125,7 +125,7 @@ struct TheftTests {
             Issue.record("taken")
             return
         }
-        guard case .cookie(let fresh, _)? = try index.ask(request(), from: home) else {
+        guard case .cookie(let fresh, _, _)? = try index.ask(request(), from: home) else {
             Issue.record("another answer")
             return
         }

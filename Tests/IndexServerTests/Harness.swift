@@ -67,7 +67,7 @@ extension DatagramSocket {
         ).signed(by: identity)
         var signed = IndexRequest.Signed(peer: identity.peer, record: record)
         let first = try ask(.registration(.init(address: here, signed: signed)), at: site).reply
-        guard case .cookie(let cookie, let seen) = first else { throw Unexpected(reply: first) }
+        guard case .cookie(let cookie, let seen, _) = first else { throw Unexpected(reply: first) }
         #expect(seen == here)
         signed.cookie = cookie
         let second = try ask(.registration(.init(address: here, signed: signed)), at: site).reply

@@ -3,6 +3,7 @@ import Identity
 import IndexEngine
 import Model
 import PeerEngine
+import Traversal
 import Queues
 import Support
 import Testing
@@ -73,7 +74,8 @@ private final class Sessions: SessionTransport {
     func perform(_ commands: [SessionCommand]) {
         for command in commands {
             switch command {
-            case .dial(let id, let peer, let endpoints): dial(id, peer, endpoints)
+            case .offer, .punch, .welcome, .networkChanged, .hide: break
+            case .dial(let id, let peer, let plan): dial(id, peer, plan.candidates.map(\.route.endpoint))
             case .send(let id, let frames): pass(id) { .frames($0, frames) }
             case .close(let id, let code):
                 pass(id) { .closed($0, .closedByPeer(code)) }

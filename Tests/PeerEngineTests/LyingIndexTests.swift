@@ -295,7 +295,7 @@ import Wire
         for _ in 0..<2 {
             let request = IndexRequest.registration(.init(address: place, signed: signed)).encoded()
             let reply = index.answer(request, from: place, now: Asker.start, wall: wall, using: &generator)
-            if case .cookie(let cookie, _)? = try reply.map({ try IndexReply.parse($0).reply }) {
+            if case .cookie(let cookie, _, _)? = try reply.map({ try IndexReply.parse($0).reply }) {
                 signed.cookie = cookie
             }
         }

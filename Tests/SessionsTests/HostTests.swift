@@ -3,6 +3,7 @@ import Identity
 import Model
 import Network
 import PeerEngine
+import Traversal
 import Queues
 import Reactor
 import Testing
@@ -62,7 +63,7 @@ actor LoopbackHost {
         await bob.listen()
         alice.host.perform([.dial(SessionID(2), key: bob.identity.key, at: [bob.endpoint])])
         let isUp = await alice.first { event -> Bool? in
-            guard case .up(SessionID(2), bob.identity.key, bob.endpoint, _) = event else { return nil }
+            guard case .up(SessionID(2), bob.identity.key, .direct(bob.endpoint), _) = event else { return nil }
             return true
         }
         #expect(isUp == true)

@@ -2,6 +2,7 @@
 import Identity
 import Model
 import PeerEngine
+import Traversal
 import Support
 import Wire
 
@@ -143,7 +144,7 @@ final class Node {
     var ups: [(id: SessionID, key: PeerKey, at: Endpoint, binding: [UInt8])] {
         events.compactMap { event in
             guard case .up(let id, let key, let at, let binding) = event else { return nil }
-            return (id, key, at, binding)
+            return (id, key, at.endpoint, binding)
         }
     }
 

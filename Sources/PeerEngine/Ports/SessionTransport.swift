@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Identity
 public import Model
+public import Traversal
 
 /// The name of one authenticated encrypted connection between two peers, within one run. Sessions that we dial have even
 /// numbers, given by the engine; those that come in have odd ones, given by the transport.
@@ -46,8 +47,20 @@ public enum SessionCloseCode: UInt64, Sendable {
 
 /// What the engine wants done with sessions.
 public enum SessionCommand: Equatable, Sendable {
-    /// Connect to the holder of exactly this key. Endpoints are tried at once, in their order, with staggered starts.
-    case dial(SessionID, key: PeerKey, at: [Endpoint])
+    /// Connect to the holder of exactly this key, by whichever route answers first, and move to better ones later.
+    case dial(SessionID, key: PeerKey, DialPlan)
+    /// Further ways to the other side, of a session that is being dialled or up.
+    /// - Parameter sequence: of the record that they come from, 0 for others: see ``DialPlan``.
+    case offer(SessionID, [RemoteCandidate], sequence: UInt64)
+    /// Probe all ways that did not answer once more, after such a time: the other side does the same then.
+    case punch(SessionID, after: Span)
+    /// Somebody is about to dial us from there: probe it, so that our router lets it in.
+    /// - Parameter reference: by which it knows our probes.
+    case welcome(PeerKey, at: [Endpoint], reference: UInt64)
+    /// This machine has these addresses from now on, or slept: look for ways again.
+    case networkChanged(addresses: [Endpoint.Address])
+    /// Speak to peers through relays alone, and answer nobody else.
+    case hide(Bool)
     /// Send whole frames, in order, without their length prefixes.
     case send(SessionID, frames: [[UInt8]])
     /// Frames of so many bytes have been dealt with: as many more may come.
@@ -57,18 +70,42 @@ public enum SessionCommand: Equatable, Sendable {
     case close(SessionID, SessionCloseCode)
 }
 
+/// How a peer is to be reached.
+public struct DialPlan: Equatable, Sendable {
+    public var candidates: [RemoteCandidate]
+    /// Of the record that named them: an address that never answered gets so many probes for each record, no more.
+    public var sequence: UInt64
+    /// What our probes are called by, so that the other side's, which an index server asked for, lead here.
+    public var reference: UInt64
+    /// Whether to search this network, too.
+    public var searchesLAN: Bool
+
+    public init(_ candidates: [RemoteCandidate], sequence: UInt64 = 0, reference: UInt64, searchesLAN: Bool = false) {
+        self.candidates = candidates
+        self.sequence = sequence
+        self.reference = reference
+        self.searchesLAN = searchesLAN
+    }
+}
+
 /// What happens to sessions.
 public enum SessionEvent: Equatable, Sendable {
     /// The handshake is confirmed: the other side holds `key`, and both know it.
     /// - Parameters:
-    ///   - at: the address that its packets come from.
+    ///   - at: the route that its packets come by.
     ///   - binding: 32 octets exported from the session's secrets (RFC 8446, §7.5), the same on both sides and in no
     ///     other session: what proofs inside the session are bound to.
-    case up(SessionID, key: PeerKey, at: Endpoint, binding: [UInt8])
+    case up(SessionID, key: PeerKey, at: Route, binding: [UInt8])
     /// Whole frames in their order. The transport stops reading once more than its window waits for `consumed`.
     case frames(SessionID, [[UInt8]])
     /// The smoothed round trip, when it changed noticeably.
     case roundTrip(SessionID, Span)
+    /// Another route is in use, or another name fits it; `nil` while none answers. Only while a session is up.
+    case path(SessionID, PathReport?)
+    /// What became of each way, when that changed; also while it is being dialled.
+    case attempts(SessionID, [PathAttempt])
+    /// The other side of a session sees us there.
+    case observed(SessionID, Endpoint)
     /// The last event of a session, also of one that never came up.
     case closed(SessionID, SessionEnd)
 }

@@ -60,6 +60,9 @@ extension IndexReply {
     /// | `alive` | boot, lease_s |
     /// | `unknown` | boot, spread_s |
     /// | `moved` | boot, seen |
+    /// | `calling` | channel |
+    /// | `absent` | |
+    /// | `seen` | seen |
     /// | `error` | reason |
     public func statement(nonce: String) -> [UInt8] {
         let fields = [Array(nonce.utf8)] + said
@@ -74,13 +77,16 @@ extension IndexReply {
         case .registered(let uuid, let lease):
             let promised = lease.map { [$0.token, text($0.seconds), text($0.boot), text($0.seen)] }
             return [text("registered"), text(uuid)] + (promised ?? [])
-        case .cookie(let cookie, let seen): return [text("cookie"), cookie, text(seen)]
+        case .cookie(let cookie, let seen, _): return [text("cookie"), cookie, text(seen)]
         case .answer(let address, let asked, let record):
             return [text("answer"), address.map { text($0) } ?? text("nil"), text(asked), record ?? []]
         case .invalidID: return [text("invalid")]
         case .alive(let boot, let leaseSeconds): return [text("alive"), text(boot), text(leaseSeconds)]
         case .unknown(let boot, let spreadSeconds): return [text("unknown"), text(boot), text(spreadSeconds)]
         case .moved(let boot, let seen): return [text("moved"), text(boot), text(seen)]
+        case .calling(let channel): return [text("calling"), channel?.octets ?? []]
+        case .absent: return [text("absent")]
+        case .seen(let endpoint): return [text("seen"), text(endpoint)]
         case .failed(let reason): return [text("error"), text(reason)]
         }
     }

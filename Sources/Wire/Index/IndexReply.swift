@@ -6,7 +6,7 @@ public enum IndexReply: Equatable, Sendable {
     /// `{"status":"OK","uuid":…}`; ours adds the lease.
     case registered(uuid: PeerID, lease: Lease?)
     /// `{"status":"cookie","cookie":…,"seen":…}`: ask again with this proof of your address.
-    case cookie([UInt8], seen: Endpoint)
+    case cookie([UInt8], seen: Endpoint, offers: ServerOffers = ServerOffers())
     /// `{"address":…,"uuid":…}`, the address `nil` when nothing is known; ours adds the record.
     case answer(address: Endpoint?, text: String, record: [UInt8]?)
     /// `{"address":"nil","id":"invalid_uuid"}`: the query named none.
@@ -17,6 +17,12 @@ public enum IndexReply: Equatable, Sendable {
     case unknown(boot: String, spreadSeconds: Int)
     /// `{"status":"moved","boot":…,"seen":…}`: your address changed, which takes a new record.
     case moved(boot: String, seen: Endpoint)
+    /// `{"status":"calling","channel":…}`: the other side was told; the channel is missing when the server does not relay.
+    case calling(channel: RelayChannel?)
+    /// `{"status":"absent"}`: whom you call is not registered here.
+    case absent
+    /// `{"status":"seen","seen":…}`.
+    case seen(Endpoint)
     /// `{"status":"error","reason":…}`; the reason is empty when there was no room for it.
     case failed(reason: String)
 
@@ -30,13 +36,31 @@ public enum IndexReply: Equatable, Sendable {
         public var boot: String
         /// The source address of the registration.
         public var seen: Endpoint
+        public var offers: ServerOffers
 
-        public init(token: [UInt8], seconds: Int, boot: String, seen: Endpoint) {
+        public init(
+            token: [UInt8], seconds: Int, boot: String, seen: Endpoint, offers: ServerOffers = ServerOffers()
+        ) {
+            self.offers = offers
             self.token = token
             self.seconds = seconds
             self.boot = boot
             self.seen = seen
         }
+    }
+}
+
+/// What a server does for its peers beyond the registration.
+public struct ServerOffers: Equatable, Sendable {
+    /// `"relay":true`: it forwards datagrams between registered peers.
+    public var relays: Bool
+    /// `"second":PORT`: a second UDP port that tells who asks where it sees them. Two ports of one server tell a router that
+    /// keeps one mapping for all destinations from one that doesn't (RFC 4787, §4.1).
+    public var secondPort: UInt16?
+
+    public init(relays: Bool = false, secondPort: UInt16? = nil) {
+        self.relays = relays
+        self.secondPort = secondPort
     }
 }
 
@@ -68,10 +92,15 @@ extension IndexReply {
                 object["lease_s"] = .integer(Int64(lease.seconds))
                 object["boot"] = .string(lease.boot)
                 object["seen"] = .string("\(lease.seen)")
+                Self.write(lease.offers, to: &object)
             }
             return object
-        case .cookie(let cookie, let seen):
-            return ["status": "cookie", "cookie": .string(Base64URL.encode(cookie)), "seen": .string("\(seen)")]
+        case .cookie(let cookie, let seen, let offers):
+            var object: JSONObject = [
+                "status": "cookie", "cookie": .string(Base64URL.encode(cookie)), "seen": .string("\(seen)"),
+            ]
+            Self.write(offers, to: &object)
+            return object
         case .answer(let address, let text, let record):
             var object: JSONObject = [
                 "address": .string(address.map { "\($0)" } ?? "nil"), "uuid": .string(text),
@@ -86,6 +115,14 @@ extension IndexReply {
             return ["status": "unknown", "boot": .string(boot), "spread_s": .integer(Int64(spreadSeconds))]
         case .moved(let boot, let seen):
             return ["status": "moved", "boot": .string(boot), "seen": .string("\(seen)")]
+        case .calling(let channel):
+            var object: JSONObject = ["status": "calling"]
+            object["channel"] = channel.map { .string($0.text) }
+            return object
+        case .absent:
+            return ["status": "absent"]
+        case .seen(let endpoint):
+            return ["status": "seen", "seen": .string("\(endpoint)")]
         case .failed(let reason):
             return ["status": "error", "reason": .string(reason)]
         }
@@ -119,15 +156,29 @@ extension IndexReply {
             guard object["token"] != nil else { return .registered(uuid: uuid, lease: nil) }
             let lease = Lease(
                 token: try bytes(object, "token"), seconds: try seconds(object, "lease_s"),
-                boot: try text(object, "boot"), seen: try endpoint(object, "seen"))
+                boot: try text(object, "boot"), seen: try endpoint(object, "seen"), offers: offers(object))
             return .registered(uuid: uuid, lease: lease)
-        case "cookie": return .cookie(try bytes(object, "cookie"), seen: try endpoint(object, "seen"))
+        case "cookie":
+            return .cookie(try bytes(object, "cookie"), seen: try endpoint(object, "seen"), offers: offers(object))
         case "unknown":
             return .unknown(boot: try text(object, "boot"), spreadSeconds: try seconds(object, "spread_s"))
         case "moved": return .moved(boot: try text(object, "boot"), seen: try endpoint(object, "seen"))
+        case "calling": return .calling(channel: object.string("channel").flatMap { RelayChannel(text: $0) })
+        case "absent": return .absent
+        case "seen": return .seen(try endpoint(object, "seen"))
         case "error": return .failed(reason: object["reason"] == nil ? "" : try text(object, "reason"))
         default: throw .badMember("status")
         }
+    }
+
+    private static func write(_ offers: ServerOffers, to object: inout JSONObject) {
+        if offers.relays { object["relay"] = true }
+        object["second"] = offers.secondPort.map { .integer(Int64($0)) }
+    }
+
+    private static func offers(_ object: JSONObject) -> ServerOffers {
+        let port = object.integer("second").flatMap { UInt16(exactly: $0) }.flatMap { $0 == 0 ? nil : $0 }
+        return ServerOffers(relays: object.bool("relay") == true, secondPort: port)
     }
 
     /// At most 64 bytes of text: what a server may make a client keep.

@@ -11,6 +11,11 @@ public enum IndexRequest: Equatable, Sendable {
     case query(Query)
     /// `{"req_type":"keepalive","uuid":…,"token":…,"nonce":…}`: ours alone, with `prove` and `pad`.
     case keepalive(Keepalive)
+    /// `{"req_type":"call","uuid":…,"token":…,"to":…,"reference":…,"nonce":…}`: ours alone, padded. "I am about to reach
+    /// this peer: tell it, and give the two of us a channel if you relay."
+    case call(Call)
+    /// `{"req_type":"seen","nonce":…}`: ours alone, padded. "Where do you see me?"
+    case seen(nonce: String)
 
     /// "I am there."
     public struct Registration: Equatable, Sendable {
@@ -64,6 +69,25 @@ public enum IndexRequest: Equatable, Sendable {
         public var peer: PeerID? { PeerID(text) }
     }
 
+    /// "I am calling …"
+    public struct Call: Equatable, Sendable {
+        public var caller: PeerID
+        /// From the answer to the caller's registration.
+        public var token: [UInt8]
+        public var callee: PeerID
+        /// What the caller's probes are called by.
+        public var reference: UInt64
+        public var nonce: String?
+
+        public init(caller: PeerID, token: [UInt8], callee: PeerID, reference: UInt64, nonce: String? = nil) {
+            self.caller = caller
+            self.token = token
+            self.callee = callee
+            self.reference = reference
+            self.nonce = nonce
+        }
+    }
+
     /// "I am still there."
     public struct Keepalive: Equatable, Sendable {
         public var peer: PeerID
@@ -89,6 +113,7 @@ extension IndexRequest {
         case .registration(let registration): registration.wantsProof
         case .query(let query): query.wantsProof
         case .keepalive(let keepalive): keepalive.wantsProof
+        case .call, .seen: false
         }
     }
 
@@ -115,6 +140,10 @@ extension IndexRequest {
             guard let text = object.string("queried_uuid") else { throw .queryWithoutID }
             self = .query(Query(text: text, nonce: nonce, wantsProof: wantsProof))
         case "keepalive": self = .keepalive(try Self.keepalive(object, nonce, wantsProof))
+        case "call": self = .call(try Self.call(object, nonce))
+        case "seen":
+            guard let nonce else { throw .silent(.notARequest) }
+            self = .seen(nonce: nonce)
         default: throw .silent(.notARequest)
         }
     }
@@ -155,6 +184,22 @@ extension IndexRequest {
         return Keepalive(peer: peer, token: token, nonce: nonce, wantsProof: wantsProof)
     }
 
+    private static func call(_ object: JSONObject, _ nonce: String?) throws(Refusal) -> Call {
+        guard let caller = object.string("uuid").flatMap({ PeerID($0) }) else {
+            throw .malformed(member: "uuid", nonce: nonce)
+        }
+        guard let token = object.string("token").flatMap({ Base64URL.decode($0) }), token.count <= 32 else {
+            throw .malformed(member: "token", nonce: nonce)
+        }
+        guard let callee = object.string("to").flatMap({ PeerID($0) }) else {
+            throw .malformed(member: "to", nonce: nonce)
+        }
+        guard let reference = object.string("reference").flatMap({ RelayChannel(text: $0) }) else {
+            throw .malformed(member: "reference", nonce: nonce)
+        }
+        return Call(caller: caller, token: token, callee: callee, reference: reference.number, nonce: nonce)
+    }
+
     /// The request as a datagram. A query with a nonce, and any request for a proof, is padded, so that the answer may
     /// carry a record and a proof without being larger than what was asked.
     public func encoded() -> [UInt8] {
@@ -183,6 +228,15 @@ extension IndexRequest {
             object["nonce"] = keepalive.nonce.map { .string($0) }
             guard keepalive.wantsProof else { return object.encoded() }
             return object.asking(padTo: WireLimits.provenKeepalive)
+        case .call(let call):
+            var object: JSONObject = [
+                "req_type": "call", "uuid": .string("\(call.caller)"), "token": .string(Base64URL.encode(call.token)),
+                "to": .string("\(call.callee)"), "reference": .string(RelayChannel(call.reference).text),
+            ]
+            object["nonce"] = call.nonce.map { .string($0) }
+            return object.encoded()
+        case .seen(let nonce):
+            return (["req_type": "seen", "nonce": .string(nonce)] as JSONObject).padded(to: WireLimits.paddedSeen)
         }
     }
 }

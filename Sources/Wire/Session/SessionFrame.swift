@@ -25,6 +25,32 @@ public enum SessionFrame: Equatable, Sendable {
     case active(Bool)
     /// A message can't be taken, now or ever; the reason is one clause.
     case refused(MessageID, reason: String)
+    /// Where the sender may be reached, besides where it is: only told to whom it has accepted.
+    case candidates(Candidates)
+    /// The sender is about to probe the receiver's candidates: probe back, now.
+    /// - Parameter round: 1 to `Candidates.rounds`; the answer carries the same number.
+    case punch(round: Int, isAnswer: Bool)
+
+    /// Addresses of this machine, told inside a session (RFC 8445, §5.1).
+    public struct Candidates: Equatable, Sendable {
+        /// Of its interfaces.
+        public var host: [Endpoint]
+        /// As others see it.
+        public var reflexive: [Endpoint]
+        /// Ports that its router opened for it.
+        public var mapped: [Endpoint]
+
+        /// Addresses in all, at most.
+        public static let limit = 8
+        /// Rounds of hole punching at most.
+        public static let rounds = 3
+
+        public init(host: [Endpoint] = [], reflexive: [Endpoint] = [], mapped: [Endpoint] = []) {
+            self.host = host
+            self.reflexive = reflexive
+            self.mapped = mapped
+        }
+    }
 
     /// Who opens its mouth: which run of which program.
     public struct Hello: Equatable, Sendable {
@@ -93,6 +119,19 @@ extension SessionFrame {
         case .active(let on): object = ["type": "active", "on": .bool(on)]
         case .refused(let id, let reason):
             object = ["type": "refused", "id": .string("\(id)"), "reason": .string(clipped(reason))]
+        case .candidates(let candidates):
+            var room = Candidates.limit
+            func listed(_ endpoints: [Endpoint]) -> JSONValue {
+                let taken = endpoints.prefix(room)
+                room -= taken.count
+                return .array(taken.map { .string("\($0)") })
+            }
+            object = ["type": "candidates"]
+            object["mapped"] = listed(candidates.mapped)
+            object["reflexive"] = listed(candidates.reflexive)
+            object["host"] = listed(candidates.host)
+        case .punch(let round, let isAnswer):
+            object = ["type": "punch", "round": .integer(Int64(round)), "answer": .bool(isAnswer)]
         }
         return object.encoded()
     }
@@ -139,6 +178,16 @@ extension SessionFrame {
         case "refused":
             guard let reason = object.string("reason") else { throw .badMember("reason") }
             return .refused(try id(object), reason: clipped(reason))
+        case "candidates":
+            return .candidates(
+                Candidates(
+                    host: try endpoints("host", object), reflexive: try endpoints("reflexive", object),
+                    mapped: try endpoints("mapped", object)))
+        case "punch":
+            guard let round = object.integer("round"), (1...Int64(Candidates.rounds)).contains(round) else {
+                throw .badMember("round")
+            }
+            return .punch(round: Int(round), isAnswer: try flag("answer", object))
         default: return nil
         }
     }
@@ -198,6 +247,19 @@ extension SessionFrame {
             ids.append(id)
         }
         return ids
+    }
+
+    /// Those that packets may be sent to; what is no address at all is passed over, for later kinds.
+    private static func endpoints(_ name: String, _ object: JSONObject) throws(WireError) -> [Endpoint] {
+        switch object[name] {
+        case nil, .null?: return []
+        case .array(let values)? where values.count <= Candidates.limit:
+            return values.compactMap { value in
+                guard case .string(let text) = value, let endpoint = Endpoint(text) else { return nil }
+                return endpoint.isUnicast ? endpoint : nil
+            }
+        default: throw .badMember(name)
+        }
     }
 
     private static func id(_ object: JSONObject) throws(WireError) -> MessageID {

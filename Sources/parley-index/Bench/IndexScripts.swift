@@ -113,7 +113,7 @@ struct IndexScripts {
         let record = try record(of: identity, at: address(lane), step: 0)
         let request = IndexRequest.registration(
             .init(address: address(lane), signed: .init(peer: identity.peer, record: record)))
-        guard case .cookie(let cookie, let seen) = try ask(request.encoded(), from: lane) else {
+        guard case .cookie(let cookie, let seen, _) = try ask(request.encoded(), from: lane) else {
             throw ProgramFailure(.failure, "The server gave no cookie.")
         }
         return (cookie, seen)

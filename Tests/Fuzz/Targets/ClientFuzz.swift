@@ -2,6 +2,7 @@
 import Identity
 import Model
 import PeerEngine
+import Traversal
 import Wire
 
 /// A client among peers that say anything in any order, with a disk that takes its time: bytes are what happens.
@@ -143,7 +144,7 @@ struct ClientFuzz {
     private mutating func cameUp(_ id: SessionID, _ key: PeerKey) {
         sessions[id] = key
         let binding = [UInt8](repeating: UInt8(truncatingIfNeeded: id.number), count: 32)
-        apply(machine.receive(.up(id, key: key, at: .loopback(4000), binding: binding), now: now, wall: wall))
+        apply(machine.receive(.up(id, key: key, at: .direct(.loopback(4000)), binding: binding), now: now, wall: wall))
     }
 
     private mutating func frames(_ frames: [[UInt8]]) {
@@ -211,7 +212,7 @@ struct ClientFuzz {
             guard let key = sessions[id] else { return fault = "frames on session \(id), which is not up" }
             for frame in frames { check(SessionFrame.read(frame), to: key.peer) }
         case .consumed(_, let bytes): if bytes < 0 { fault = "\(bytes) bytes consumed" }
-        case .probe: break
+        case .probe, .offer, .punch, .welcome, .networkChanged, .hide: break
         }
     }
 
@@ -228,7 +229,7 @@ struct ClientFuzz {
             for id in ids where !received.contains(Received(peer: peer, id: id)) {
                 fault = "a receipt for \(id), which is not on disk"
             }
-        case .accepted, .read, .typing, .active, .contact:
+        case .accepted, .read, .typing, .active, .contact, .candidates, .punch:
             if !isFriend { fault = "something automatic to a stranger: \(frame)" }
         case .refused: break
         }

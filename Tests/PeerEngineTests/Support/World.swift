@@ -3,6 +3,7 @@ import Identity
 import Model
 import PeerEngine
 import Support
+import Traversal
 import Wire
 
 /// Clients and servers on a network that exists only here: the test turns its clock, and its chance comes from a seed.
@@ -243,7 +244,9 @@ struct World {
         let run = runs[place] ?? 0
         func name(_ id: SessionID) -> SessionNet.EndName { SessionNet.EndName(place: place, run: run, id: id) }
         switch command {
-        case .dial(let id, let key, let endpoints):
+        case .offer, .punch, .welcome, .networkChanged, .hide: break
+        case .dial(let id, let key, let plan):
+            let endpoints = plan.candidates.map(\.route.endpoint)
             net.ends[name(id)] = SessionNet.End(lastArrival: now)
             happen(.handshake(key, endpoints), to: name(id), after: delay(place, endpoints.first ?? place))
         case .send(let id, let frames):

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Model
+
+/// How much a relay takes and passes on.
+public struct RelayLimits: Sendable, Equatable {
+    /// Octets a second that one pair may send, both directions together, on average.
+    public var bytesPerSecond = 8_000
+    /// And at once, after a pause.
+    public var burst = 128 * 1024
+    /// Octets a second of all pairs together.
+    public var totalBytesPerSecond = 12_500_000
+    /// Channels at a time; the one that was silent longest makes room.
+    public var channels = 10_000
+    /// Of those with one peer.
+    public var channelsPerPeer = 64
+    /// A channel that nobody used for so long is forgotten.
+    public var idle = Span.seconds(300)
+
+    public init() {}
+}

@@ -22,6 +22,8 @@ final class NetworkSide: Sendable {
     private let watch = InterfaceWatch()
     /// `nil` when peers are reached through relays alone, or the system has no multicast.
     private let lan: LanPort?
+    /// `nil` when the user wants no port opened.
+    private let mapper: PortMapper?
     private let target: Target
 
     /// - Parameters:
@@ -39,11 +41,17 @@ final class NetworkSide: Sendable {
             received: { target.route($0.map { .received($0) }) })
         uplink = Uplink(port, tunnels: tunnels)
         lan = isHidden ? nil : try? LanPort()
-        sessions = SessionHost(
+        let sessions = SessionHost(
             identity: identity, transport: uplink, loop: loop, clocks: .system, localPort: port.local.port,
             searchLAN: { [port] in _ = port.sendToGroup($0) }
         ) { target.client?.take($0) }
         target.sessions.withLock { $0 = sessions }
+        self.sessions = sessions
+        let mapsPort = !isHidden && opensPort && !port.local.isLoopback
+        mapper =
+            !mapsPort ? nil : PortMapper(port: port.local.port, router: { DefaultRoutes.current.router }) {
+                target.client?.take(NetworkEvent($0))
+            }
         if isHidden { sessions.perform([.hide(true)]) }
     }
 
@@ -57,14 +65,17 @@ final class NetworkSide: Sendable {
         tunnels.open()
         watch.start(on: loop) { [self] change in
             lan?.join()
+            mapper?.networkChanged()
             target.client?.take(NetworkEvent(change))
         }
         target.client?.take(.addresses(watch.addresses.map(\.address)))
+        mapper?.start()
     }
 
-    /// Says goodbye to all peers.
+    /// Says goodbye to all peers and gives the router its port back.
     func close() async {
         await sessions.close()
+        mapper?.stop()
     }
 
     /// Stops receiving. On the loop's thread.

@@ -35,6 +35,7 @@ extension IndexSnapshot {
         object["cpu_seconds_total"] = cpu.map { .number($0.seconds) } ?? .null
         object["loops"] = .integer(Int64(loops))
         object["store"] = .object(store.json)
+        object["relay"] = .object(relay.json)
         object["sources"] = .array(sources.map { .object($0.json) })
         object["notices"] = .array(notices.map { .object($0.json) })
         object["registrations"] = .array(page.rows.map { .object($0.json) })
@@ -84,6 +85,7 @@ extension IndexSnapshot {
         cpu = try? object.span("cpu_seconds_total")
         loops = try object.int("loops")
         store = try StoreHealth(json: object.object("store"))
+        relay = try RelayStatistics(json: object.object("relay"))
         sources = try object.objects("sources").map { (source) throws(WireError) in try SourceRow(json: source) }
         notices = try object.objects("notices").map { (notice) throws(WireError) in try OperatorNotice(json: notice) }
         latencyHistory = zip(
@@ -96,7 +98,9 @@ extension IndexSnapshot {
 extension SnapshotRequest {
     /// The request as the control socket carries it.
     public var json: JSONObject {
-        var object: JSONObject = ["rows": .object(rows.json), "feed_after": .count(feedAfter)]
+        var object: JSONObject = [
+            "rows": .object(rows.json), "feed_after": .count(feedAfter), "pairs": .bool(wantsPairs),
+        ]
         object["detail"] = detail.map { .string("\($0)") }
         return object
     }
@@ -106,7 +110,8 @@ extension SnapshotRequest {
     public init(json object: JSONObject) throws(WireError) {
         self.init(
             rows: try RowRequest(json: object.object("rows")), feedAfter: try object.count("feed_after"),
-            detail: object["detail"] == nil ? nil : try object.peer("detail"))
+            detail: object["detail"] == nil ? nil : try object.peer("detail"),
+            wantsPairs: object["pairs"] == nil ? true : try object.flag("pairs"))
     }
 }
 

@@ -51,11 +51,16 @@ public struct SnapshotRequest: Equatable, Sendable {
     public var feedAfter: UInt64
     /// The peer whose details are wanted.
     public var detail: PeerID?
+    /// Whether the pairs that are relayed are wanted.
+    public var wantsPairs: Bool
 
-    public init(rows: RowRequest = RowRequest(), feedAfter: UInt64 = 0, detail: PeerID? = nil) {
+    public init(
+        rows: RowRequest = RowRequest(), feedAfter: UInt64 = 0, detail: PeerID? = nil, wantsPairs: Bool = true
+    ) {
         self.rows = rows
         self.feedAfter = feedAfter
         self.detail = detail
+        self.wantsPairs = wantsPairs
     }
 }
 
@@ -78,6 +83,7 @@ public struct IndexSnapshot: Equatable, Sendable {
     /// Event loops, each with a socket of its own.
     public var loops = 1
     public var store = StoreHealth()
+    public var relay = RelayStatistics()
     /// p50 and p99 of each of the last whole seconds, oldest first, at most `RateHistory.samples`; zero for a second
     /// without a datagram.
     public var latencyHistory: [LatencySample] = []

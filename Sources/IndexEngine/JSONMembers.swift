@@ -21,6 +21,11 @@ extension JSONObject {
         return UInt64(number)
     }
 
+    func flag(_ name: String) throws(WireError) -> Bool {
+        guard let flag = bool(name) else { throw .badMember(name) }
+        return flag
+    }
+
     func int(_ name: String) throws(WireError) -> Int { Int(clamping: try count(name)) }
 
     /// A length of time in `unit` nanoseconds, whole or not.

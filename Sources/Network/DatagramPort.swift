@@ -11,7 +11,7 @@ public import Wire
 public final class DatagramPort: DatagramTransport, Sendable {
     /// Where it is bound; a wildcard as such.
     public let local: Endpoint
-    private let descriptor: Int32
+    let descriptor: Int32
     private let outgoing = Lock(Batch(count: 64))
     private let refused = Lock<UInt64>(0)
     private let drops = Lock(WrappingCounter())

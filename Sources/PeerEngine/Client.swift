@@ -25,13 +25,17 @@ public final class Client: Sendable {
     private let store: any ClientStore
     private let alarm = Alarm()
 
+    /// - Parameters:
+    ///   - transport: the way to everybody, and through tunnels to servers that have one.
+    ///   - udp: the way past the tunnels; `nil` when there are none.
     public init(
-        _ configuration: ClientConfiguration, transport: any DatagramTransport, sessions: any SessionTransport,
-        store: any ClientStore, clocks: Clocks
+        _ configuration: ClientConfiguration, transport: any DatagramTransport, udp: (any DatagramTransport)? = nil,
+        tunnels: any TunnelTransport = NoTunnels(), sessions: any SessionTransport, store: any ClientStore,
+        clocks: Clocks
     ) {
         self.store = store
-        core = ClientCore(
-            configuration, transport: transport, sessions: sessions, clocks: clocks, events: events, changes: changes)
+        let network = Network(transport: transport, udp: udp ?? transport, tunnels: tunnels, sessions: sessions)
+        core = ClientCore(configuration, network: network, clocks: clocks, events: events, changes: changes)
     }
 
     // MARK: Loops
@@ -107,6 +111,12 @@ public final class Client: Sendable {
     /// Takes what happened to sessions, in order and without waiting; nothing is dropped.
     public func take(_ events: [SessionEvent]) { inbox.append(events.map { .session($0) }) }
 
+    /// Takes what happened to this machine's network; nothing is dropped.
+    public func take(_ event: NetworkEvent) { inbox.append([.network(event)]) }
+
+    /// Takes what happened to a tunnel; nothing is dropped.
+    public func take(_ event: TunnelEvent) { inbox.append([.tunnel(event)]) }
+
     /// Datagrams that were dropped because too many waited.
     public var dropped: Int { inbox.dropped }
 
@@ -156,6 +166,22 @@ public final class Client: Sendable {
 private enum Incoming: Sendable {
     case datagram(DatagramEvent)
     case session(SessionEvent)
+    case network(NetworkEvent)
+    case tunnel(TunnelEvent)
+}
+
+/// Every way out of the process.
+private struct Network {
+    let transport: any DatagramTransport
+    let udp: any DatagramTransport
+    let tunnels: any TunnelTransport
+    let sessions: any SessionTransport
+}
+
+/// For a program that has only UDP.
+public struct NoTunnels: TunnelTransport {
+    public init() {}
+    public func perform(_ commands: [TunnelCommand]) {}
 }
 
 /// The client's state, and the hands that do what its machine decides.
@@ -165,8 +191,7 @@ private enum Incoming: Sendable {
 private actor ClientCore {
     nonisolated let me: PeerID
     private var machine: ClientMachine
-    private let transport: any DatagramTransport
-    private let sessions: any SessionTransport
+    private let network: Network
     private let clocks: Clocks
     private let events: BoundedQueue<ClientEvent>
     private let changes: BoundedQueue<StoreChange>
@@ -175,13 +200,12 @@ private actor ClientCore {
     private var lastFlusher: UInt64 = 0
 
     init(
-        _ configuration: ClientConfiguration, transport: any DatagramTransport, sessions: any SessionTransport,
-        clocks: Clocks, events: BoundedQueue<ClientEvent>, changes: BoundedQueue<StoreChange>
+        _ configuration: ClientConfiguration, network: Network, clocks: Clocks, events: BoundedQueue<ClientEvent>,
+        changes: BoundedQueue<StoreChange>
     ) {
         me = configuration.identity.peer
         machine = ClientMachine(configuration)
-        self.transport = transport
-        self.sessions = sessions
+        self.network = network
         self.clocks = clocks
         self.events = events
         self.changes = changes
@@ -201,6 +225,8 @@ private actor ClientCore {
             switch element {
             case .datagram(let event): actions += machine.receive(event, now: now, wall: wall)
             case .session(let event): actions += machine.receive(event, now: now, wall: wall)
+            case .network(let event): actions += machine.receive(event, now: now, wall: wall)
+            case .tunnel(let event): actions += machine.receive(event, now: now, wall: wall)
             }
         }
         execute(actions)
@@ -234,11 +260,13 @@ private actor ClientCore {
             var next: [ClientMachine.Action] = []
             for action in pending {
                 switch action {
-                case .send(let datagram): _ = transport.send([datagram])
+                case .send(let datagram): _ = network.transport.send([datagram])
+                case .sendByUDP(let datagram): _ = network.udp.send([datagram])
                 case .transmit(let transmission):
-                    let result = transport.send(transmission.datagrams)
+                    let result = network.transport.send(transmission.datagrams)
                     next += machine.transmitted(transmission, result, now: now, wall: clocks.wall())
                 case .session(let command): orders.append(command)
+                case .tunnel(let command): network.tunnels.perform([command])
                 case .commit(let change): saved.append(change)
                 case .tell(let event): told.append(event)
                 }
@@ -246,7 +274,7 @@ private actor ClientCore {
             pending = next
         }
         changes.append(saved)
-        if !orders.isEmpty { sessions.perform(orders) }
+        if !orders.isEmpty { network.sessions.perform(orders) }
         events.append(told)
     }
 

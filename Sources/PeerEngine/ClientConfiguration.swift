@@ -17,11 +17,14 @@ public struct ClientConfiguration: Sendable {
     public var indexes: [Invite.IndexHint]
     /// Whether index servers will be named; without any, a peer that is not in the address book is given up at once.
     public var hasIndex: Bool
+    /// Whether peers are spoken to through relays alone, so that none of them learns our address.
+    public var relayOnly: Bool
     public var random: RandomSource
 
     public init(
         identity: Identity, address: Endpoint, allowsPlaintextPeers: Bool = false, saved: SavedState = SavedState(),
-        name: String? = nil, indexes: [Invite.IndexHint] = [], hasIndex: Bool = true, random: RandomSource = .system
+        name: String? = nil, indexes: [Invite.IndexHint] = [], hasIndex: Bool = true, relayOnly: Bool = false,
+        random: RandomSource = .system
     ) {
         self.identity = identity
         self.address = address
@@ -30,6 +33,7 @@ public struct ClientConfiguration: Sendable {
         self.name = name
         self.indexes = indexes
         self.hasIndex = hasIndex
+        self.relayOnly = relayOnly
         self.random = random
     }
 }

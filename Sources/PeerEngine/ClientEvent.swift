@@ -41,6 +41,8 @@ public enum ClientCommand: Equatable, Sendable {
     /// Keep what is written and not yet sent.
     case draft(PeerID, String)
     case set(ClientSetting, Bool)
+    /// Whose ladder is watched from now on, until `nil`.
+    case explain(PeerID?)
 }
 
 /// Why a command was refused: one sentence for the user.
@@ -107,6 +109,11 @@ public enum ClientEvent: Equatable, Sendable {
     case setting(ClientSetting, Bool)
     /// An invite named a further index server, to be asked from now on.
     case indexNamed(Invite.IndexHint)
+    /// What was tried to reach the peer that is watched, in the order of the rungs: at first, and when it changed, at most
+    /// four times a second.
+    case ladder(PeerID, [LadderStep])
+    /// How others can reach this machine is seen otherwise than before.
+    case reachability(Reachability)
     /// The contact list changed.
     case contacts([Contact])
     /// One sentence about something that no command asked for.

@@ -13,9 +13,12 @@ public struct ClientMachine: Sendable {
     public enum Action: Equatable, Sendable {
         /// Hand a datagram to the network; nobody waits for it.
         case send(Datagram)
+        /// The same, past any tunnel.
+        case sendByUDP(Datagram)
         /// Hand these messages to the network and tell `transmitted` what became of them.
         case transmit(Transmission)
         case session(SessionCommand)
+        case tunnel(TunnelCommand)
         /// Make this durable, after everything before it, and say so to `committed`.
         case commit(StoreChange)
         case tell(ClientEvent)
@@ -79,6 +82,9 @@ public struct ClientMachine: Sendable {
     /// The conversation on the screen.
     var opened: PeerID?
     var isUserActive = false
+    /// Whose ladder is told.
+    var watched: PeerID?
+    var reachability = Reachability()
     var dropped: [DropReason: Int] = [:]
 
     public init(_ configuration: ClientConfiguration) {
@@ -140,6 +146,16 @@ public struct ClientMachine: Sendable {
 
     /// Takes what happened to a session.
     public mutating func receive(_ event: SessionEvent, now: Instant, wall: WallTime) -> [Action] {
+        act(now, wall) { $0.receive(event) }
+    }
+
+    /// Takes what happened to this machine's network.
+    public mutating func receive(_ event: NetworkEvent, now: Instant, wall: WallTime) -> [Action] {
+        act(now, wall) { $0.receive(event) }
+    }
+
+    /// Takes what happened to a tunnel.
+    public mutating func receive(_ event: TunnelEvent, now: Instant, wall: WallTime) -> [Action] {
         act(now, wall) { $0.receive(event) }
     }
 

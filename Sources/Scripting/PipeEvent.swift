@@ -33,7 +33,9 @@ public enum PipeEvent {
             ]
         case .request(let peer, let name, let text, let invited):
             request(peer, name: name, text: text, invited: invited)
-        case .notice, .contacts, .typing, .active, .readHere, .forgotten, .invite, .setting, .indexNamed: nil
+        case .notice, .contacts, .typing, .active, .readHere, .forgotten, .invite, .setting, .indexNamed, .ladder,
+            .reachability:
+            nil
         }
     }
 

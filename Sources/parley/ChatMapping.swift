@@ -26,7 +26,7 @@ extension ChatEvent {
         case .invite(let invite): self = .invite(invite.text)
         case .setting(let setting, let on): self = .setting(setting.shown, on)
         case .notice(let text, let peer): self = .notice(text, about: peer)
-        case .lookup, .indexNamed: return nil
+        case .lookup, .indexNamed, .ladder, .reachability: return nil
         }
     }
 }

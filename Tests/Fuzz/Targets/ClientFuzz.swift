@@ -195,7 +195,9 @@ struct ClientFuzz {
                 pending.append(change)
             case .session(let command): obey(command)
             case .tell(let event): check(event)
-            case .send(let datagram): fault = fault ?? "a datagram to \(datagram.endpoint), with no index"
+            case .send(let datagram), .sendByUDP(let datagram):
+                fault = fault ?? "a datagram to \(datagram.endpoint), with no index"
+            case .tunnel: fault = fault ?? "a tunnel, with no index"
             case .transmit: fault = fault ?? "something in the open"
             }
         }

@@ -201,7 +201,8 @@ struct World {
     private mutating func execute(_ actions: [ClientMachine.Action], at place: Endpoint) {
         for action in actions {
             switch action {
-            case .send(let datagram): send(datagram, from: place)
+            case .send(let datagram), .sendByUDP(let datagram): send(datagram, from: place)
+            case .tunnel: break
             case .tell(let event): events[place, default: []].append(event)
             case .commit(let change):
                 unsaved[place, default: []].append(change)

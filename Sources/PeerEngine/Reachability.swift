@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Model
+
+/// What is known of how others can reach this machine.
+public struct Reachability: Equatable, Sendable {
+    /// Where a server sees us.
+    public struct Sighting: Equatable, Sendable {
+        /// The server as the user wrote it.
+        public var server: String
+        public var endpoint: Endpoint
+
+        public init(_ server: String, _ endpoint: Endpoint) {
+            self.server = server
+            self.endpoint = endpoint
+        }
+    }
+
+    /// How the router between us and the others maps our port (RFC 4787, §4.1).
+    public enum Mapping: String, Sendable {
+        case unknown
+        /// Nothing maps: we are seen at an address of our own.
+        case none
+        /// To the same outer port whomever we write to, so that a hole punched for one is open for another.
+        case endpointIndependent
+        /// To another port for each other side: only whoever we write to can be reached back.
+        case destinationDependent
+    }
+
+    /// In the order in which the servers were named; those that see nothing are missing.
+    public var seen: [Sighting] = []
+    public var mapping = Mapping.unknown
+    /// A port that the router opened, and who gave it.
+    public var mapped: Endpoint?
+    public var mappedBy: String?
+    /// Why no port was opened, one clause for each protocol that was tried.
+    public var mappingFailures: [String] = []
+    /// Servers at which we are registered and which pass on, by the names that the user wrote.
+    public var relays: [String] = []
+    /// Whether a server is reached only through a tunnel, since no UDP comes through.
+    public var udpBlocked = false
+    /// Of this machine's interfaces, without loopback.
+    public var addresses: [Endpoint.Address] = []
+
+    public init() {}
+}

@@ -9,6 +9,13 @@
 // Without it the first flight is paced for a third of a second (RFC 9002, §6.2.2, recommends 333 ms).
 static const uint64_t initial_round_trip = 50 * NGTCP2_MILLISECONDS;
 
+// MARK: The one clock that ngtcp2 knows
+
+// How far the clock may be put forward before something new is acknowledged: less than the idle timeout leaves.
+static const uint64_t longest_hurry = 10 * NGTCP2_SECONDS;
+
+static uint64_t clock_of(const cq_conn *conn, uint64_t now) { return now + conn->ahead; }
+
 // MARK: The one path that ngtcp2 knows
 
 static const struct sockaddr_in6 pseudo_address = {.sin6_family = AF_INET6};
@@ -148,6 +155,7 @@ static void note_answers(cq_conn *conn, uint64_t before, uint64_t now) {
     if (after < before && !conn->was_retried) {
         conn->progress++;
         conn->unanswered_since = now;
+        conn->hurried = 0;
     }
     conn->was_retried = false;
     if (after == 0) conn->unanswered_since = CQ_NEVER;
@@ -159,16 +167,30 @@ cq_result cq_conn_read(cq_conn *conn, const uint8_t *packet, size_t size, uint64
     uint64_t before = cq_compat_stat(conn->quic).bytes_in_flight;
     ngtcp2_path path = pseudo_path();
     ngtcp2_pkt_info info = {0};
-    int error = ngtcp2_conn_read_pkt(conn->quic, &path, &info, packet, size, now);
+    int error = ngtcp2_conn_read_pkt(conn->quic, &path, &info, packet, size, clock_of(conn, now));
     if (error == 0) note_answers(conn, before, now);
     return result_of(conn, error);
 }
 
 cq_result cq_conn_expire(cq_conn *conn, uint64_t now) {
-    return result_of(conn, ngtcp2_conn_handle_expiry(conn->quic, now));
+    return result_of(conn, ngtcp2_conn_handle_expiry(conn->quic, clock_of(conn, now)));
 }
 
-uint64_t cq_conn_expiry(cq_conn *conn) { return ngtcp2_conn_get_expiry(conn->quic); }
+uint64_t cq_conn_expiry(cq_conn *conn) {
+    uint64_t moment = ngtcp2_conn_get_expiry(conn->quic);
+    if (moment == UINT64_MAX) return CQ_NEVER;
+    return moment > conn->ahead ? moment - conn->ahead : 0;
+}
+
+cq_result cq_conn_hurry(cq_conn *conn, uint64_t now) {
+    uint64_t expiry = cq_conn_expiry(conn);
+    if (!conn->is_confirmed || conn->unanswered_since == CQ_NEVER || expiry == CQ_NEVER) return CQ_OK;
+    uint64_t step = expiry > now ? expiry - now : 0;
+    if (step > longest_hurry - conn->hurried) return CQ_OK;
+    conn->hurried += step;
+    conn->ahead += step;
+    return cq_conn_expire(conn, now);
+}
 
 // MARK: Writing
 
@@ -192,7 +214,7 @@ static ngtcp2_ssize write_packet(
     ngtcp2_pkt_info info;
     ngtcp2_ssize written = ngtcp2_conn_writev_stream(
         conn->quic, NULL, &info, destination, capacity, &taken, NGTCP2_WRITE_STREAM_FLAG_NONE,
-        stream ? stream->id : -1, count ? vectors : NULL, count, now);
+        stream ? stream->id : -1, count ? vectors : NULL, count, clock_of(conn, now));
     if (stream && written >= 0 && taken > 0) cq_outbox_sent(&stream->outbox, (size_t)taken);
     return written;
 }
@@ -215,7 +237,7 @@ cq_result cq_conn_write(cq_conn *conn, uint8_t *destination, size_t capacity, si
 }
 
 void cq_conn_wrote(cq_conn *conn, uint64_t now) {
-    ngtcp2_conn_update_pkt_tx_time(conn->quic, now);
+    ngtcp2_conn_update_pkt_tx_time(conn->quic, clock_of(conn, now));
     // A probe lasts for one round.
     ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->keep_alive);
 }
@@ -223,14 +245,14 @@ void cq_conn_wrote(cq_conn *conn, uint64_t now) {
 size_t cq_conn_quantum(cq_conn *conn) { return ngtcp2_conn_get_send_quantum(conn->quic); }
 
 size_t cq_conn_write_close(cq_conn *conn, uint8_t *destination, size_t capacity, uint64_t code, uint64_t now) {
-    ngtcp2_ssize size = cq_compat_write_close(conn->quic, destination, capacity, code, now);
+    ngtcp2_ssize size = cq_compat_write_close(conn->quic, destination, capacity, code, clock_of(conn, now));
     return size > 0 ? (size_t)size : 0;
 }
 
 size_t cq_conn_write_failure(cq_conn *conn, uint8_t *destination, size_t capacity, cq_result result, uint64_t now) {
     if (result == CQ_OK || result == CQ_CLOSED_BY_PEER || result == CQ_IDLE || result == CQ_GONE) return 0;
     int error = conn->error ? conn->error : NGTCP2_ERR_INTERNAL;
-    ngtcp2_ssize size = cq_compat_write_failure(conn->quic, destination, capacity, error, now);
+    ngtcp2_ssize size = cq_compat_write_failure(conn->quic, destination, capacity, error, clock_of(conn, now));
     return size > 0 ? (size_t)size : 0;
 }
 

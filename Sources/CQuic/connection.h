@@ -22,6 +22,8 @@ struct cq_conn {
     uint64_t keep_alive;
     uint64_t progress;
     uint64_t unanswered_since;
+    uint64_t ahead;         // of the caller's clock is ngtcp2's
+    uint64_t hurried;       // of that, since something new was acknowledged
     uint8_t id[CQ_ID_SIZE];
     uint8_t pinned[CQ_KEY_SIZE], peer_key[CQ_KEY_SIZE];
     bool is_server, is_pinned, has_peer_key, has_wrong_key, is_confirmed, was_retried;

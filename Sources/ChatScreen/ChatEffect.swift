@@ -45,6 +45,8 @@ public enum ChatEffect: Equatable, Sendable {
     case active(Bool)
     /// Keep what is written and not yet sent; an empty text forgets it.
     case keepDraft(PeerID, String)
+    /// Tell the ladder to a peer now and whenever it changes, until another one or none is wanted.
+    case explain(PeerID?)
     /// Read messages from the disk; answered by `ChatEvent.history`.
     case load(HistoryRequest)
     /// Find a text in one conversation or all; answered by `ChatEvent.found` with the same token.

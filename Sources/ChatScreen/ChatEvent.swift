@@ -40,6 +40,8 @@ public enum ChatEvent: Sendable {
     case digits(PeerID, String)
     /// - Parameter roundTrip: the time that a packet takes there and back.
     case path(PeerID, PathKind, roundTrip: Span?, reason: String?)
+    /// What was tried to reach a peer, after `ChatEffect.explain` and whenever it changed.
+    case ladder(PeerID, [LadderLine])
     case typing(PeerID, Bool)
     /// A contact is at the keyboard, or no longer.
     case active(PeerID, Bool)
@@ -47,6 +49,8 @@ public enum ChatEvent: Sendable {
     // MARK: The user's own side
 
     case index(server: String, IndexStatus)
+    /// How others can reach this machine is seen otherwise than before.
+    case reach(OwnReach)
     /// Where the peer can be reached from now on.
     case listening(Endpoint)
     /// The invite to give away from now on: one word that begins with `parley:`.

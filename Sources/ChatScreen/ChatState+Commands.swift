@@ -81,6 +81,7 @@ extension ChatState {
         case .requests: answer = requests.isEmpty ? .refused("no requests") : .shows(.requests(selected: 0))
         case .invite: answer = invite(arguments, isSure: isSure)
         case .verify: answer = onPeer(arguments) { verify($0) }
+        case .why: answer = onPeer(arguments) { .shows(.why($0.peer, top: 0)) }
         case .retry: answer = retry()
         case .search: answer = search(arguments)
         case .select: answer = select()

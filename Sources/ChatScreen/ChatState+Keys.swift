@@ -51,6 +51,7 @@ extension ChatState {
         case .nextUnread: openNextUnread()
         case .goBack: goBack()
         case .requests: openRequests()
+        case .why: openWhy()
         case .search: return find(in: SearchBox(in: current))
         case .select: startSelecting()
         case .page(let step):
@@ -199,6 +200,7 @@ extension ChatState {
         case .switcher(let query, let selected): pressInSwitcher(key, query, selected)
         case .help(let top): overlay = step(key, top).map { .help(top: $0) }
         case .peers(let top): overlay = step(key, top).map { .peers(top: $0) }
+        case .why(let peer, let top): overlay = step(key, top).map { .why(peer, top: $0) }
         case .identity:
             overlay = nil
             if key == .char("y") { return copy(me.description) }

@@ -20,6 +20,7 @@ extension ChatState {
         case .invite: inviteLines
         case .verify(let peer): verifyLines(peer)
         case .info(let peer, let key): infoLines(peer, key)
+        case .why(let peer, _): whyLines(peer)
         case .settings: settingLines
         case .switcher, .search, nil: []
         }
@@ -53,11 +54,13 @@ extension ChatState {
             (.request, "a stranger who wants to talk"),
             (.problem, "in the open (plaintext), out of reach, or its key is in doubt"),
         ]
+        let ways = [PathKind.lan, .direct, .punched, .relayed].map { ($0.rawValue, $0.meaning ?? "") }
         let commands = Command.allCases.map { ($0.usage, $0.summary) }
         return section("Commands", commands + [("//text", "send a text that starts with a slash")])
             + section("Keys", KeyBinding.all.map { ($0.shown, $0.help) })
             + section("A message picked out with Alt+S", KeyBinding.selecting.map { ($0.shown, $0.help) })
             + section("Writing", KeyBinding.editing.map { ($0.shown, $0.help) })
+            + section("Ways to a peer", ways)
             + section("Signs", signs.map { (glyphs($0.0), $0.1) })
             + [StyledText("You", .underline)] + identityLines
     }

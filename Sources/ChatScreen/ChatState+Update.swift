@@ -32,6 +32,8 @@ extension ChatState {
             change(peer) { $0.digits = digits }
         case .path(let peer, let path, let roundTrip, let reason):
             change(peer) { $0.setPath(path, roundTrip: roundTrip, reason: reason) }
+        case .ladder(let peer, let lines): take(lines, of: peer)
+        case .reach(let reach): self.reach = reach
         case .typing(let peer, let isTyping): change(peer) { $0.setTyping(isTyping) }
         case .active(let peer, let isActive): change(peer) { $0.isActive = isActive }
         case .index(let server, let status): setIndex(server, status)
@@ -113,6 +115,7 @@ extension ChatState {
         self.offset = offset
         isWriting = false
         idleMinutes = min(idleMinutes + 1, Self.awayMinutes)
+        for index in conversations.indices { conversations[index].grow() }
         flash?.minutes += 1
         if let flash, flash.minutes > 2 { self.flash = nil }
         return keepDrafts()
@@ -181,7 +184,7 @@ extension ChatState {
     private mutating func settleOverlay() {
         switch overlay {
         case .requests? where requests.isEmpty: overlay = nil
-        case .verify(let peer)?, .info(let peer, _)?: if index(of: peer) == nil { overlay = nil }
+        case .verify(let peer)?, .info(let peer, _)?, .why(let peer, _)?: if index(of: peer) == nil { overlay = nil }
         default: break
         }
     }
@@ -280,7 +283,7 @@ extension ChatState {
             effects.append(.openConversation(current))
         }
         if selection?.peer != current { selection = nil }
-        effects += presence() + typing()
+        effects += presence() + typing() + explain()
         guard let index = currentIndex else { return effects }
         look(at: index, &effects)
         if let range = conversations[index].nextPage(rows: logHeight) {

@@ -23,6 +23,8 @@ public struct ChatState: Sendable {
     /// Seconds east of UTC.
     var offset = 0
     var listen: Endpoint?
+    /// How others can reach this machine; `nil` until the engine says.
+    var reach: OwnReach?
     var indexes: [(server: String, status: IndexStatus)] = []
 
     /// Contacts as added, then strangers as they came.
@@ -61,6 +63,10 @@ public struct ChatState: Sendable {
     var selection: Selection?
     /// The message that a search led to.
     var marked: MessageKey?
+    /// What was tried to reach the peer that `/why` is open for.
+    var ladder: [LadderLine] = []
+    /// Whose ladder was last asked for.
+    var toldWatched: PeerID?
     /// The token of the newest search.
     var searchToken = 0
 

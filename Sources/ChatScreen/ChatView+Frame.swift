@@ -108,43 +108,70 @@ extension ChatView {
         }
         var parts = titleParts(conversation)
         // What matters least goes first, before anything is cut.
-        while parts.count > 1, DisplayText(glyphs.joined(parts)).columns > room - title.columns - 2 {
+        while parts.count > 1, width(parts) > room - title.columns - 2 {
             let last = parts.removeLast()
-            // Why there is no path is in the log too; that there is none, here alone.
-            if last.hasPrefix(Self.noPath + ":") { parts.append(Self.noPath) }
+            if let brief = last.brief, brief != last.words { parts.append(TitlePart(brief, last.style)) }
         }
-        if !parts.isEmpty {
-            title.append(cut(DisplayText("  " + glyphs.joined(parts)), room - title.columns), .dim)
+        for (number, part) in parts.enumerated() {
+            title.append(DisplayText(number == 0 ? "  " : " \(glyphs(.dot)) "), .dim)
+            title.append(cut(DisplayText(part.words), room - title.columns), part.style)
         }
         return title
     }
 
-    private static let noPath = "no path"
+    /// Something that the title says.
+    private struct TitlePart {
+        var words: String
+        /// The same where there is less room; `nil` when it goes altogether.
+        var brief: String?
+        var style: Style
+
+        init(_ words: String, brief: String? = nil, _ style: Style = .dim) {
+            self.words = words
+            self.brief = brief
+            self.style = style
+        }
+    }
+
+    private func width(_ parts: [TitlePart]) -> Int {
+        parts.reduce(-3) { $0 + 3 + DisplayText($1.words).columns }
+    }
 
     /// What is known of a peer, the most important first.
-    private func titleParts(_ conversation: Conversation) -> [String] {
-        var parts: [String] = []
-        if conversation.isRequest { parts.append("request") }
+    private func titleParts(_ conversation: Conversation) -> [TitlePart] {
+        var parts: [TitlePart] = []
+        if conversation.isRequest { parts.append(TitlePart("request")) }
         if conversation.contact.verified {
-            parts.append("verified")
+            parts.append(TitlePart("verified"))
         } else if conversation.peer.isKeyed, !conversation.isRequest {
-            parts.append("not verified")
+            parts.append(TitlePart("not verified"))
         }
         if conversation.contact.name == nil, !conversation.isRequest, let nickname = state.nickname(conversation) {
-            parts.append(nickname)
+            parts.append(TitlePart(nickname))
         }
-        if conversation.isTyping { parts.append("typing") }
-        switch conversation.path {
-        case PathKind.none?: if let reason = conversation.pathReason { parts.append("\(Self.noPath): \(reason)") }
-        case .plaintext?, nil: break
-        case let path?:
-            parts.append(path.words)
-            if let time = conversation.roundTrip { parts.append("\(shown(milliseconds: time.milliseconds)) ms") }
+        if conversation.isTyping { parts.append(TitlePart("typing")) }
+        if let way = wayPart(conversation) { parts.append(way) }
+        if let isActive = conversation.isActive { parts.append(TitlePart(isActive ? "there" : "away")) }
+        if let heard = conversation.heard {
+            parts.append(TitlePart("heard \(heard.civil(offset: state.offset).clock)"))
         }
-        if let isActive = conversation.isActive { parts.append(isActive ? "there" : "away") }
-        if let heard = conversation.heard { parts.append("heard \(heard.civil(offset: state.offset).clock)") }
-        if conversation.contact.name != nil, layout.kind == .wide { parts.append(conversation.peer.shortDigits) }
+        if conversation.contact.name != nil, layout.kind == .wide {
+            parts.append(TitlePart(conversation.peer.shortDigits))
+        }
         return parts
+    }
+
+    /// How the peer is reached. Another way than before stands out for a minute or two, and nothing is written into the
+    /// log: the next change would make that untrue, while the title is always right.
+    private func wayPart(_ conversation: Conversation) -> TitlePart? {
+        switch conversation.path {
+        // Why there is no path is in the log too; that there is none, here alone.
+        case PathKind.none?: conversation.pathReason.map { TitlePart("no path: \($0)", brief: "no path") }
+        case .plaintext?, nil: nil
+        case let path?:
+            TitlePart(
+                path.words(conversation.roundTrip), brief: path.rawValue, conversation.hasMoved ? .bold : .dim)
+        }
     }
 
     /// Whether what is written here can be read on the way, in a word.
@@ -196,6 +223,7 @@ extension ChatView {
     private var statusParts: [String] {
         var parts: [String] = []
         if !state.indexes.isEmpty { parts.append(indexWords) }
+        if let trouble = state.trouble { parts.append(trouble.words) }
         let requests = state.requests.count
         if requests > 0 { parts.append("\(requests) request\(requests == 1 ? "" : "s")") }
         if state.waiting > 0 { parts.append("\(state.waiting) waiting") }
@@ -286,6 +314,7 @@ extension ChatView {
         if !state.indexes.isEmpty {
             parts.append(shortIndexWord)
         }
+        if let trouble = state.trouble { parts.append(trouble.short) }
         if !state.requests.isEmpty { parts.append("\(state.requests.count)\(glyphs(.request))") }
         if state.waiting > 0 { parts.append("\(state.waiting) waiting") }
         return parts.joined(separator: " ")
@@ -324,11 +353,17 @@ extension ChatView {
         }
     }
 
+    /// The question that the title raises.
+    private var whyHint: String? {
+        guard let conversation = state.conversation else { return nil }
+        return conversation.path == .relayed ? "why relayed" : conversation.isUnreachable ? "why no path" : nil
+    }
+
     /// The keys worth knowing right now.
     private var hints: [(key: String, words: String)] {
         switch state.overlay {
         case .switcher: return [("Enter", "open"), ("↑ ↓", "choose"), ("Esc", "close")]
-        case .help, .peers: return [("PgUp PgDn", "scroll"), ("any other key", "closes")]
+        case .help, .peers, .why: return [("PgUp PgDn", "scroll"), ("any other key", "closes")]
         case .identity: return [("y", "copy the UUID"), ("any other key", "closes")]
         case .requests:
             return [
@@ -357,27 +392,8 @@ extension ChatView {
         if elsewhere > 0 { hints.append(("Alt+A", "next unread (\(elsewhere))")) }
         if state.conversation?.anchor != nil { hints.append(("End", "bottom")) }
         hints.append(("Ctrl+K", "go to"))
+        if let reason = whyHint { hints.append(("Alt+W", reason)) }
         if let conversation = state.conversation, !conversation.log.isEmpty { hints.append(("PgUp", "scroll")) }
         return hints + [("/", "commands"), ("Alt+Enter", "new line"), ("Ctrl+C twice", "quits")]
-    }
-}
-
-/// Milliseconds to three figures at most.
-private func shown(milliseconds: Double) -> String {
-    guard milliseconds.isFinite, milliseconds >= 0 else { return "?" }
-    guard milliseconds < 10 else { return String(Int(min(milliseconds, 999_999) + 0.5)) }
-    let tenths = Int(milliseconds * 10 + 0.5)
-    return "\(tenths / 10).\(tenths % 10)"
-}
-
-extension PathKind {
-    /// How a path is told of in a title.
-    fileprivate var words: String {
-        switch self {
-        case .lan: "same network"
-        case .direct, .punched, .plaintext: rawValue
-        case .relayed: "via relay"
-        case .none: "no path"
-        }
     }
 }

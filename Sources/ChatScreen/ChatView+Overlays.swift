@@ -47,6 +47,7 @@ extension ChatView {
         case .invite(nil): drawLines("Your invite", top: 0)
         case .verify(let peer): drawLines("Verify " + name(of: peer), top: 0)
         case .info: drawLines("Message", top: 0)
+        case .why(let peer, let top): drawLines("The way to " + name(of: peer), top: top)
         case .settings: drawLines("What others may learn", top: 0)
         case .search(let box): drawSearch(box)
         }

@@ -2,8 +2,8 @@
 
 /// What can be typed after a slash.
 enum Command: String, CaseIterable, Sendable {
-    case add, nick, go, peers, requests, accept, ignore, block, remove, close, invite, verify, retry, search, select
-    case forget, set, plaintext, id, help, quit
+    case add, nick, go, peers, requests, accept, ignore, block, remove, close, invite, verify, why, retry, search
+    case select, forget, set, plaintext, id, help, quit
 
     var usage: String {
         switch self {
@@ -19,6 +19,7 @@ enum Command: String, CaseIterable, Sendable {
         case .close: "/close"
         case .invite: "/invite [new]"
         case .verify: "/verify [PEER]"
+        case .why: "/why [PEER]"
         case .retry: "/retry"
         case .search: "/search [TEXT]"
         case .select: "/select"
@@ -45,6 +46,7 @@ enum Command: String, CaseIterable, Sendable {
         case .close: "close this conversation; the contact stays"
         case .invite: "show your invite to give away; new revokes it"
         case .verify: "compare the digits of a peer's key with it"
+        case .why: "say how a peer is reached, what was tried and why"
         case .retry: "send what failed or waits here, now"
         case .search: "search all conversations, or this one with Ctrl+R"
         case .select: "pick out a message: copy, quote, retry, delete"
@@ -58,7 +60,7 @@ enum Command: String, CaseIterable, Sendable {
     }
 
     /// Whether its first argument names a peer.
-    var takesPeer: Bool { [.nick, .go, .accept, .ignore, .block, .remove, .verify, .plaintext].contains(self) }
+    var takesPeer: Bool { [.nick, .go, .accept, .ignore, .block, .remove, .verify, .why, .plaintext].contains(self) }
     /// Whether it is about a stranger.
     var isAboutRequest: Bool { self == .accept || self == .ignore }
     /// Words that may follow it, if there are but a few.

@@ -109,6 +109,10 @@ struct Conversation: Sendable {
     private(set) var path: PathKind?
     private(set) var roundTrip: Span?
     private(set) var pathReason: String?
+    /// The last path that joined the two, whether it is still there or not.
+    private var lastWay: PathKind?
+    /// Full minutes for which another way than the last one still stands out.
+    private var freshness = 0
     /// When the peer last said something.
     private(set) var heard: WallTime?
     private(set) var isTyping = false
@@ -130,7 +134,7 @@ struct Conversation: Sendable {
 
     var peer: PeerID { contact.peer }
     /// Whether there is a session with the peer right now.
-    var isConnected: Bool { [.lan, .direct, .punched, .relayed].contains(path) }
+    var isConnected: Bool { path.map(Self.ways.contains) ?? false }
     /// Whether the peer could not be reached when last tried.
     var isUnreachable: Bool { path == PathKind.none && pathReason != nil }
     /// Somebody who wants to talk and was not yet answered.
@@ -165,6 +169,10 @@ struct Conversation: Sendable {
     }
 
     mutating func setPath(_ path: PathKind, roundTrip: Span?, reason: String?) {
+        if path != self.path, Self.ways.contains(path) {
+            freshness = lastWay != nil && lastWay != path ? 2 : freshness
+            lastWay = path
+        }
         self.path = path
         self.roundTrip = roundTrip
         pathReason = reason
@@ -172,6 +180,14 @@ struct Conversation: Sendable {
         isTyping = false
         isActive = nil
     }
+
+    private static let ways: Set<PathKind> = [.lan, .direct, .punched, .relayed]
+
+    /// Whether the peer is reached by another way than a moment ago.
+    var hasMoved: Bool { freshness > 0 && isConnected }
+
+    /// A full minute is over.
+    mutating func grow() { freshness = max(0, freshness - 1) }
 
     mutating func setTyping(_ isTyping: Bool) { self.isTyping = isTyping }
 

@@ -8,7 +8,7 @@ enum ChatAction: Equatable, Sendable {
     case history(Int)
     case conversation(Int)
     case neighbour(Int)
-    case nextUnread, goBack, requests, search, select
+    case nextUnread, goBack, requests, why, search, select
     case page(Int)
     case halfPage(Int)
     case bottom, firstUnread
@@ -48,6 +48,8 @@ struct KeyBinding: Sendable {
             keys: [(.alt("a"), .nextUnread)]),
         KeyBinding(shown: "Alt+/", help: "back to where you were", keys: [(.alt("/"), .goBack)]),
         KeyBinding(shown: "Alt+R", help: "requests of strangers", keys: [(.alt("r"), .requests)]),
+        KeyBinding(
+            shown: "Alt+W", help: "how this peer is reached, what was tried and why", keys: [(.alt("w"), .why)]),
         KeyBinding(
             shown: "Ctrl+R", help: "search here; again: everywhere", keys: [(.control("r"), .search)]),
         KeyBinding(

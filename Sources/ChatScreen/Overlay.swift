@@ -13,6 +13,8 @@ enum Overlay: Equatable, Sendable {
     case invite(code: QRMatrix?)
     case verify(PeerID)
     case info(PeerID, MessageKey)
+    /// How a peer is reached, and what was tried.
+    case why(PeerID, top: Int)
     case settings
     case search(SearchBox)
 }

@@ -27,6 +27,10 @@ public struct PlainChat: Sendable {
     private var invite: String?
     private var switchedOff: Set<ChatSetting> = []
     private var searchToken = 0
+    private var paths: [PeerID: Path] = [:]
+    private var reach: OwnReach?
+    /// Whose ladder was asked for and has not come yet.
+    private var explained: PeerID?
     /// The newest message of each contact that was printed and not yet told to be read.
     private var printed: [PeerID: MessageID] = [:]
     /// Messages that `/history` was asked for.
@@ -44,6 +48,12 @@ public struct PlainChat: Sendable {
         var reason: String?
     }
 
+    private struct Path: Sendable {
+        var kind: PathKind
+        var roundTrip: Span?
+        var reason: String?
+    }
+
     public init(me: PeerID, name: String) {
         self.me = me
         self.name = name
@@ -57,6 +67,9 @@ public struct PlainChat: Sendable {
         ]
     }
 
+    /// Whether a ladder was asked for and has not been heard yet.
+    public var awaitsLadder: Bool { explained != nil }
+
     // MARK: Events
 
     /// What to print about an event.
@@ -68,7 +81,10 @@ public struct PlainChat: Sendable {
         case .contacts(let contacts): return take(contacts)
         case .message(let message): return hear(message)
         case .messageState(let id, _, let state, let reason): return hear(id, state, reason)
-        case .path(let peer, let kind, _, let reason):
+        case .path(let peer, let kind, let roundTrip, let reason):
+            if paths.count < Self.limit || paths[peer] != nil {
+                paths[peer] = Path(kind: kind, roundTrip: roundTrip, reason: reason)
+            }
             guard kind == .none, let reason else { return [] }
             return [line("\(label(peer)) is not reached: \(reason)")]
         case .request(let peer, let name, let text, let invited): return hear(peer, name, text, invited)
@@ -86,6 +102,11 @@ public struct PlainChat: Sendable {
             return []
         case .forgotten(let peer, nil): return [line("the texts with \(label(peer)) are deleted here")]
         case .index(let server, let status): return hear(server, status)
+        case .ladder(let peer, let lines): return tell(lines, of: peer)
+        case .reach(let reach):
+            defer { self.reach = reach }
+            guard reach.isUDPBlocked != (self.reach?.isUDPBlocked ?? false) else { return [] }
+            return [line(reach.isUDPBlocked ? "UDP is blocked here: everything goes through TLS" : "UDP works again")]
         case .listening(let endpoint):
             listen = endpoint
             return [line("listening on \(endpoint)")]
@@ -309,6 +330,12 @@ public struct PlainChat: Sendable {
             guard arguments.isEmpty else { return Outcome(effects: [.renewInvite]) }
             return refuse(invite ?? "The invite is not made yet: it needs a key of your own.")
         case .verify: return verify(arguments)
+        case .why:
+            guard let peer = arguments.isEmpty ? current : find(arguments.joined(separator: " ")) else {
+                return usage(command)
+            }
+            explained = peer
+            return Outcome(effects: [.explain(peer)])
         case .retry:
             let effects = pending.filter { $0.value.state == .queued || $0.value.state == .failed }
                 .map(\.key).sorted { $0.description < $1.description }.map { ChatEffect.retry($0) }
@@ -352,6 +379,24 @@ public struct PlainChat: Sendable {
             line("your digits: \(mine.inGroups)"), line("\(label(peer)): \(theirs.inGroups)"),
             line("If \(label(peer)) reads you the same: /verify \(label(peer)) yes"),
         ])
+    }
+
+    /// What was tried to reach a peer, once: asking again tells the news.
+    private mutating func tell(_ ladder: [LadderLine], of peer: PeerID) -> [DisplayText] {
+        guard explained == peer else { return [] }
+        explained = nil
+        let path = paths[peer]
+        let why = Explanation(
+            path: path?.kind, roundTrip: path?.roundTrip, reason: path?.reason, ladder: ladder, reach: reach)
+        let steps = why.steps.map { step in
+            let reason = step.text.isEmpty ? "" : ": \(step.text)"
+            return "  \(step.rung.title) \(step.mark.word)\(reason)"
+        }
+        let own = why.own.map { "  \($0.word): \($0.clause)" }
+        let lines =
+            ["the way to \(label(peer)): \(why.present)"] + steps + ["this machine:"] + own
+            + ["what would help: \(why.advice)"]
+        return lines.map { line($0.replacingBreaks) }
     }
 
     private func set(_ arguments: [String]) -> Outcome {

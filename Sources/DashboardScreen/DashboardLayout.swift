@@ -19,6 +19,8 @@ struct DashboardLayout: Equatable {
     var rates: Rect?
     /// One to three lines.
     var health: Rect?
+    /// A line for what is relayed.
+    var relay: Rect?
     /// A line for what the operator should know.
     var notice: Rect?
     /// The lists with their title lines; empty when hidden.
@@ -30,8 +32,12 @@ struct DashboardLayout: Equatable {
     /// Whether the list has room for the names of its columns.
     var titlesRegistrations: Bool { kind != .small }
 
-    /// - Parameter notice: whether there is something that the operator should know.
-    init(size: Size, hidden: Set<DashboardPanel>, focus: DashboardPanel, notice: Bool = false) {
+    /// - Parameters:
+    ///   - relay: whether the server passes on between peers.
+    ///   - notice: whether there is something that the operator should know.
+    init(
+        size: Size, hidden: Set<DashboardPanel>, focus: DashboardPanel, relay: Bool = false, notice: Bool = false
+    ) {
         kind =
             switch (size.columns, size.rows) {
             case (100..., 12...): .wide
@@ -48,6 +54,7 @@ struct DashboardLayout: Equatable {
         // In the small layout peers, queries and errors have a line each.
         if !hidden.contains(.rates) { rates = takeLines(kind == .small ? 2 : 1) }
         if !hidden.contains(.health) { health = takeLines(Self.healthLines(kind, size.rows)) }
+        if relay, !hidden.contains(.health) { self.relay = takeLines(1) }
         if notice { self.notice = takeLines(1) }
         footer = Rect(column: 0, row: size.rows - 1, columns: size.columns, rows: 1)
         let area = Rect(column: 0, row: row, columns: size.columns, rows: size.rows - 1 - row)

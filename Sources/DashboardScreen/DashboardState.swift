@@ -137,8 +137,12 @@ public struct DashboardState: Equatable, Sendable {
 
     /// What to ask the server for.
     public var request: SnapshotRequest {
-        SnapshotRequest(rows: rowRequest, feedAfter: feed.last, detail: inspection?.peer)
+        SnapshotRequest(rows: rowRequest, feedAfter: feed.last, detail: inspection?.peer, wantsPairs: showsPairs)
     }
+
+    /// Whether the server passes on between peers.
+    var relays: Bool { snapshot?.relay.isOffered == true }
+    var showsPairs: Bool { traffic == .pairs }
 
     /// How often to ask.
     public var refreshInterval: Span { .milliseconds(Self.intervals[interval]) }
@@ -147,7 +151,7 @@ public struct DashboardState: Equatable, Sendable {
     static let intervals = [200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000]
 
     var layout: DashboardLayout {
-        DashboardLayout(size: size, hidden: hidden, focus: focus, notice: operatorNotice != nil)
+        DashboardLayout(size: size, hidden: hidden, focus: focus, relay: relays, notice: operatorNotice != nil)
     }
 
     /// The server's newest notice, until it is put away.

@@ -10,6 +10,7 @@ public enum Dashboard {
     public static func update(_ state: inout DashboardState, _ event: DashboardEvent) -> [DashboardEffect] {
         var effects: [DashboardEffect] = []
         let inspected = state.inspection?.peer
+        let showedPairs = state.showsPairs
         switch event {
         case .terminal(let event): effects = state.handle(event)
         case .snapshot(let snapshot): state.take(snapshot)
@@ -21,7 +22,7 @@ public enum Dashboard {
         }
         if let notice = state.notice, notice.until <= state.now { state.notice = nil }
         let request = state.rowRequest
-        if request != state.requested {
+        if request != state.requested || state.showsPairs && !showedPairs {
             state.requested = request
             effects.append(.requestRows(request))
         }
@@ -38,12 +39,14 @@ extension DashboardState {
         let new = new.bounded
         snapshot = new
         silence = nil
+        if showsPairs, !relays { traffic = .feed }
         now = new.time
         feed.append(new.feed, last: new.feedLast)
         trend.note(
             Trend.Mark(
                 uptime: new.uptime, cpu: new.cpu, counters: new.counters, rowsWritten: new.store.rowsWritten,
-                leftOut: feed.leftOut, sources: new.sources))
+                leftOut: feed.leftOut, sources: new.sources,
+                relay: Trend.Relay(overQuota: new.relay.overQuota, refused: new.relay.refused)))
         inspect(new)
         if let chosen = feedSelection, feedIndex(of: chosen.sequence) == nil { feedSelection = nil }
         // A paused list changes only by the user's own doing.
@@ -109,6 +112,7 @@ extension IndexSnapshot {
     fileprivate var bounded: IndexSnapshot {
         var bounded = self
         bounded.page.rows = Array(page.rows.prefix(RowRequest.maximumLimit))
+        bounded.relay.pairs = Array(relay.pairs.prefix(RelayStatistics.pairLimit))
         bounded.sources = Array(sources.prefix(64))
         bounded.notices = notices.prefix(OperatorNotice.limit).map {
             OperatorNotice(time: $0.time, text: String($0.text.prefix(400)))
@@ -276,11 +280,14 @@ extension DashboardState {
 
     /// Shows the queries panel where it is out of sight, else its next view.
     private mutating func nextView() {
-        if layout.queries.rows > 0 { traffic = traffic.next }
+        if layout.queries.rows > 0 { traffic = nextTraffic }
         hidden.remove(.queries)
         if layout.queries.rows == 0 { focus = .queries }
         trafficTop = 0
     }
+
+    /// The view that `v` leads to.
+    var nextTraffic: TrafficView { traffic.next(relays: relays) }
 
     var sortsSources: Bool { focus == .queries && traffic == .sources }
 
@@ -396,7 +403,13 @@ extension DashboardState {
     }
 
     private mutating func scrollTraffic(by lines: Int) {
-        let rows = traffic == .results ? IndexResult.all.count : snapshot?.sources.count ?? 0
+        let rows =
+            switch traffic {
+            case .results: IndexResult.all.count
+            case .sources: snapshot?.sources.count ?? 0
+            case .pairs: snapshot?.relay.pairs.count ?? 0
+            case .feed: 0
+            }
         trafficTop = min(max(0, trafficTop + lines), max(0, rows - feedHeight))
     }
 

@@ -107,13 +107,13 @@ extension Canvas {
     }
 
     /// The pieces with dots between them.
-    private func dotted(_ pieces: [Piece], after: Bool = false) -> [Piece] {
+    func dotted(_ pieces: [Piece], after: Bool = false) -> [Piece] {
         let all = pieces.flatMap { [(glyphs.dot, Style.dim), $0] }
         return after ? all : Array(all.dropFirst())
     }
 
     /// A total; one that rose in the last minute has a colour, and an arrow for those who see none.
-    private func count(_ name: DisplayText, _ total: UInt64, of value: (Trend.Mark) -> UInt64) -> Piece {
+    func count(_ name: DisplayText, _ total: UInt64, of value: (Trend.Mark) -> UInt64) -> Piece {
         let text = name + " " + (layout.kind == .wide ? grouped(total) : compact(total))
         return state.trend.lately(value) > 0 ? (text + glyphs.up, Style(.yellow)) : (text, .plain)
     }

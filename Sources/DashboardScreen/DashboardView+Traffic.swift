@@ -10,7 +10,7 @@ extension Canvas {
         let rect = layout.queries
         guard rect.rows > 0 else { return }
         let area = Rect(column: rect.column, row: rect.row + 1, columns: rect.columns, rows: rect.rows - 1)
-        let next: Piece = ("v: " + state.traffic.next.title, .dim)
+        let next: Piece = ("v: " + state.nextTraffic.title, .dim)
         switch state.traffic {
         case .feed:
             title(rect, .queries, feedTitle, (state.pause == nil ? [] : pauseNote(on: .queries)) + [next])
@@ -22,10 +22,13 @@ extension Canvas {
             let sort: Piece = ("sort: " + state.sourceSort.title + " " + glyphs.down, .plain)
             title(rect, .queries, "sources", layout.kind == .small ? [sort] : [sort, next])
             drawSources(snapshot.sources, area)
+        case .pairs:
+            title(rect, .queries, "relayed pairs " + grouped(snapshot.relay.channels), [next])
+            drawPairs(snapshot.relay, area)
         }
     }
 
-    private mutating func note(_ text: DisplayText, below titles: Bool, in area: Rect) {
+    mutating func note(_ text: DisplayText, below titles: Bool, in area: Rect) {
         frame.put(
             text, column: area.column + 1, row: area.row + (titles ? 1 : 0), style: .dim,
             limit: max(0, area.columns - 1))
@@ -116,7 +119,7 @@ extension Canvas {
     }
 
     /// The scrolled lines, as far as there is something to see below.
-    private func trafficTop(of count: Int) -> Int { min(state.trafficTop, max(0, count - state.feedHeight)) }
+    func trafficTop(of count: Int) -> Int { min(state.trafficTop, max(0, count - state.feedHeight)) }
 
     // MARK: Sources
 
@@ -155,6 +158,7 @@ extension TrafficView {
         case .feed: "queries"
         case .results: "results"
         case .sources: "sources"
+        case .pairs: "pairs"
         }
     }
 }

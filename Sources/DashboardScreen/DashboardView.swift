@@ -41,6 +41,7 @@ struct Canvas {
         }
         if let rates = layout.rates { drawRates(snapshot, rates) }
         if let health = layout.health { drawHealth(snapshot, health) }
+        if let relay = layout.relay { drawRelay(snapshot.relay, relay) }
         if let notice = layout.notice { drawNotice(notice) }
         drawRegistrations(snapshot)
         drawTraffic(snapshot)

@@ -45,7 +45,8 @@ extension Endpoint.Address {
 
 extension IndexSnapshot {
     /// The same without anything that leads to one machine: addresses without their last part, no signed record, for it
-    /// lists addresses, and no filter, for it may be one.
+    /// lists addresses, no filter, for it may be one, and no pairs,
+    /// for who talks with whom is nobody's business.
     var masked: IndexSnapshot {
         var masked = self
         masked.page = page.masked
@@ -55,6 +56,7 @@ extension IndexSnapshot {
             source.prefix = source.prefix.group
             return source
         }
+        masked.relay.pairs = []
         masked.detail?.row = detail?.row?.masked
         masked.detail?.record = []
         masked.detail?.queries = detail?.queries.map(\.masked) ?? []

@@ -9,13 +9,16 @@ enum TrafficView: CaseIterable, Sendable {
     case results
     /// One line a group of source addresses.
     case sources
+    /// One line for two peers that the server passes on between.
+    case pairs
 
-    /// The view that `v` leads to.
-    var next: TrafficView {
+    /// The view after this one; pairs only where there can be some.
+    func next(relays: Bool) -> TrafficView {
         switch self {
         case .feed: .results
         case .results: .sources
-        case .sources: .feed
+        case .sources: relays ? .pairs : .feed
+        case .pairs: .feed
         }
     }
 }

@@ -13,6 +13,13 @@ struct Trend: Equatable, Sendable {
         /// Feed entries that never reached this display.
         var leftOut: UInt64
         var sources: [SourceRow]
+        var relay = Relay()
+    }
+
+    /// What of a relay's numbers an operator should see rise.
+    struct Relay: Equatable, Sendable {
+        var overQuota: UInt64 = 0
+        var refused: UInt64 = 0
     }
 
     private static let second = Span.milliseconds(900)  // a timer is never quite on time

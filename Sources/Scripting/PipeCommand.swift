@@ -13,6 +13,8 @@ public enum PipeCommand: Equatable, Sendable {
     case retry(MessageID)
     case cancel(MessageID)
     case peers
+    /// How a peer is reached, what was tried and why; the peer is still as the user wrote it.
+    case why(peer: String)
     case quit
 
     /// What is to be done with a peer.
@@ -75,6 +77,7 @@ extension PipeCommand {
         case "retry": self = .retry(try fields.messageID())
         case "cancel": self = .cancel(try fields.messageID())
         case "peers": self = .peers
+        case "why": self = .why(peer: try fields.text("peer"))
         case "quit": self = .quit
         default: throw fields.refused("There is no command '\(command)'.")
         }

@@ -56,6 +56,20 @@ public enum PipeEvent {
         ]
     }
 
+    /// The answer to `why`, a member for each step in the order of the rungs.
+    public static func why(_ peer: PeerID, _ path: PathKind, _ steps: [LadderStep]) -> JSONObject {
+        [
+            "event": "why", "peer": .string("\(peer)"), "path": .string(path.rawValue),
+            "steps": .array(
+                steps.map { step in
+                    .object([
+                        "rung": .string(step.rung.rawValue), "state": .string(step.state.rawValue),
+                        "text": .string(step.text),
+                    ])
+                }),
+        ]
+    }
+
     /// One line of `parley log --json`.
     public static func logLine(_ message: Message) -> JSONObject {
         [

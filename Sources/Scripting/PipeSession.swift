@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Model
+public import Model
 public import PeerEngine
 public import Wire
 
@@ -11,9 +11,17 @@ public struct PipeSession: Sendable {
         public var quits = false
     }
 
-    private let client: Client
+    /// Asks for the ladder to a peer; `nil` when none was told.
+    public typealias Explain = @Sendable (PeerID) async -> [LadderStep]?
 
-    public init(_ client: Client) { self.client = client }
+    private let client: Client
+    private let explain: Explain?
+
+    /// - Parameter explain: `nil` where nobody reads the client's events, so that `why` is refused.
+    public init(_ client: Client, explain: Explain? = nil) {
+        self.client = client
+        self.explain = explain
+    }
 
     /// A bad line is one error and nothing else.
     public func handle(_ line: [UInt8]) async -> Outcome {
@@ -24,12 +32,23 @@ public struct PipeSession: Sendable {
             case .retry(let id): try await perform(.retry(id), "retry", tag: nil)
             case .cancel(let id): try await perform(.cancel(id), "cancel", tag: nil)
             case .peers: return Outcome(lines: [PipeEvent.peers(await client.peers)])
+            case .why(let peer): return Outcome(lines: [try await why(peer)])
             case .quit: return Outcome(quits: true)
             }
             return Outcome()
         } catch {
             return Outcome(lines: [error.line])
         }
+    }
+
+    private func why(_ text: String) async throws(PipeError) -> JSONObject {
+        guard let explain else { throw PipeError("Only 'parley pipe' answers 'why'.", command: "why") }
+        let peer = try await resolve(text, command: "why", tag: nil)
+        guard let steps = await explain(peer) else {
+            throw PipeError("Nothing is known of the way to '\(text)'.", command: "why")
+        }
+        let path = await client.peers.first { $0.contact.peer == peer }?.path
+        return PipeEvent.why(peer, path ?? .none, steps)
     }
 
     private func perform(_ action: PipeCommand.Action, _ text: String) async throws(PipeError) {

@@ -89,6 +89,12 @@ final class QuicConnection {
         try check(cq_conn_expire(handle, now.nanoseconds))
     }
 
+    /// Makes the next round of writing send again what waits for an acknowledgement, unless a timer of this side's own comes
+    /// before: see the C header.
+    func hurry(now: Instant) throws(Failure) {
+        try check(cq_conn_hurry(handle, now.nanoseconds))
+    }
+
     // MARK: Writing
 
     /// Writes packets until there is no more to say for now, or as much as may leave in one round.

@@ -6,34 +6,59 @@ internal import Traversal
 internal import Wire
 
 /// One session of a `SessionTable`.
+///
+/// QUIC itself knows one constant path. Which routes its packets take is the finder's choice: none before one answered an
+/// authentic probe, two while the best one is in doubt. Packets that come by other routes are read, for they are authentic
+/// too, but draw nothing there: whoever can copy a packet must not be able to draw the session to itself.
 final class Session {
     let id: SessionID
     let quic: QuicConnection
     let started: Instant
+    var finder: PathFinder
+    private(set) var probes: SessionProbes
     /// What our packets are marked with until the other side is known.
     private let mac: MAC1?
     private let limits: SessionLimits
-    var path: Path
     /// IDs that lead packets here.
-    var routes: Set<ConnectionID> = []
+    var connectionIDs: Set<ConnectionID> = []
     /// The ID that the client chose for its first packets.
     var firstDestination: [UInt8]?
     /// Whether `up` was told.
     private(set) var isUp = false
     /// We are about to close it.
     private(set) var closing: (code: SessionCloseCode, by: Instant)?
-    /// Packets of a dial that an address which is tried later gets first.
+    /// The first packets of a dial, and the routes that got them: one that joins before the first answer gets them too.
     private var opening: [[UInt8]] = []
+    private var opened: Set<Route> = []
     private var reader = FrameReader()
     private var unconsumed = UnconsumedFrames()
     private var violation: String?
-    private var told: (roundTrip: Span, at: Instant)?
     private var heard: UInt64 = 0
+    /// By which the last authentic packet with something new came.
+    private var lastRoute: Route?
+    /// Where the other side sees us.
+    private var seen: Endpoint?
+    private var told = Told()
+    /// When what waits for an acknowledgement was last sent again because a route had answered.
+    private var hurried: Instant?
+    private var isToHurry = false
 
-    init(_ id: SessionID, _ quic: QuicConnection, path: Path, mac: MAC1?, limits: SessionLimits, now: Instant) {
+    /// What was told last.
+    private struct Told {
+        var roundTrip: (span: Span, at: Instant)?
+        var path: PathReport?
+        var attempts: (all: [PathAttempt], at: Instant)?
+        var observed: Endpoint?
+    }
+
+    init(
+        _ id: SessionID, _ quic: QuicConnection, finder: PathFinder, probes: SessionProbes, mac: MAC1?,
+        limits: SessionLimits, now: Instant
+    ) {
         self.id = id
         self.quic = quic
-        self.path = path
+        self.finder = finder
+        self.probes = probes
         self.mac = mac
         self.limits = limits
         started = now
@@ -45,33 +70,120 @@ final class Session {
 
     /// - Throws: when it was the session's last one.
     func read(
-        _ packet: UnsafeBufferPointer<UInt8>, from source: Endpoint, now: Instant
+        _ packet: UnsafeBufferPointer<UInt8>, from route: Route, now: Instant
     ) throws(QuicConnection.Failure) {
         try quic.read(packet, now: now)
         guard quic.progress != heard else { return }
         heard = quic.progress
-        path.heard(from: source)
+        lastRoute = route
+        finder.heard(from: route, now: now)
+    }
+
+    /// Whether QUIC has begun: a dial waits for a route, so that no timer of its runs before.
+    private var hasBegun: Bool { !id.isDialled || !opened.isEmpty }
+
+    func expire(now: Instant) throws(QuicConnection.Failure) {
+        if hasBegun, let expiry = quic.expiry, expiry <= now { try quic.expire(now: now) }
     }
 
     /// Writes what there is to say.
-    func write(now: Instant, _ emit: (Datagram) -> Void) throws(QuicConnection.Failure) {
-        if let next = path.start(now: now) { opening.forEach { emit(Datagram($0, next)) } }
-        try quic.write(now: now, mac: currentMAC) { bytes in
-            if path.chosen == nil, opening.count < Session.openingPackets { opening.append(bytes) }
-            send(bytes, emit)
+    func write(now: Instant, _ emit: (_ bytes: [UInt8], Route) -> Void) throws(QuicConnection.Failure) {
+        let routes = finder.routes
+        if id.isDialled, heard == 0 {
+            for route in routes where opened.insert(route).inserted { opening.forEach { emit($0, route) } }
+        } else {
+            opening = []
         }
-        if path.chosen != nil { opening = [] }
-    }
-
-    /// To every address that may be the right one.
-    func send(_ bytes: [UInt8], _ emit: (Datagram) -> Void) {
-        for destination in path.destinations { emit(Datagram(bytes, destination)) }
+        guard hasBegun else { return }
+        var wrote = false
+        func writeAll() throws(QuicConnection.Failure) {
+            try quic.write(now: now, mac: currentMAC) { bytes in
+                wrote = true
+                if id.isDialled, heard == 0, opening.count < Session.openingPackets { opening.append(bytes) }
+                for route in routes { emit(bytes, route) }
+            }
+        }
+        try writeAll()
+        guard isToHurry else { return }
+        isToHurry = false
+        wrote = false
+        for _ in 0..<Session.timersBeforeResending where !wrote {
+            try quic.hurry(now: now)
+            try writeAll()
+        }
     }
 
     private static let openingPackets = 1
+    /// The pause between packets, a delayed acknowledgement and the one that is meant.
+    private static let timersBeforeResending = 3
 
     /// Needed until the other side has confirmed the handshake, which is when it knows us by our connection ID.
     var currentMAC: MAC1? { quic.isConfirmed ? nil : mac }
+
+    // MARK: Routes
+
+    /// An answer to a probe came.
+    func take(_ pong: Probe, from route: Route, budget: inout ProbeBudget, now: Instant) {
+        guard finder.ponged(pong.transaction, from: route, wasUnasked: pong.wasUnasked, now: now) else { return }
+        if case .direct(let endpoint) = route {
+            budget.answered(endpoint)
+            seen = pong.observed ?? seen
+        }
+        // The route works, so what was lost on it or on another one need not wait for its timer.
+        if isUp, finder.routes.contains(route), let since = quic.unansweredSince {
+            let patience = max(Session.shortestPatience, Span(nanoseconds: (quic.roundTrip ?? .zero).nanoseconds * 2))
+            if now.since(since) > patience, now.since(hurried ?? started) > patience { hurry(now) }
+        }
+    }
+
+    private static let shortestPatience = Span.milliseconds(50)
+
+    private func hurry(_ now: Instant) {
+        hurried = now
+        isToHurry = true
+    }
+
+    /// Lets the finder know what QUIC knows.
+    /// - Returns: the probes that are due.
+    func duePings(now: Instant, budget: inout ProbeBudget) -> [Ping] {
+        guard probes.areKeyed else { return [] }
+        finder.awaits(since: hasBegun ? quic.unansweredSince : nil, now: now)
+        return finder.duePings(now: now, budget: &budget)
+    }
+
+    /// What changed about routes, as far as it is time to tell it.
+    func takeRouteEvents(now: Instant) -> [SessionEvent] {
+        var events: [SessionEvent] = []
+        if isUp {
+            let (old, new) = (told.path, finder.report)
+            if old?.route != new?.route || old?.kind != new?.kind {
+                told.path = new
+                events.append(.path(id, new))
+                if new != nil, quic.unansweredSince != nil { hurry(now) }
+            }
+            if let seen, seen != told.observed {
+                told.observed = seen
+                events.append(.observed(id, seen))
+            }
+        }
+        let attempts = finder.attempts
+        guard isUp || id.isDialled, attempts != told.attempts?.all ?? [] else { return events }
+        if let told = told.attempts, now < told.at + limits.attempts { return events }
+        told.attempts = (attempts, now)
+        return events + [.attempts(id, attempts)]
+    }
+
+    /// What became of each way, if that was not told yet: for the end.
+    func takeLastAttempts() -> SessionEvent? {
+        let attempts = finder.attempts
+        return attempts == told.attempts?.all ?? [] ? nil : .attempts(id, attempts)
+    }
+
+    /// When attempts that changed may be told.
+    private var attemptsDeadline: Instant? {
+        guard let told = told.attempts, told.all != finder.attempts else { return nil }
+        return told.at + limits.attempts
+    }
 
     // MARK: Frames
 
@@ -128,25 +240,26 @@ final class Session {
     /// - Throws: when it can't be.
     func takeUp() throws(SessionFault) -> SessionEvent? {
         guard !isUp, quic.isConfirmed else { return nil }
-        guard let key = quic.peerKey, let binding = quic.binding, let endpoint = path.chosen else {
+        guard let key = quic.peerKey, let binding = quic.binding, let route = lastRoute else {
             throw SessionFault("its key is none")
         }
         if id.isDialled, quic.openStream() != QuicConnection.chatStream {
             throw SessionFault("it allows no stream of frames")
         }
         isUp = true
-        return .up(id, key: key, at: .direct(endpoint), binding: binding)
+        probes.up(binding: binding, isClient: id.isDialled)
+        return .up(id, key: key, at: route, binding: binding)
     }
 
     /// The round trip, when it has changed by a quarter and a millisecond, at most once a second.
     func takeRoundTrip(now: Instant) -> SessionEvent? {
         guard isUp, let roundTrip = quic.roundTrip else { return nil }
-        if let told {
-            let (old, new) = (told.roundTrip.nanoseconds, roundTrip.nanoseconds)
+        if let told = told.roundTrip {
+            let (old, new) = (told.span.nanoseconds, roundTrip.nanoseconds)
             let change = old > new ? old - new : new - old
             guard change > max(old / 4, 1_000_000), now.since(told.at) >= .seconds(1) else { return nil }
         }
-        told = (roundTrip, now)
+        told.roundTrip = (roundTrip, now)
         return .roundTrip(id, roundTrip)
     }
 
@@ -174,7 +287,10 @@ final class Session {
 
     /// When something is to be done here even if nothing comes.
     var deadline: Instant? {
-        [quic.expiry, patience?.until, path.deadline, closing?.by].compactMap { $0 }.min()
+        [
+            hasBegun ? quic.expiry : nil, probes.areKeyed ? finder.deadline : nil, patience?.until, attemptsDeadline,
+            closing?.by,
+        ].compactMap { $0 }.min()
     }
 
     /// Whether the other side has shown that it is there.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Crypto
 internal import Identity
+internal import Wire
 
 /// How QUIC packets lie in datagrams on the one UDP port, beside JSON (which begins with `{`).
 ///
@@ -12,12 +13,17 @@ internal import Identity
 /// it proves nothing but that the sender knows whom it calls. Without it a port keeps silent, so that it does not tell
 /// who lives there, nor that anybody does.
 enum SessionDatagram {
-    static let plainTag: UInt8 = 0x01
-    static let dialTag: UInt8 = 0x02
+    static let plainTag = DatagramTag.session
+    static let dialTag = DatagramTag.dial
     static let macSize = 16
 
-    /// Whether a datagram's first byte says that it belongs to a session.
-    static func isSession(_ bytes: [UInt8]) -> Bool { bytes.first == plainTag || bytes.first == dialTag }
+    /// Whether a datagram's first byte says that it belongs to sessions: their packets, probes, and either through a relay.
+    static func isSession(_ bytes: [UInt8]) -> Bool {
+        switch bytes.first {
+        case plainTag, dialTag, DatagramTag.probe, DatagramTag.relay: true
+        default: false
+        }
+    }
 
     /// Octets before the packet.
     static func overhead(_ mac: MAC1?) -> Int { mac == nil ? 1 : 1 + macSize }

@@ -16,22 +16,28 @@ public actor SessionHost: SessionTransport {
     private let transport: any DatagramTransport
     private let clocks: Clocks
     private let tell: @Sendable ([SessionEvent]) -> Void
+    private let searchLAN: @Sendable ([UInt8]) -> Void
     private let table: SessionTable
     private nonisolated let commands = Lock<[SessionCommand]>([])
 
     /// - Parameters:
     ///   - transport: where datagrams leave; what it does not take is lost, as on the network.
     ///   - loop: the loop whose thread gives `receive` what arrives.
+    ///   - localPort: that of the one UDP port.
+    ///   - searchLAN: sends a datagram from the one UDP port to whoever listens on this network, without waiting; on the
+    ///     loop's thread.
     ///   - events: called in order, on the loop's thread; must not wait.
     public init(
-        identity: Identity, transport: any DatagramTransport, loop: PollExecutor, clocks: Clocks,
-        limits: SessionLimits = SessionLimits(), events: @escaping @Sendable ([SessionEvent]) -> Void
+        identity: Identity, transport: any DatagramTransport, loop: PollExecutor, clocks: Clocks, localPort: UInt16,
+        limits: SessionLimits = SessionLimits(), searchLAN: @escaping @Sendable ([UInt8]) -> Void = { _ in },
+        events: @escaping @Sendable ([SessionEvent]) -> Void
     ) {
         self.loop = loop
         self.transport = transport
         self.clocks = clocks
         tell = events
-        table = SessionTable(identity: identity, limits: limits)
+        self.searchLAN = searchLAN
+        table = SessionTable(identity: identity, localPort: localPort, limits: limits)
     }
 
     /// Whether a datagram belongs to a session, by its first byte.
@@ -58,7 +64,8 @@ public actor SessionHost: SessionTransport {
 
     // MARK: From the loop's thread
 
-    /// Takes the datagrams that belong to sessions; leaves the others alone. Only from the loop's thread.
+    /// Takes the datagrams that belong to sessions, whichever socket they came in by; leaves the others alone. Only from the
+    /// loop's thread.
     public nonisolated func receive(_ datagrams: [Datagram]) {
         assumeIsolated { host in
             let now = host.clocks.monotonic()
@@ -95,6 +102,7 @@ public actor SessionHost: SessionTransport {
     private func flush(_ now: Instant) {
         let output = table.takeOutput(now: now)
         if !output.datagrams.isEmpty { _ = transport.send(output.datagrams) }
+        output.lanProbes.forEach(searchLAN)
         loop.setDeadline(table.deadline?.nanoseconds) { [weak self] in self?.assumeIsolated { $0.expire() } }
         if !output.events.isEmpty { tell(output.events) }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Model
+public import Traversal
 
 /// How much sessions may take, and for how long they may wait.
 public struct SessionLimits: Sendable {
@@ -15,16 +16,16 @@ public struct SessionLimits: Sendable {
     public var handshake = Span.seconds(10)
     /// Until the first answer to a dial must come.
     public var firstAnswer = Span.seconds(5)
-    /// How long an acknowledgement may be due.
-    public var silence = Span.seconds(5)
+    /// How long an acknowledgement may be due: an outage of five seconds, and two to find out that it is over.
+    public var silence = Span.seconds(7)
     /// How long nothing at all may come (RFC 9000, §10.1).
     public var idle = Span.seconds(25)
     /// The silence after which a sign of life is sent and asked for; zero: never.
     public var keepAlive = Span.seconds(10)
-    /// Addresses that one dial tries.
-    public var endpoints = 8
-    /// Between the starts of two of them (RFC 8305, §5, calls it the connection attempt delay).
-    public var stagger = Span.milliseconds(250)
+    /// How routes are chosen.
+    public var path = PathLimits()
+    /// Between two reports of what became of each candidate of a session.
+    public var attempts = Span.milliseconds(250)
     /// How long a session that we close may still take to deliver what was sent before.
     public var flush = Span.milliseconds(200)
     /// How long packets of a closed session are answered with its last one (RFC 9000, §10.2.1).

@@ -15,9 +15,13 @@ internal import Wire
 ///   source must first prove that it receives what is sent to it. QUIC itself answers at most three times as many bytes
 ///   as came, until then (RFC 9000, §8.1).
 /// - An incoming session is spoken of only once it is up.
+/// - A probe is answered with as many octets as it has, and only if it comes from somebody who knows our ID, or from the
+///   other side of a session. Nothing is kept of it but for sessions, whose finders bound what they keep.
 final class SessionTable {
     struct Output {
         var datagrams: [Datagram] = []
+        /// For whoever listens on this network.
+        var lanProbes: [[UInt8]] = []
         var events: [SessionEvent] = []
     }
 
@@ -27,26 +31,51 @@ final class SessionTable {
     private let retrySecret: [UInt8]
     private let protocolName: String
     private(set) var sessions: [SessionID: Session] = [:]
-    private var routes: [ConnectionID: Session] = [:]
+    /// By the IDs that packets are sent to.
+    private var connections: [ConnectionID: Session] = [:]
     /// By the IDs that clients chose for their first packets.
-    private var firstRoutes: [[UInt8]: Session] = [:]
+    private var firstConnections: [[UInt8]: Session] = [:]
+    /// By what probes are called.
+    private var probed: [UInt64: Session] = [:]
+    /// Of probes of whoever knows our ID.
+    private let probeKey: ProbeKey
+    private var budget: ProbeBudget
+    private var asked = AskedEndpoints()
+    private var welcomes = Welcomes()
+    private let localPort: UInt16
+    /// This machine's addresses at the one port.
+    private var own: Set<Endpoint>
+    /// Whether peers are spoken to through relays alone.
+    private var isHidden = false
     private var farewells = Farewells()
     /// Sessions with something to look after.
     private var touched: Set<SessionID> = []
     private var deadlines: [SessionID: Instant] = [:]
     private var nextIncoming: UInt64 = 1
+    private var random: RandomSource
     private var output = Output()
 
     init(
-        identity: Identity, limits: SessionLimits = SessionLimits(),
-        protocolName: String = QuicConnection.protocolName
+        identity: Identity, localPort: UInt16, limits: SessionLimits = SessionLimits(),
+        protocolName: String = QuicConnection.protocolName, random: RandomSource = .system
     ) {
         self.limits = limits
         self.protocolName = protocolName
+        self.localPort = localPort
+        self.random = random
         self.identity = QuicIdentity(identity)
         mac = MAC1(dialled: identity.key)
-        var random = RandomSource.system
-        retrySecret = random.octets(Int(CQ_TOKEN_SECRET_SIZE))
+        probeKey = .dialled(identity.key.peer)
+        budget = ProbeBudget(limits: limits.path)
+        own = SessionTable.endpoints([], localPort)
+        var secrets = RandomSource.system
+        retrySecret = secrets.octets(Int(CQ_TOKEN_SECRET_SIZE))
+    }
+
+    /// Where datagrams would come back to this very port.
+    private static func endpoints(_ addresses: [Endpoint.Address], _ port: UInt16) -> Set<Endpoint> {
+        let loopback: [Endpoint.Address] = [.v4(0x7F00_0001), .v6(0, 1)]
+        return Set((addresses + loopback).map { Endpoint(address: $0, port: port) })
     }
 
     // MARK: In
@@ -54,8 +83,16 @@ final class SessionTable {
     func perform(_ commands: [SessionCommand], now: Instant) {
         for command in commands {
             switch command {
-            case .dial(let id, let key, let plan): dial(id, key, plan.candidates.map(\.route.endpoint), now)
-            case .offer, .punch, .welcome, .networkChanged, .hide: break
+            case .dial(let id, let key, let plan): dial(id, key, plan, now)
+            case .offer(let id, let candidates, let sequence):
+                with(id) { $0.finder.offer(allowed(candidates), sequence: sequence, now: now) }
+            case .punch(let id, let delay): with(id) { $0.finder.punch(at: now + delay, now: now) }
+            case .welcome(let key, let endpoints, let reference):
+                if !isHidden { welcomes.add(key, at: endpoints, reference: reference, now: now) }
+            case .networkChanged(let addresses): changeNetwork(addresses, now)
+            case .hide(let isHidden):
+                self.isHidden = isHidden
+                if isHidden { welcomes.removeAll() }
             case .send(let id, let frames): send(frames, id, now)
             case .consumed(let id, let bytes): with(id) { $0.consume(bytes) }
             case .probe(let id): with(id) { if $0.isUp { $0.quic.probe() } }
@@ -67,22 +104,20 @@ final class SessionTable {
     /// Takes datagrams of sessions; others are none of its business.
     func receive(_ datagrams: some Sequence<Datagram>, now: Instant) {
         for datagram in datagrams {
-            let isDial = datagram.bytes.first == SessionDatagram.dialTag
-            guard isDial || datagram.bytes.first == SessionDatagram.plainTag else { continue }
-            guard !isDial || mac.isRight(datagram.bytes) else { continue }
-            let overhead = SessionDatagram.overhead(isDial ? mac : nil)
-            datagram.bytes.withUnsafeBufferPointer { bytes in
-                guard bytes.count > overhead else { return }
-                let packet = UnsafeBufferPointer(rebasing: bytes[overhead...])
-                take(packet, from: datagram.endpoint, mayBegin: isDial, now: now)
+            guard let (bytes, route) = Route.unwrap(datagram), route.isRelayed || !isHidden else { continue }
+            switch bytes.first {
+            case DatagramTag.session, DatagramTag.dial: takePacket(bytes, by: route, now)
+            case DatagramTag.probe: takeProbe(bytes, by: route, now)
+            default: continue
             }
         }
     }
 
     /// The network says that nobody reads there, which anybody can make it say.
     func hint(unreachable endpoint: Endpoint, now: Instant) {
-        for session in sessions.values where session.path.deadline != nil {
-            session.path.hint(unreachable: endpoint, now: now)
+        for session in sessions.values
+        where session.finder.attempts.contains(where: { $0.candidate.route.endpoint == endpoint }) {
+            session.finder.unreachable(endpoint, now: now)
             touched.insert(session.id)
         }
     }
@@ -93,8 +128,15 @@ final class SessionTable {
         for (id, deadline) in deadlines where deadline <= now {
             guard let session = sessions[id] else { continue }
             touched.insert(id)
-            guard let expiry = session.quic.expiry, expiry <= now else { continue }
-            do { try session.quic.expire(now: now) } catch { fail(session, error, now) }
+            do { try session.expire(now: now) } catch { fail(session, error, now) }
+        }
+    }
+
+    private func changeNetwork(_ addresses: [Endpoint.Address], _ now: Instant) {
+        own = SessionTable.endpoints(addresses, localPort)
+        for session in sessions.values {
+            session.finder.networkChanged(own: own, now: now)
+            touched.insert(session.id)
         }
     }
 
@@ -108,69 +150,151 @@ final class SessionTable {
             deadlines[id] = sessions[id] == nil ? nil : session.deadline
         }
         touched.removeAll(keepingCapacity: true)
+        for datagram in welcomes.due(now: now, random: &random) { ask(datagram.bytes, .direct(datagram.endpoint), now) }
         defer { output = Output() }
         return output
     }
 
     /// When `advance` is due; `nil` for never. Good after `takeOutput`.
-    var deadline: Instant? { [deadlines.values.min(), farewells.deadline].compactMap { $0 }.min() }
+    var deadline: Instant? {
+        [deadlines.values.min(), farewells.deadline, welcomes.deadline].compactMap { $0 }.min()
+    }
 
     /// Ends all sessions at once.
     func closeAll(_ code: SessionCloseCode, now: Instant) {
         for session in sessions.values { bidFarewell(session, code, .closedHere(code), now) }
     }
 
+    private func post(_ bytes: [UInt8], _ route: Route) {
+        if route.isRelayed || !isHidden { output.datagrams.append(route.datagram(bytes)) }
+    }
+
+    // MARK: Probes
+
+    private func takeProbe(_ bytes: [UInt8], by route: Route, _ now: Instant) {
+        guard route.endpoint.isUnicast, let claim = Probe.peek(bytes) else { return }
+        let session = probed[claim.reference]
+        switch claim.kind {
+        case .ping:
+            if let session, let ping = session.probes.ping(from: bytes) {
+                return answer(ping, by: route, of: session, now) { session.probes.encoded($0) }
+            }
+            guard let ping = Probe(bytes, key: probeKey) else { return }
+            answer(ping, by: route, of: session, now) { $0.encoded(probeKey) }
+        case .pong:
+            guard let session, let pong = session.probes.pong(from: bytes) else { return }
+            touched.insert(session.id)
+            session.take(pong, from: route, budget: &budget, now: now)
+        }
+    }
+
+    /// To the very route that it came by, with as many octets.
+    private func answer(
+        _ ping: Probe, by route: Route, of session: Session?, _ now: Instant, _ encode: (Probe) -> [UInt8]?
+    ) {
+        var isUnasked = isUnasked(route, now)
+        if let session {
+            touched.insert(session.id)
+            let isNew = session.finder.pinged(from: route, now: now)
+            isUnasked = isUnasked && isNew
+        }
+        let pong = Probe(
+            .pong, reference: ping.reference, transaction: ping.transaction,
+            observed: route.isRelayed ? nil : route.endpoint, wasUnasked: isUnasked)
+        if let bytes = encode(pong) { post(bytes, route) }
+    }
+
+    private func isUnasked(_ route: Route, _ now: Instant) -> Bool {
+        !route.isRelayed && !asked.contains(route.endpoint, now: now)
+    }
+
+    private func ask(_ bytes: [UInt8], _ route: Route, _ now: Instant) {
+        if !route.isRelayed { asked.add(route.endpoint, now: now) }
+        post(bytes, route)
+    }
+
+    private func send(_ ping: Ping, of session: Session, _ now: Instant) {
+        guard let bytes = session.probes.ping(ping.transaction) else { return }
+        switch ping.destination {
+        case .route(let route): ask(bytes, route, now)
+        case .lan: if !isHidden { output.lanProbes.append(bytes) }
+        }
+    }
+
+    private func register(_ session: Session) {
+        for reference in session.probes.references { probed[reference] = session }
+    }
+
     // MARK: Dialling and accepting
 
-    private func dial(_ id: SessionID, _ key: PeerKey, _ endpoints: [Endpoint], _ now: Instant) {
+    /// Those that may be used.
+    private func allowed(_ candidates: [RemoteCandidate]) -> [RemoteCandidate] {
+        candidates.filter { $0.route.isRelayed || !isHidden }
+    }
+
+    private func dial(_ id: SessionID, _ key: PeerKey, _ plan: DialPlan, _ now: Instant) {
         guard id.isDialled, sessions[id] == nil else { return }
         guard sessions.count < limits.sessions else {
             return output.events.append(.closed(id, .failed("too many sessions are open")))
-        }
-        guard let path = Path(dialled: endpoints, limits: limits, now: now) else {
-            return output.events.append(.closed(id, .noAnswer))
         }
         guard
             let quic = QuicConnection(
                 dial: key, identity: identity, limits: limits, now: now, protocolName: protocolName)
         else { return output.events.append(.closed(id, .failed("there is no memory for it"))) }
-        add(Session(id, quic, path: path, mac: MAC1(dialled: key), limits: limits, now: now))
+        var finder = PathFinder(own: own, limits: limits.path, random: random.split(), now: now)
+        finder.offer(allowed(plan.candidates), sequence: plan.sequence, now: now)
+        if plan.searchesLAN, !isHidden { finder.searchLAN(now: now) }
+        add(
+            Session(
+                id, quic, finder: finder, probes: SessionProbes(dialled: key, reference: plan.reference),
+                mac: MAC1(dialled: key), limits: limits, now: now))
     }
 
-    private func take(
-        _ packet: UnsafeBufferPointer<UInt8>, from source: Endpoint, mayBegin: Bool, now: Instant
-    ) {
+    private func takePacket(_ bytes: [UInt8], by route: Route, _ now: Instant) {
+        let isDial = bytes.first == DatagramTag.dial
+        guard !isDial || mac.isRight(bytes) else { return }
+        let overhead = SessionDatagram.overhead(isDial ? mac : nil)
+        bytes.withUnsafeBufferPointer { bytes in
+            guard bytes.count > overhead else { return }
+            take(UnsafeBufferPointer(rebasing: bytes[overhead...]), by: route, mayBegin: isDial, now)
+        }
+    }
+
+    private func take(_ packet: UnsafeBufferPointer<UInt8>, by route: Route, mayBegin: Bool, _ now: Instant) {
         guard let header = PacketHeader(packet) else { return }
         let known =
-            header.connection.flatMap { routes[$0] }
-            ?? (header.isLong && mayBegin ? firstRoutes[header.destination] : nil)
-        if let known { return read(packet, known, from: source, now) }
+            header.connection.flatMap { connections[$0] }
+            ?? (header.isLong && mayBegin ? firstConnections[header.destination] : nil)
+        if let known { return read(packet, known, by: route, now) }
         if let last = header.connection.flatMap({ farewells.answer(to: $0, now: now) }) {
             return output.datagrams.append(last)
         }
-        if mayBegin, header.isLong { accept(packet, header, from: source, now) }
+        if mayBegin, header.isLong { accept(packet, header, by: route, now) }
     }
 
     private func accept(
-        _ packet: UnsafeBufferPointer<UInt8>, _ header: PacketHeader, from source: Endpoint, _ now: Instant
+        _ packet: UnsafeBufferPointer<UInt8>, _ header: PacketHeader, by route: Route, _ now: Instant
     ) {
-        guard cq_packet_is_first(packet.baseAddress, packet.count), source.isUnicast else { return }
+        guard cq_packet_is_first(packet.baseAddress, packet.count), route.endpoint.isUnicast else { return }
         let halfOpen = sessions.values.count { !$0.isUp && !$0.id.isDialled }
         guard sessions.count < limits.sessions, halfOpen < limits.halfOpen else { return }
-        let answersRetry = isRetryAnswered(packet, source, now)
-        guard answersRetry || halfOpen < limits.halfOpenWithoutRetry else { return retry(packet, source, now) }
+        let answersRetry = isRetryAnswered(packet, route.endpoint, now)
+        guard answersRetry || halfOpen < limits.halfOpenWithoutRetry else { return retry(packet, route, now) }
         guard
             let quic = QuicConnection(
-                accept: packet, from: source, retrySecret: answersRetry ? retrySecret : nil, identity: identity,
-                limits: limits, now: now, protocolName: protocolName)
+                accept: packet, from: route.endpoint, retrySecret: answersRetry ? retrySecret : nil,
+                identity: identity, limits: limits, now: now, protocolName: protocolName)
         else { return }
+        let finder = PathFinder(
+            own: own, accepted: route, cameUnasked: isUnasked(route, now), limits: limits.path, random: random.split(),
+            now: now)
         let session = Session(
-            SessionID(nextIncoming), quic, path: Path(accepted: source), mac: nil, limits: limits, now: now)
+            SessionID(nextIncoming), quic, finder: finder, probes: SessionProbes(), mac: nil, limits: limits, now: now)
         nextIncoming += 2
         add(session)
         session.firstDestination = header.destination
-        firstRoutes[header.destination] = session
-        read(packet, session, from: source, now)
+        firstConnections[header.destination] = session
+        read(packet, session, by: route, now)
         // It only looked like a first packet.
         if !session.wasAnswered { remove(session, .pathDied) }
     }
@@ -182,14 +306,14 @@ final class SessionTable {
             packet.baseAddress, packet.count, &client, retrySecret, lifetime, now.nanoseconds)
     }
 
-    private func retry(_ packet: UnsafeBufferPointer<UInt8>, _ source: Endpoint, _ now: Instant) {
-        var client = cq_address(source)
+    private func retry(_ packet: UnsafeBufferPointer<UInt8>, _ route: Route, _ now: Instant) {
+        var client = cq_address(route.endpoint)
         let answer = SessionDatagram.make(nil, capacity: Int(CQ_PACKET_SIZE)) { destination in
             cq_retry_write(
                 destination.baseAddress, destination.count, packet.baseAddress, packet.count, &client, retrySecret,
                 now.nanoseconds)
         }
-        if let answer { output.datagrams.append(Datagram(answer, source)) }
+        if let answer { post(answer, route) }
     }
 
     // MARK: One session
@@ -197,17 +321,18 @@ final class SessionTable {
     private func add(_ session: Session) {
         sessions[session.id] = session
         touched.insert(session.id)
-        route(session.quic.id, to: session)
-        session.quic.events.idAdded = { [unowned self, unowned session] in route($0, to: session) }
+        register(session)
+        connect(session.quic.id, to: session)
+        session.quic.events.idAdded = { [unowned self, unowned session] in connect($0, to: session) }
         session.quic.events.idRemoved = { [unowned self, unowned session] id in
-            session.routes.remove(id)
-            routes[id] = nil
+            session.connectionIDs.remove(id)
+            connections[id] = nil
         }
     }
 
-    private func route(_ id: ConnectionID, to session: Session) {
-        session.routes.insert(id)
-        routes[id] = session
+    private func connect(_ id: ConnectionID, to session: Session) {
+        session.connectionIDs.insert(id)
+        connections[id] = session
     }
 
     private func with(_ id: SessionID, _ body: (Session) -> Void) {
@@ -224,11 +349,11 @@ final class SessionTable {
     }
 
     private func read(
-        _ packet: UnsafeBufferPointer<UInt8>, _ session: Session, from source: Endpoint, _ now: Instant
+        _ packet: UnsafeBufferPointer<UInt8>, _ session: Session, by route: Route, _ now: Instant
     ) {
         touched.insert(session.id)
         do {
-            try session.read(packet, from: source, now: now)
+            try session.read(packet, from: route, now: now)
         } catch {
             fail(session, error, now)
         }
@@ -237,7 +362,10 @@ final class SessionTable {
     /// Brings a session up to date, then writes for it.
     private func attend(_ session: Session, _ now: Instant) {
         do throws(SessionFault) {
-            if let up = try session.takeUp() { output.events.append(up) }
+            if let up = try session.takeUp() {
+                register(session)
+                output.events.append(up)
+            }
             if session.isUp, session.closing == nil {
                 let frames = try session.takeFrames()
                 if !frames.isEmpty { output.events.append(.frames(session.id, frames)) }
@@ -245,6 +373,8 @@ final class SessionTable {
         } catch {
             return bidFarewell(session, .protocolViolation, .protocolViolation(error.clause), now)
         }
+        let pings = session.duePings(now: now, budget: &budget)
+        output.events += session.takeRouteEvents(now: now)
         if let change = session.takeRoundTrip(now: now) { output.events.append(change) }
         if let closing = session.closing, session.hasFlushed(now: now) {
             return bidFarewell(session, closing.code, .closedHere(closing.code), now)
@@ -253,10 +383,11 @@ final class SessionTable {
             return remove(session, session.closing.map { .closedHere($0.code) } ?? end)
         }
         do throws(QuicConnection.Failure) {
-            try session.write(now: now) { output.datagrams.append($0) }
+            try session.write(now: now) { post($0, $1) }
         } catch {
-            fail(session, error, now)
+            return fail(session, error, now)
         }
+        for ping in pings { send(ping, of: session, now) }
     }
 
     // MARK: Ends
@@ -276,19 +407,25 @@ final class SessionTable {
     }
 
     private func part(_ session: Session, _ last: [UInt8]?, _ end: SessionEnd, _ now: Instant) {
-        if let last, session.wasAnswered, let endpoint = session.path.chosen {
-            let datagram = Datagram(last, endpoint)
-            output.datagrams.append(datagram)
-            farewells.add(session.routes, datagram, until: now + limits.linger)
+        if let last, session.wasAnswered {
+            let routes = session.finder.routes
+            for route in routes { post(last, route) }
+            if let route = routes.first, route.isRelayed || !isHidden {
+                farewells.add(session.connectionIDs, route.datagram(last), until: now + limits.linger)
+            }
         }
         remove(session, end)
     }
 
     private func remove(_ session: Session, _ end: SessionEnd) {
-        if session.isUp || session.id.isDialled { output.events.append(.closed(session.id, end)) }
+        if session.isUp || session.id.isDialled {
+            if let attempts = session.takeLastAttempts() { output.events.append(attempts) }
+            output.events.append(.closed(session.id, end))
+        }
         sessions[session.id] = nil
         deadlines[session.id] = nil
-        for id in session.routes { routes[id] = nil }
-        if let first = session.firstDestination { firstRoutes[first] = nil }
+        for id in session.connectionIDs { connections[id] = nil }
+        for reference in session.probes.references where probed[reference] === session { probed[reference] = nil }
+        if let first = session.firstDestination { firstConnections[first] = nil }
     }
 }

@@ -26,7 +26,9 @@ extension ChatEvent {
         case .invite(let invite): self = .invite(invite.text)
         case .setting(let setting, let on): self = .setting(setting.shown, on)
         case .notice(let text, let peer): self = .notice(text, about: peer)
-        case .lookup, .indexNamed, .ladder, .reachability: return nil
+        case .ladder(let peer, let steps): self = .ladder(peer, steps.map(\.shown))
+        case .reachability(let reachability): self = .reach(reachability.shown)
+        case .lookup, .indexNamed: return nil
         }
     }
 }
@@ -38,6 +40,55 @@ extension PeerEngine.IndexStatus {
         case .ok(let roundTrip): .ok(milliseconds: roundTrip.milliseconds)
         case .unreachable(let reason): .unreachable(reason: reason)
         case .noIdentities: .noIdentities
+        }
+    }
+}
+
+extension LadderStep {
+    fileprivate var shown: LadderLine { LadderLine(rung.shown, state.shown, text) }
+}
+
+extension LadderStep.Rung {
+    fileprivate var shown: LadderLine.Rung {
+        switch self {
+        case .index: .index
+        case .lan: .lan
+        case .mapping: .mapping
+        case .direct: .direct
+        case .punch: .punch
+        case .relay: .relay
+        case .own: .own
+        }
+    }
+}
+
+extension LadderStep.State {
+    fileprivate var shown: LadderLine.Mark {
+        switch self {
+        case .untried: .untried
+        case .trying: .trying
+        case .worked: .worked
+        case .failed: .failed
+        case .off: .off
+        }
+    }
+}
+
+extension Reachability {
+    fileprivate var shown: OwnReach {
+        OwnReach(
+            router: mapping.shown, seen: seen.map(\.endpoint), mapped: mapped, mappedBy: mappedBy,
+            mappingFailures: mappingFailures, relays: relays, isUDPBlocked: udpBlocked)
+    }
+}
+
+extension Reachability.Mapping {
+    fileprivate var shown: OwnReach.Router {
+        switch self {
+        case .unknown: .unknown
+        case .none: .none
+        case .endpointIndependent: .friendly
+        case .destinationDependent: .strict
         }
     }
 }
@@ -88,6 +139,7 @@ extension ClientCommand {
         case .typing(let peer, let on): self = .typing(peer, on)
         case .active(let on): self = .active(on)
         case .keepDraft(let peer, let text): self = .draft(peer, text)
+        case .explain(let peer): self = .explain(peer)
         case .load, .search, .quit, .bell, .suspend, .redraw, .copy, .setMouse: return nil
         }
     }

@@ -39,7 +39,9 @@ struct PeerHost: Sendable {
         port = try openPort(options.listen.flatMap { ListenAddress($0) }, lastPort: saved.port)
         if port.local.port != saved.port { try keep(.port(port.local.port), in: store) }
         let relay = Relay()
-        sessions = SessionHost(identity: home.identity, transport: port, loop: loop, clocks: .system) {
+        sessions = SessionHost(
+            identity: home.identity, transport: port, loop: loop, clocks: .system, localPort: port.local.port
+        ) {
             relay.client?.take($0)
         }
         client = Client(

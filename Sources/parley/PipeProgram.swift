@@ -15,6 +15,7 @@ struct PipeProgram: Sendable {
     private let input: LineInput
     /// Rung whenever messages got a new state.
     private let progress = Alarm()
+    private let ladders = LadderDesk()
 
     init(_ options: Options, loop: PollExecutor) throws(ProgramFailure) {
         host = try PeerHost(options, purpose: "pipe", loop: loop)
@@ -47,6 +48,7 @@ struct PipeProgram: Sendable {
                         $1
                     }
                 }
+                if case .ladder(let peer, let steps) = event { ladders.take(steps, of: peer) }
                 if case .notice(let text, _) = event { complain(text) }
                 guard let line = PipeEvent.line(for: event, name: { names[$0] }) else { continue }
                 lines.append(line)
@@ -58,7 +60,7 @@ struct PipeProgram: Sendable {
     }
 
     private func obey() async {
-        let session = PipeSession(host.client)
+        let session = PipeSession(host.client) { [host, ladders] in await ladders.ask(host.client, about: $0) }
         while let lines = await input.next() {
             for line in lines where !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) {
                 let outcome = await session.handle(line)
@@ -87,5 +89,35 @@ struct PipeProgram: Sendable {
             bytes.append(UInt8(ascii: "\n"))
         }
         if !writeAll(bytes, to: STDOUT_FILENO) { Glibc.exit(Status.failure.rawValue) }
+    }
+}
+
+/// Where the ladder is waited for that `why` asked for: one question at a time.
+private final class LadderDesk: Sendable {
+    private struct Question {
+        var peer: PeerID
+        var steps: [LadderStep]?
+    }
+
+    private let question = Lock<Question?>(nil)
+    private let answered = Alarm()
+
+    /// What the client told. Later news of the same question is nobody's concern.
+    func take(_ steps: [LadderStep], of peer: PeerID) {
+        question.withLock { if $0?.peer == peer, $0?.steps == nil { $0?.steps = steps } }
+        answered.ring()
+    }
+
+    /// - Returns: `nil` when nothing is told for two seconds.
+    func ask(_ client: Client, about peer: PeerID) async -> [LadderStep]? {
+        question.withLock { $0 = Question(peer: peer) }
+        let end = ContinuousClock.now + .seconds(2)
+        guard (try? await client.perform(.explain(peer))) != nil else { return nil }
+        while question.withLock({ $0?.steps == nil }), await answered.rings(within: end - .now) {}
+        try? await client.perform(.explain(nil))
+        return question.withLock { question in
+            defer { question = nil }
+            return question?.steps
+        }
     }
 }

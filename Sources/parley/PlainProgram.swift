@@ -18,6 +18,8 @@ actor PlainProgram {
     private let history: ChatHistory
     private var chat: PlainChat
     private var digits = ToldDigits()
+    /// Rung when a ladder came.
+    private let ladders = Alarm()
 
     init(_ options: Options, loop: PollExecutor) throws(ProgramFailure) {
         host = try PeerHost(options, purpose: "chat", loop: loop)
@@ -56,6 +58,7 @@ actor PlainProgram {
                     tell(contacts: contacts)
                 } else if let shown = ChatEvent(event) {
                     hear(shown)
+                    if case .ladder = shown { ladders.ring() }
                 }
             }
             await host.report(batch)
@@ -81,11 +84,21 @@ actor PlainProgram {
             case .search(let text, let peer, let token):
                 let (hits, more) = try await history.search(text, in: peer)
                 return hear(.found(token: token, hits, more: more))
+            case .explain: return await explain(effect)
             case .load(let request): return hear(.history(request, try await history.load(request)))
             default: break
             }
         } catch { return hear(.failed("\(error)", effect)) }
         if let refusal = await host.client.carryOut(effect) { hear(.failed(refusal, effect)) }
+    }
+
+    /// Has a ladder told, once.
+    private func explain(_ effect: ChatEffect) async {
+        if let refusal = await host.client.carryOut(effect) { return hear(.failed(refusal, effect)) }
+        let end = ContinuousClock.now + .seconds(2)
+        while chat.awaitsLadder, await ladders.rings(within: end - .now) {}
+        _ = await host.client.carryOut(.explain(nil))
+        if chat.awaitsLadder { hear(.failed("Nothing is known of the way there.", effect)) }
     }
 
     private func tell(contacts: [Contact]) {

@@ -208,10 +208,10 @@ import Testing
         var session = Session(size: Size(columns: 120, rows: 36))
         session.tell(.path(Session.bob, .direct, roundTrip: .milliseconds(18), reason: nil))
         session.tell(.active(Session.bob, true))
-        #expect(session.row(with: "bob  not verified · direct · 18 ms · there") != nil)
+        #expect(session.row(with: "bob  not verified · direct 18 ms · there") != nil)
         session.tell(.active(Session.bob, false))
         session.tell(.typing(Session.bob, true))
-        #expect(session.row(with: "bob  not verified · typing · direct · 18 ms · away") != nil)
+        #expect(session.row(with: "bob  not verified · typing · direct 18 ms · away") != nil)
         session.hear("done", secure: true)
         #expect(session.row(with: "typing") == nil)
     }

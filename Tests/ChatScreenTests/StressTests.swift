@@ -17,7 +17,7 @@ import Testing
         "<bs>", "<c-r>", "<c-r>x", "<a-s>", "<a-s><up>", "r", "c", "i", "n", "v", "b", "/invite<enter>",
         "/invite new<enter>",
         "/verify<enter>", "/requests<enter>", "/retry<enter>", "/forget<enter>", "/search words<enter>", "/set<enter>",
-        "/set typing off<enter>", "/plaintext dave on<enter>", "parley:abcdefgh<enter>",
+        "/set typing off<enter>", "/plaintext dave on<enter>", "/why<enter>", "<a-w>", "parley:abcdefgh<enter>",
     ]
     private static let texts = [
         "hi", "", "\n\n\n", "日本語テキスト", "\u{1B}[31m", "@alice", "🇩🇪🇫🇷", "क्ष्म्य", String(repeating: "wide words ", count: 40),
@@ -34,7 +34,7 @@ import Testing
             let peer = peers[Int.random(in: 0..<peers.count, using: &chance)]
             let text = Self.texts[Int.random(in: 0..<Self.texts.count, using: &chance)]
             let minute = Int.random(in: -2000...2000, using: &chance)
-            switch Int.random(in: 0..<22, using: &chance) {
+            switch Int.random(in: 0..<24, using: &chance) {
             case 0: session.resize(Int.random(in: 0...300, using: &chance), Int.random(in: 0...100, using: &chance))
             case 1: session.resize(Int.random(in: 0...45, using: &chance), Int.random(in: 0...14, using: &chance))
             case 2: session.paste(text)
@@ -84,6 +84,15 @@ import Testing
             case 20:
                 session.diskAnswers.toggle()
                 session.tell(.clock(session.at(minute), offset: 0))
+            case 21:
+                let rung = LadderLine.Rung.allCases.randomElement(using: &chance) ?? .own
+                let mark = LadderLine.Mark.allCases.randomElement(using: &chance) ?? .off
+                session.tell(.ladder(peer, Array(repeating: LadderLine(rung, mark, text), count: 40)))
+                session.tell(.reach(OwnReach(mappingFailures: [text], relays: [text], isUDPBlocked: seed % 3 == 0)))
+            case 22:
+                let kinds: [PathKind] = [.lan, .direct, .punched, .relayed, .plaintext, .none]
+                let kind = kinds.randomElement(using: &chance) ?? .none
+                session.tell(.path(peer, kind, roundTrip: .milliseconds(48), reason: text))
             default:
                 for _ in 0..<4 { session.type(Self.scripts[Int.random(in: 0..<Self.scripts.count, using: &chance)]) }
             }

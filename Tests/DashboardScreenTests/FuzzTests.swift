@@ -11,7 +11,7 @@ struct FuzzTests {
     func `no keys, sizes or snapshots break it`(seed: UInt64) {
         var dice = SplitMix64(seed: seed)
         var fixture = Fixture(80, 24, role: seed % 2 == 0 ? .server : .visitor, ascii: seed > 2, peers: 50)
-        let characters = Array("q?/s<>rp +-ywxm1234jkgGé日!zabnvvvhh")
+        let characters = Array("q?/s<>rp +-ywxm1234jkgGé日!zabnvvvvhh")
         let codes: [Key.Code] = [
             .enter, .tab, .backspace, .delete, .insert, .escape, .up, .down, .left, .right, .home, .end, .pageUp,
             .pageDown,
@@ -85,6 +85,16 @@ struct FuzzTests {
         // One prefix, many times over.
         snapshot.sources = (0..<200).map { _ in
             SourceRow(prefix: .v6(number(), number()), requests: number(), errors: number(), limited: number())
+        }
+        snapshot.relay.isOffered = number() % 2 == 1
+        for member in [\RelayStatistics.channels, \.capacity, \.tunnels] { snapshot.relay[keyPath: member] = count() }
+        for member in [
+            \RelayStatistics.bytes, \.datagrams, \.overQuota, \.refused, \.calls, \.bytesPerSecond,
+        ] { snapshot.relay[keyPath: member] = number() }
+        snapshot.relay.pairs = (0..<200).map { _ in
+            RelayPair(
+                a: PeerID(high: number(), low: 1), b: PeerID(high: 2, low: number()), bytesPerSecond: number(),
+                bytes: number(), idle: span(), isTunnelledA: number() == 0)
         }
         snapshot.notices = (0..<40).map { _ in OperatorNotice(time: snapshot.time, text: text) }
         let event = IndexEvent(

@@ -236,4 +236,85 @@ enum Golden {
 
          Esc close
         """
+
+    static let pairs120x36 = """
+         parley-index 0.4.1  RUNNING 3 d 04:11:01   udp [::]:50000 · ctl /run/parley-index/ctl Sun 22 Nov 14:31:08  every 1.0 s
+         ¹rates  queries 412/s ▆▇▇▂▂▃▃▄▅▅▆█  reg 9/s   ▁▂▁█  err 0/s   ▁▁█▁  keep 6/s                          peak 733/s 14:31
+         ²health p50 200 µs p99 1.9 ms ▅▅▆▆▆▆▆▆▇▇▇▇▇█▄▅▅▅▅▅ · drops 0 · malformed 3                                   mem 21 MB
+                 memory ok
+                 denied 12, mostly bad signature · limited 0 · unready 0 · key 3 seed 1 · hit 410 miss 2
+                 relay 3 of 10k pairs · 12 kB/s · tls 2 · calls 12 · over quota 0 · refused 7↑ · 1.2 GB passed on
+        ─³registrations 4 ──────────────── sort: expires ↑ ─│─⁴relayed pairs 3 ──────────────────────────────────── v: queries ─
+         PEER     KIND ADDRESS                  AGE EXPIRES │ PEER     PEER                               RATE   TOTAL IDLE TLS
+         4f2a91c0 key  203.0.113.x:40112        12s ▌     9s│ 4f2ax    4f2ax                          8.0 kB/s   85 MB   0s -
+         4f2a91c1 key  [2001:db8::x]:7001       11m ▌    18m│ 4f2ax    4f2ax                          4.0 kB/s   42 MB   1m one
+         4f2a91c2 seed 203.0.113.x:40112        23m █    36m│ 4f2ax    4f2ax                             0 B/s   28 MB   2m both
+         4f2a91c3 key  203.0.113.x:40112        35m █▌   55m│
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+                                                            │
+         ? help · Tab panel · v view · / filter · s sort · p pause · h history · x unmask · 1-4 show/hide · w save · q detach
+        """
+
+    static let pairs80x24 = """
+         parley-index RUN 3d   udp [::]:50000                           14:31:08  1.0 s
+         ¹queries 412/s ▆▇▇▂▂▃▃▄▅▅▆█  reg 9/s  err 0/s  keep 6/s       peak 733/s 14:31
+         ²p50 200 µs p99 1.9 ms ▇█▄▅▅▅▅▅ · drops 0 · denied 12, mostly bad signature · …
+          memory ok                                                           mem 21 MB
+          relay 3 pairs · 12 kB/s · tls 2 · calls 12 · over quota 0 · refused 7↑
+        ─³registrations 4 ──────────────────────────────────────────── sort: expires ↑ ─
+         PEER     KIND ADDRESS                               AGE EXPIRES        SEQUENCE
+         4f2a91c0 key  203.0.113.x:40112                     12s ▌     9s  1795357000000
+         4f2a91c1 key  [2001:db8::x]:7001                    11m ▌    18m  1795357000001
+         4f2a91c2 seed 203.0.113.x:40112                     23m █    36m              -
+         4f2a91c3 key  203.0.113.x:40112                     35m █▌   55m  1795357000003
+
+
+
+        ─⁴relayed pairs 3 ───────────────────────────────────────────────── v: queries ─
+         PEER     PEER                                            RATE   TOTAL IDLE TLS
+         4f2ax    4f2ax                                       8.0 kB/s   85 MB   0s -
+         4f2ax    4f2ax                                       4.0 kB/s   42 MB   1m one
+         4f2ax    4f2ax                                          0 B/s   28 MB   2m both
+
+
+
+
+         ? help  Tab panel  v view  / filter  s sort  p pause  h history  q detach
+        """
+
+    static let pairs40x12ASCII = """
+         index RUN 3d                  14:31:08
+         peers 4  key 3 seed 1          reg 9/s
+         qps 412 +**..::-==+#        p99 1.9 ms
+         err 0/s - drop 0 - denied 12
+         relay 3 - 12 kB/s - tls 2 - refused 7^
+        -4 relayed pairs 3 -------- v: queries -
+         PEER     PEER            RATE IDLE TLS
+         4f2ax    4f2ax       8.0 kB/s   0s -
+         4f2ax    4f2ax       4.0 kB/s   1m one
+         4f2ax    4f2ax          0 B/s   2m both
+
+         q quit ? help p pause / filter Tab view
+        """
 }

@@ -71,6 +71,12 @@ private func parse(_ line: String) throws(PipeError) -> PipeCommand { try PipeCo
         } catch { #expect(error.message.contains("damaged") && error.command == "add") }
     }
 
+    @Test func `why names a peer`() throws {
+        #expect(try parse(#"{"command":"why","peer":"bob"}"#) == .why(peer: "bob"))
+        #expect(throws: PipeError.self) { try parse(#"{"command":"why"}"#) }
+        #expect(throws: PipeError.self) { try parse(#"{"command":"why","peer":null}"#) }
+    }
+
     @Test func `a name may have 256 bytes`() throws {
         func add(_ count: Int) -> String {
             #"{"command":"add","peer":"x","name":"\#(String(repeating: "n", count: count))"}"#

@@ -101,6 +101,7 @@ private func text(_ line: JSONObject?) -> String? {
                 #"{"event":"request","peer":"\#(peer)","name":"al\u001bice","text":"","invited":true}"#
             ),
             (.typing(peer, true), nil), (.active(peer, true), nil), (.readHere(peer, upTo: message.id), nil),
+            (.ladder(peer, []), nil), (.reachability(Reachability()), nil),
             (.forgotten(peer, nil), nil), (.setting(.typing, true), nil),
             (.contacts([]), nil), (.notice("something", about: nil), nil),
         ]
@@ -117,6 +118,18 @@ private func text(_ line: JSONObject?) -> String? {
             #"{"id":"\#(id)","peer":"\#(peer)","direction":"in","text":"a\u001bb\u202ec","created":null,"#
             + #""received":"2026-11-22T14:02:07.112Z","state":"delivered","secure":false}"#
         #expect(text(PipeEvent.logLine(message)) == line)
+    }
+
+    @Test func `the way to a peer, step by step`() {
+        #expect(
+            text(PipeEvent.why(peer, .none, [])) == #"{"event":"why","peer":"\#(peer)","path":"none","steps":[]}"#)
+        let steps = [LadderStep(.index, .worked, "12 ms"), LadderStep(.direct, .failed, "a\u{1B}b\u{202E}c")]
+        let told =
+            #"{"rung":"index","state":"worked","text":"12 ms"},"#
+            + #"{"rung":"direct","state":"failed","text":"a\u001bb\u202ec"}"#
+        #expect(
+            text(PipeEvent.why(peer, .relayed, steps))
+                == #"{"event":"why","peer":"\#(peer)","path":"relayed","steps":[\#(told)]}"#)
     }
 
     @Test func `the peer list, without and with somebody`() {

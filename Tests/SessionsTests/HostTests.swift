@@ -3,10 +3,10 @@ import Identity
 import Model
 import Network
 import PeerEngine
-import Traversal
 import Queues
 import Reactor
 import Testing
+import Traversal
 import Wire
 
 @testable import Sessions
@@ -23,7 +23,9 @@ actor LoopbackHost {
     init() throws {
         loop = try PollExecutor(name: "sessions")
         port = try DatagramPort(ListenAddress(address: .v4(0x7F00_0001), port: 0), reportsUnreachable: true)
-        host = SessionHost(identity: identity, transport: port, loop: loop, clocks: .system) { [events] in
+        host = SessionHost(
+            identity: identity, transport: port, loop: loop, clocks: .system, localPort: port.local.port
+        ) { [events] in
             events.offer($0)
         }
         loop.start()

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Model
+
+/// Why a peer is reached as it is, or is not: what the screen's box and the plain lines of `/why` both say.
+struct Explanation {
+    /// The most lines of a ladder that are shown, and the most characters of each: an engine needs fewer.
+    private static let lineLimit = 24
+    private static let textLimit = 200
+
+    let path: PathKind?
+    let roundTrip: Span?
+    let reason: String?
+    let ladder: [LadderLine]
+    let reach: OwnReach?
+
+    init(path: PathKind?, roundTrip: Span?, reason: String?, ladder: [LadderLine], reach: OwnReach?) {
+        self.path = path
+        self.roundTrip = roundTrip
+        self.reason = reason
+        self.ladder = ladder.prefix(Self.lineLimit).map {
+            LadderLine($0.rung, $0.mark, String($0.text.prefix(Self.textLimit)))
+        }
+        self.reach = reach
+    }
+
+    /// The ways to the peer.
+    var steps: [LadderLine] { ladder.filter { $0.rung != .own } }
+
+    /// How the peer is reached right now.
+    var present: String {
+        switch path {
+        case PathKind.none?, nil: reason.map { "no path: \($0)" } ?? "not connected"
+        case .plaintext?: "in the open, without a session"
+        case let path?: path.words(roundTrip)
+        }
+    }
+
+    /// What is known of this machine's own network, a word and a clause each.
+    var own: [(word: String, clause: String)] {
+        guard let reach else { return ladder.filter { $0.rung == .own }.map { ($0.rung.title, $0.text) } }
+        var lines: [(String, String)] = []
+        if reach.isUDPBlocked { lines.append(("UDP", "blocked: everything goes through TLS to a server")) }
+        lines.append(("router", reach.router.words))
+        if let mapped = reach.mapped {
+            lines.append(("opened port", "\(mapped)" + (reach.mappedBy.map { " by \($0)" } ?? "")))
+        } else if !reach.mappingFailures.isEmpty {
+            lines.append(("opened port", "none: " + reach.mappingFailures.joined(separator: "; ")))
+        }
+        if !reach.seen.isEmpty {
+            lines.append(("seen at", reach.seen.map(\.description).joined(separator: ", ")))
+        }
+        let relays =
+            reach.relays.isEmpty ? "none of your index servers passes on" : reach.relays.joined(separator: ", ")
+        lines.append(("relay", relays))
+        return lines.map { ($0.0, String($0.1.prefix(Self.textLimit))) }
+    }
+
+    /// What would help, in one sentence.
+    var advice: String {
+        switch path {
+        case .lan?, .direct?, .punched?: return "nothing needs help: packets go straight there"
+        case .plaintext?: return "a peer with a key is found behind routers, too; this one has none"
+        case .relayed?: return adviceWhenRelayed
+        case PathKind.none?, nil: return adviceWhenApart
+        }
+    }
+
+    private var adviceWhenRelayed: String {
+        if all(.direct, are: .off) { return "nothing needs help: relays alone was your choice (--relay-only)" }
+        if reach?.isUDPBlocked == true { return "a network that lets UDP through: then a direct way is tried at once" }
+        if isTrying { return "wait a moment: direct ways are still being tried" }
+        guard let reach, reach.router == .strict, reach.mapped == nil else {
+            return "the other side's network is the harder one: UPnP, NAT-PMP or IPv6 there"
+        }
+        return openPort
+    }
+
+    private var adviceWhenApart: String {
+        if all(.index, are: .failed) { return "an index server in common: ask whether it runs, and which it uses" }
+        if steps.isEmpty || isTrying { return "wait a moment: it is still being tried" }
+        if !all(.relay, are: .worked), !all(.relay, are: .trying), reach?.relays.isEmpty != false {
+            return "an index server in common that passes on (parley-index --relay)"
+        }
+        if let reach, reach.router == .strict, reach.mapped == nil { return openPort }
+        return "nothing here: it seems to be off; what waits goes out when it is back"
+    }
+
+    private var openPort: String { "UPnP or NAT-PMP switched on in your router, or IPv6" }
+    private var isTrying: Bool { steps.contains { $0.mark == .trying } }
+
+    /// Whether something is known of a rung, and it is always this.
+    private func all(_ rung: LadderLine.Rung, are mark: LadderLine.Mark) -> Bool {
+        let found = steps.filter { $0.rung == rung }
+        return !found.isEmpty && found.allSatisfy { $0.mark == mark }
+    }
+}
+
+extension OwnReach.Router {
+    /// The kind of NAT, for people who never heard of one.
+    fileprivate var words: String {
+        switch self {
+        case .unknown: "not known yet"
+        case .none: "none in the way: others can write to this machine"
+        case .friendly: "friendly: one port for all, so others get through"
+        case .strict: "strict: another port for each peer; few get through"
+        }
+    }
+}
+
+extension PathKind {
+    /// How a path is told of in a word and its time: `direct 12 ms`.
+    func words(_ roundTrip: Span?) -> String {
+        self == .none ? "no path" : rawValue + (roundTrip.map { " \(shown(milliseconds: $0.milliseconds)) ms" } ?? "")
+    }
+
+    /// What the word means, for the help; `nil` for those that are no way to a peer's session.
+    var meaning: String? {
+        switch self {
+        case .lan: "on the same network"
+        case .direct: "straight there"
+        case .punched: "straight there, through routers that both sides opened at once"
+        case .relayed: "through an index server, which sees only ciphertext; Alt+W says why"
+        case .plaintext, .none: nil
+        }
+    }
+}
+
+/// Milliseconds to three figures at most.
+func shown(milliseconds: Double) -> String {
+    guard milliseconds.isFinite, milliseconds >= 0 else { return "?" }
+    guard milliseconds < 10 else { return String(Int(min(milliseconds, 999_999) + 0.5)) }
+    let tenths = Int(milliseconds * 10 + 0.5)
+    return "\(tenths / 10).\(tenths % 10)"
+}

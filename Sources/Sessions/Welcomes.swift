@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Identity
+internal import Model
+internal import Traversal
+internal import Wire
+
+/// Probes to peers that are about to dial us, so that our router lets theirs in. They need no session, and nothing waits
+/// for their answers.
+struct Welcomes {
+    private struct Welcome {
+        let key: ProbeKey
+        let reference: UInt64
+        let endpoints: [Endpoint]
+        let start: Instant
+        var sent = 0
+
+        var due: Instant { start + Welcomes.schedule[sent] }
+    }
+
+    /// At a time; what comes beyond is not done.
+    static let capacity = 64
+    /// Addresses of one caller.
+    static let endpoints = 2
+    /// After the welcome began, for each of its addresses.
+    static let schedule = [0, 100, 200, 400, 800].map { Span.milliseconds($0) }
+
+    private var welcomes: [Welcome] = []
+
+    /// - Parameter reference: by which the caller knows its dial; one that is being welcomed already is not welcomed twice.
+    mutating func add(_ caller: PeerKey, at endpoints: [Endpoint], reference: UInt64, now: Instant) {
+        guard welcomes.count < Welcomes.capacity, !welcomes.contains(where: { $0.reference == reference }) else {
+            return
+        }
+        let usable = Array(endpoints.filter(\.isUnicast).prefix(Welcomes.endpoints))
+        guard !usable.isEmpty else { return }
+        welcomes.append(Welcome(key: .dialled(caller.peer), reference: reference, endpoints: usable, start: now))
+    }
+
+    var deadline: Instant? { welcomes.lazy.map(\.due).min() }
+
+    /// The probes that are due.
+    mutating func due(now: Instant, random: inout RandomSource) -> [Datagram] {
+        var datagrams: [Datagram] = []
+        for index in welcomes.indices {
+            while welcomes[index].sent < Welcomes.schedule.count, welcomes[index].due <= now {
+                welcomes[index].sent += 1
+                let welcome = welcomes[index]
+                for endpoint in welcome.endpoints {
+                    let ping = Probe(
+                        .ping, reference: welcome.reference, transaction: ProbeTransaction(using: &random))
+                    datagrams.append(Datagram(ping.encoded(welcome.key), endpoint))
+                }
+            }
+        }
+        welcomes.removeAll { $0.sent == Welcomes.schedule.count }
+        return datagrams
+    }
+
+    mutating func removeAll() { welcomes = [] }
+}
+
+/// Addresses that were lately sent a probe: what comes from elsewhere comes unasked, so its sender could reach us without
+/// our router having been opened for it. Bounded: the oldest go.
+struct AskedEndpoints {
+    private static let capacity = 1024
+    /// As long as routers keep a way open that is not used (RFC 4787, §4.3).
+    private static let lifetime = Span.seconds(120)
+
+    private var moments: [Endpoint: Instant] = [:]
+    /// In the order in which they were first asked.
+    private var order: [Endpoint] = []
+    private var oldest = 0
+
+    mutating func add(_ endpoint: Endpoint, now: Instant) {
+        guard moments.updateValue(now, forKey: endpoint) == nil else { return }
+        if order.count < AskedEndpoints.capacity { return order.append(endpoint) }
+        moments[order[oldest]] = nil
+        order[oldest] = endpoint
+        oldest = (oldest + 1) % AskedEndpoints.capacity
+    }
+
+    func contains(_ endpoint: Endpoint, now: Instant) -> Bool {
+        moments[endpoint].map { now.since($0) < AskedEndpoints.lifetime } ?? false
+    }
+}

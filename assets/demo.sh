@@ -11,7 +11,7 @@ for port in 50000 50010 50020 50030; do
     grep -qi ":$(printf %04X "$port") " /proc/net/udp /proc/net/udp6 2>/dev/null || break
 done
 
-index="'$bin/parley-index' --listen 127.0.0.1:$port --data-dir '$root/index'"
+index="'$bin/parley-index' --relay --listen 127.0.0.1:$port --data-dir '$root/index'"
 chat() { echo "'$bin/parley' --home '$root/$1' --name $1 --index 127.0.0.1:$port"; }
 uuid() { eval "$(chat "$1") id --json" | sed 's/.*"uuid":"\([^"]*\)".*/\1/'; }
 

@@ -31,7 +31,7 @@ struct Explanation {
         switch path {
         case PathKind.none?, nil: reason.map { "no path: \($0)" } ?? "not connected"
         case .plaintext?: "in the open, without a session"
-        case let path?: path.words(roundTrip)
+        case let path?: path.words(roundTrip) + (reason.map { ": \($0)" } ?? "")
         }
     }
 
@@ -77,14 +77,17 @@ struct Explanation {
 
     private var adviceWhenApart: String {
         if all(.index, are: .failed) { return "an index server in common: ask whether it runs, and which it uses" }
+        if all(.index, are: .off) { return "an index server: parley --index HOST:PORT" }
         if steps.isEmpty || isTrying { return "wait a moment: it is still being tried" }
-        if !all(.relay, are: .worked), !all(.relay, are: .trying), reach?.relays.isEmpty != false {
+        if all(.relay, are: .failed) { return patience }
+        if all(.relay, are: .off) || reach?.relays.isEmpty != false {
             return "an index server in common that passes on (parley-index --relay)"
         }
         if let reach, reach.router == .strict, reach.mapped == nil { return openPort }
-        return "nothing here: it seems to be off; what waits goes out when it is back"
+        return patience
     }
 
+    private var patience: String { "nothing here: it seems to be off; what waits goes out when it is back" }
     private var openPort: String { "UPnP or NAT-PMP switched on in your router, or IPv6" }
     private var isTrying: Bool { steps.contains { $0.mark == .trying } }
 

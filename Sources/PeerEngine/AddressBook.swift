@@ -50,8 +50,8 @@ public struct AddressBook: Sendable {
     /// The sequence of the newest record seen of a peer, 0 for none.
     func sequence(of peer: PeerID) -> UInt64 { entries[peer]?.sequence ?? 0 }
 
-    /// Learns an address from a lookup.
-    mutating func learn(_ peer: PeerID, _ endpoint: Endpoint, sequence: UInt64, now: Instant) {
+    /// Learns an address from a lookup or a session; `nil` for a peer that is reached through relays alone.
+    mutating func learn(_ peer: PeerID, _ endpoint: Endpoint?, sequence: UInt64, now: Instant) {
         if entries[peer] == nil, entries.count >= limit, let oldest = entries.min(by: { $0.value.used < $1.value.used })
         {
             entries[oldest.key] = nil

@@ -58,7 +58,7 @@ extension ClientMachine {
             for peer in conversations.keys.sorted() { sayActive(on, to: peer) }
         case .draft(let peer, let text): commit(.draft(peer, text))
         case .set(let setting, let on): set(setting, on)
-        case .explain(let peer): watched = peer
+        case .explain(let peer): watch(peer)
         }
     }
 

@@ -74,6 +74,7 @@ extension ClientMachine {
         guard peer.isKeyed, mayTalk(to: peer) else { return }
         conversation(peer) { $0.receipts += held.map(\.id) }
         tellPath(of: peer)
+        beginExchange(with: peer)
         announce(peer)
         sendReceipts(to: peer)
         // What was dropped there comes again on another session, in order.
@@ -129,6 +130,8 @@ extension ClientMachine {
     /// Ends everything that is under way with a peer.
     private mutating func leave(_ peer: PeerID) {
         lookups[peer] = nil
+        calls.forget(peer)
+        observed[peer] = nil
         closeAll(peer, .refused)
         conversations[peer] = nil
         paths[peer] = nil

@@ -54,7 +54,8 @@ extension ClientMachine {
         case .typing(let on): setTyping(peer, on)
         case .active(let on): setActive(peer, on)
         case .refused(let id, let reason): refused(id, reason, by: peer)
-        case .candidates, .punch: break
+        case .candidates(let candidates): heard(candidates, on: session, from: peer)
+        case .punch(let round, let isAnswer): punched(round, isAnswer: isAnswer, on: session, from: peer)
         case .hello, .message, .contact: drop(.unsolicited, nil)
         }
     }

@@ -13,16 +13,37 @@ extension ClientMachine {
     }
 
     private mutating func receive(_ datagram: Datagram) {
-        if let index = servers.firstIndex(where: { $0.link.server == datagram.endpoint }),
-            let (reply, nonce) = servers[index].link.read(datagram.bytes)
-        {
-            return receive(reply, nonce, at: index)
+        if let index = servers.firstIndex(where: { $0.link.server == datagram.endpoint }) {
+            if readNotice(datagram.bytes, at: index) || readCall(datagram.bytes, at: index) { return }
+            if let (reply, nonce) = servers[index].link.read(datagram.bytes) { return receive(reply, nonce, at: index) }
+        }
+        if let index = servers.firstIndex(where: { $0.link.secondEndpoint == datagram.endpoint }) {
+            return perform(servers[index].link.receiveFromSecondPort(datagram.bytes), at: index)
         }
         do throws(WireError) {
             receive(try PeerMessage(JSONObject(parsing: datagram.bytes)), from: datagram.endpoint)
         } catch {
             drop(.malformed, "a datagram from \(datagram.endpoint) that is no message: \(error)")
         }
+    }
+
+    /// - Returns: whether it was one.
+    private mutating func readNotice(_ bytes: [UInt8], at index: Int) -> Bool {
+        guard bytes.count <= IndexNotice.sizeLimit, let object = try? JSONObject(parsing: bytes),
+            let notice = IndexNotice(object)
+        else { return false }
+        receive(notice, at: index)
+        return true
+    }
+
+    /// Answers to calls are not proven; what they lead to is.
+    /// - Returns: whether it was one.
+    private mutating func readCall(_ bytes: [UInt8], at index: Int) -> Bool {
+        guard calls.deadline != nil, let answer = try? IndexAnswer(parsing: bytes), let nonce = answer.nonce,
+            calls.expects(nonce, from: servers[index].link.server)
+        else { return false }
+        called(answer.reply, nonce: nonce, at: index)
+        return true
     }
 
     private mutating func receive(_ reply: IndexReply, _ nonce: String?, at index: Int) {
@@ -48,10 +69,17 @@ extension ClientMachine {
         for action in actions {
             switch action {
             case .send(let bytes): put(.send(Datagram(bytes, servers[index].link.server)))
-            case .status(let status): tell(.index(server: servers[index].name, status))
+            case .sendByUDP(let bytes, let endpoint): put(.sendByUDP(Datagram(bytes, endpoint)))
+            case .status(let status):
+                if servers[index].guest == nil { tell(.index(server: servers[index].name, status)) }
             case .signed(let sequence): commit(.sequence(sequence))
+            case .tunnel(let command): put(.tunnel(command))
+            case .registered: registered(at: index)
+            case .sighted: break
+            case .returnedToUDP: order(.networkChanged(addresses: reachability.addresses))
             }
         }
+        if !actions.isEmpty { noteReachability() }
     }
 
     /// A hint: anybody can forge it, so it starts questions and ends nothing.
@@ -73,14 +101,15 @@ extension ClientMachine {
 
     mutating func startLookup(_ peer: PeerID) {
         guard lookups[peer] == nil else { return }
+        for index in servers.indices { servers[index].link.hurry(now: now) }
         lookups[peer] = Lookup(
             peer: peer, minimumSequence: book.sequence(of: peer), deadEndpoint: book.deadEndpoint(of: peer),
             own: configuration.address, now: now, random: &random)
     }
 
     mutating func advanceLookup(of peer: PeerID) {
-        let asked = servers.map(\.link.asked)
-        guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: asked), let lookup = lookups[peer]
+        let asked = servers.lazy.filter { $0.guest == nil }.map(\.link.asked)
+        guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: Array(asked)), let lookup = lookups[peer]
         else { return }
         if asked.isEmpty, !configuration.hasIndex { return finishLookup(of: peer, .failed(lookup.reason)) }
         if let outcome { return finishLookup(of: peer, outcome) }
@@ -95,37 +124,17 @@ extension ClientMachine {
         let took = now.since(lookup.started)
         switch outcome {
         case .found(let endpoint, let sequence):
-            book.learn(peer, endpoint, sequence: sequence, now: now)
+            // Where a peer with a key was reached last is better than where others see it.
+            book.learn(
+                peer, peer.isKeyed ? book.lastEndpoint(of: peer) ?? endpoint : endpoint, sequence: sequence, now: now)
             tell(.lookup(peer, .index, found: true, took: took))
+            conversations[peer]?.search = .found(by: lookup.answeredBy ?? "an index server", took: took)
             if let record = lookup.record { found(record, of: peer) } else { found(peer) }
         case .failed(let reason):
             tell(.lookup(peer, .index, found: false, took: took))
+            conversations[peer]?.search = .failed(reason.text)
             if peer.isKeyed { notFound(peer, reason) } else { giveUp(peer, reason) }
         }
-    }
-
-    // MARK: Paths
-
-    func currentPath(of peer: PeerID) -> PathKind { paths[peer]?.kind ?? .none }
-
-    /// Tells a path to a contact when it is another one, takes another time, or is missing for another reason. Of
-    /// strangers nothing is told or kept: there is no end to them.
-    /// - Parameters:
-    ///   - cause: what tells this reason from others, when its words don't.
-    ///   - nextTry: when it is tried again.
-    mutating func setPath(
-        _ peer: PeerID, _ kind: PathKind, _ reason: Reason? = nil, cause: String? = nil, roundTrip: Span? = nil,
-        nextTry: Instant? = nil
-    ) {
-        guard contacts[peer]?.accepted == true else { return }
-        let note = PathNote(kind: kind, roundTrip: roundTrip, cause: reason.map { cause ?? $0.cause.rawValue })
-        guard paths.updateValue(note, forKey: peer) != note else { return }
-        var told = reason
-        if let reason, let nextTry {
-            let seconds = (nextTry.since(now).nanoseconds + 999_999_999) / 1_000_000_000
-            told = Reason(reason.cause, "\(reason.text); next try in \(seconds) s")
-        }
-        tell(.path(peer, kind, roundTrip: roundTrip, reason: told))
     }
 
     // MARK: What is not taken

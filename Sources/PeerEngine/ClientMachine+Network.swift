@@ -1,22 +1,111 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Model
+internal import Traversal
 internal import Wire
 
-// What happens to this machine's own network.
+// This machine's own network: what happens to it, and how others see us.
 extension ClientMachine {
+    /// Contacts whose word on where they see us is kept.
+    static let observerLimit = 16
+
     mutating func receive(_ event: NetworkEvent) {
         switch event {
         case .addresses(let addresses):
-            order(.networkChanged(addresses: addresses))
-        case .slept:
-            order(.networkChanged(addresses: reachability.addresses))
+            let isFirst = !knowsAddresses
+            let shown = addresses.filter { !Endpoint(address: $0, port: 1).isLoopback }
+            guard isFirst || shown != reachability.addresses else { return }
+            knowsAddresses = true
+            reachability.addresses = shown
+            networkChanged(isFirst: isFirst)
+        case .slept: networkChanged(isFirst: false)
         case .mapped(let endpoint, let by, let failures):
-            reachability.mapped = endpoint
+            reachability.mapped = endpoint.flatMap { $0.isUnicast ? $0 : nil }
             reachability.mappedBy = by
             reachability.mappingFailures = failures
-            tell(.reachability(reachability))
+            republish()
+            noteReachability()
         }
     }
 
-    mutating func receive(_ event: TunnelEvent) {}
+    /// Everything that was known of ways is in doubt.
+    private mutating func networkChanged(isFirst: Bool) {
+        order(.networkChanged(addresses: reachability.addresses))
+        if !isFirst {
+            observed = [:]
+            for index in servers.indices { servers[index].link.verify(now: now) }
+            for peer in conversations.keys.sorted() { lookAgain(for: peer) }
+        }
+        noteReachability()
+    }
+
+    private mutating func lookAgain(for peer: PeerID) {
+        let now = now
+        conversation(peer) { $0.exchange.restart(now: now) }
+        if isWanted(peer), conversations[peer]?.link.isEmpty == true { hurry(peer) }
+        placeCalls(for: peer)
+    }
+
+    // MARK: Tunnels
+
+    mutating func receive(_ event: TunnelEvent) {
+        switch event {
+        case .opened(let server):
+            guard let index = servers.firstIndex(where: { $0.link.server == server }) else { return }
+            perform(servers[index].link.tunnelOpened(now: now, wall: wall, sequence: &sequence), at: index)
+        case .closed(let server, let reason):
+            guard let index = servers.firstIndex(where: { $0.link.server == server }) else { return }
+            perform(servers[index].link.tunnelClosed(reason, now: now), at: index)
+        }
+    }
+
+    // MARK: How we are seen
+
+    /// A server has us registered.
+    mutating func registered(at index: Int) {
+        republish()
+        for peer in conversations.keys.sorted() where conversations[peer]?.link.isEmpty == false {
+            placeCalls(for: peer)
+        }
+    }
+
+    func publication(without server: Endpoint) -> IndexLink.Publication {
+        let relays = servers.filter { $0.guest == nil && $0.link.lease?.offers.relays == true }.map(\.link.server)
+        return IndexLink.Publication(
+            mapped: reachability.mapped, relays: relays.filter { $0 != server },
+            hidesAddress: configuration.relayOnly)
+    }
+
+    /// Records say what is so now.
+    mutating func republish() {
+        for index in servers.indices {
+            servers[index].link.publish(publication(without: servers[index].link.server), now: now)
+        }
+    }
+
+    /// A contact sees us there: one more place to tell others of.
+    mutating func observed(_ endpoint: Endpoint, by peer: PeerID) {
+        guard mayTalk(to: peer), endpoint.isUnicast, !endpoint.isDiscard, observed[peer] != endpoint,
+            observed[peer] != nil || observed.count < ClientMachine.observerLimit
+        else { return }
+        observed[peer] = endpoint
+        noteReachability()
+    }
+
+    /// Tells what changed of how we are seen, to the user and to contacts.
+    mutating func noteReachability() {
+        let own = servers.filter { $0.guest == nil }
+        reachability.seen = own.compactMap { server in
+            server.link.sighting.map { Reachability.Sighting(server.name, $0) }
+        }
+        reachability.relays = own.filter { $0.link.lease?.offers.relays == true }.map(\.name)
+        reachability.udpBlocked = own.contains(where: \.link.isTunnelled)
+        reachability.mapping = .judge(
+            own: reachability.addresses,
+            servers: own.flatMap { [$0.link.sighting, $0.link.secondSighting] }.compactMap(\.self),
+            peers: Array(observed.values))
+        guard reachability != toldReachability else { return }
+        toldReachability = reachability
+        tell(.reachability(reachability))
+        for peer in conversations.keys.sorted() { tellCandidates(to: peer) }
+    }
 }

@@ -16,7 +16,7 @@ extension ClientMachine {
     }
 
     /// Whether there is a use for a session: packets flow only where there is a conversation.
-    private func isWanted(_ peer: PeerID) -> Bool {
+    func isWanted(_ peer: PeerID) -> Bool {
         guard let conversation = conversations[peer], mayTalk(to: peer) else { return false }
         return !conversation.outbox.isEmpty || opened == peer || conversation.introduces
     }
@@ -28,7 +28,7 @@ extension ClientMachine {
         let isWanted = isWanted(peer)
         var times = [
             conversation.link.expiry(isWanted: isWanted, isStranger: contacts[peer]?.accepted != true),
-            conversation.typingUntil,
+            conversation.typingUntil, exchangeDeadline(of: peer), callDeadline(of: peer),
         ]
         if conversation.link.current != nil { times.append(conversation.outbox.deadline) }
         if isWanted, mayTry(peer) { times.append(conversation.link.nextTry) }
@@ -43,6 +43,8 @@ extension ClientMachine {
         }
         if let until = conversation.typingUntil, until <= now { setTyping(peer, false) }
         repeatOverdue(peer)
+        advanceExchange(with: peer)
+        placeCalls(for: peer)
         pursue(peer)
     }
 
@@ -52,9 +54,9 @@ extension ClientMachine {
     mutating func pursue(_ peer: PeerID) {
         guard isWanted(peer), mayTry(peer), let link = conversations[peer]?.link, link.nextTry <= now else { return }
         let isCertain = link.failures == 0 && book.endpoint(of: peer, now: now) != nil
-        if let key = knownKey(of: peer), let endpoint = book.lastEndpoint(of: peer) {
+        if let key = knownKey(of: peer), canDial(peer) {
             if isCertain { tell(.lookup(peer, .cache, found: true, took: .zero)) }
-            dial(peer, key, at: [endpoint])
+            dial(peer, key)
             if isCertain { return }
         }
         startLookup(peer)
@@ -64,21 +66,43 @@ extension ClientMachine {
     /// Whether a try would do more than what is under way already.
     private func mayTry(_ peer: PeerID) -> Bool {
         guard conversations[peer]?.link.isEmpty == true else { return false }
-        return lookups[peer] == nil || knownKey(of: peer) != nil && book.lastEndpoint(of: peer) != nil
+        return lookups[peer] == nil || knownKey(of: peer) != nil && canDial(peer)
+    }
+
+    /// Whether a dial may lead anywhere before an index server has answered.
+    private func canDial(_ peer: PeerID) -> Bool {
+        !configuration.relayOnly || conversations[peer]?.record?.relays.isEmpty == false
+            || servers.contains { $0.link.lease?.offers.relays == true }
     }
 
     private func knownKey(of peer: PeerID) -> PeerKey? {
         contacts[peer]?.key.flatMap { PeerKey(octets: $0) } ?? conversations[peer]?.key
     }
 
-    private mutating func dial(_ peer: PeerID, _ key: PeerKey, at endpoints: [Endpoint]) {
+    /// Dials by every way that is known, searches this network, and asks the relays; more ways may be offered later.
+    private mutating func dial(_ peer: PeerID, _ key: PeerKey) {
         lastSession += 2
         let id = SessionID(lastSession)
         owners[id] = peer
-        let now = now
-        conversation(peer) { $0.link.dial(id, at: endpoints, now: now) }
-        let candidates = endpoints.map { RemoteCandidate(.direct($0), .reflexive) }
-        order(.dial(id, key: key, DialPlan(candidates, reference: random.next())))
+        let (now, reference, candidates) = (now, random.next() as UInt64, remoteCandidates(of: peer))
+        conversation(peer) { $0.link.dial(id, at: candidates, reference: reference, now: now) }
+        let plan = DialPlan(
+            candidates, sequence: book.sequence(of: peer), reference: reference,
+            searchesLAN: !configuration.relayOnly)
+        order(.dial(id, key: key, plan))
+        for index in servers.indices { servers[index].link.hurry(now: now) }
+        addGuests(for: peer)
+        placeCalls(for: peer)
+    }
+
+    /// Where a peer may be reached directly: where it was last, and what its record says.
+    private func remoteCandidates(of peer: PeerID) -> [RemoteCandidate] {
+        guard !configuration.relayOnly else { return [] }
+        let last = book.lastEndpoint(of: peer).map { RemoteCandidate(.direct($0), .last) }
+        let named = conversations[peer]?.record?.addresses ?? []
+        let others = named.filter { $0.endpoint != last?.route.endpoint && isUsable($0.endpoint) }
+        return (last.map { [$0] } ?? [])
+            + others.map { RemoteCandidate(.direct($0.endpoint), $0.kind == .mapped ? .mapped : .reflexive) }
     }
 
     /// Tries now, since the user waits.
@@ -93,20 +117,29 @@ extension ClientMachine {
     mutating func found(_ record: PeerRecord, of peer: PeerID) {
         if let pinned = contacts[peer]?.key, pinned != record.key.octets { return raiseAlarm(peer) }
         let now = now
-        conversation(peer) { $0.key = record.key }
+        conversation(peer) { conversation in
+            conversation.key = record.key
+            conversation.record = record
+            conversation.notFound = nil
+        }
         if let saved = book.saved(peer) { commit(.address(peer, saved)) }
         guard isWanted(peer), let link = conversations[peer]?.link, link.sessions.allSatisfy(\.isDialling) else {
             return
         }
-        let dialled = link.dialled
-        let endpoints = record.candidates.map(\.endpoint).filter { $0.isUnicast && !dialled.contains($0) }
-        guard !endpoints.isEmpty, link.sessions.count(where: { $0.isDialling }) < PeerLink.dialLimit else { return }
-        conversation(peer) { $0.link.tried(now: now) }
-        dial(peer, record.key, at: endpoints)
+        addGuests(for: peer)
+        guard let id = link.dialling else {
+            conversation(peer) { $0.link.tried(now: now) }
+            return dial(peer, record.key)
+        }
+        let candidates = remoteCandidates(of: peer)
+        let new = conversation(peer) { $0.link.offer(candidates, to: id) }
+        if !new.isEmpty { order(.offer(id, new, sequence: record.sequence)) }
+        placeCalls(for: peer)
     }
 
     /// Nobody says where the peer is.
     mutating func notFound(_ peer: PeerID, _ reason: Reason) {
+        conversations[peer]?.notFound = reason
         guard isWanted(peer), conversations[peer]?.link.isEmpty == true else { return }
         postpone(peer, reason)
     }
@@ -123,17 +156,19 @@ extension ClientMachine {
 
     mutating func receive(_ event: SessionEvent) {
         switch event {
-        case .up(let id, let key, let route, let binding): cameUp(id, key, at: route.endpoint, binding)
+        case .up(let id, let key, let route, let binding): cameUp(id, key, at: route, binding)
         case .frames(let id, let frames): receive(frames, on: id)
         case .roundTrip(let id, let span):
             guard let peer = owners[id], conversations[peer]?.link.current == id else { return }
-            setPath(peer, currentPath(of: peer), roundTrip: span)
-        case .path, .attempts, .observed: break
+            tellPath(of: peer, roundTrip: span)
+        case .path(let id, let report): pathChanged(id, report)
+        case .attempts(let id, let attempts): attempted(id, attempts)
+        case .observed(let id, let endpoint): if let peer = owners[id] { observed(endpoint, by: peer) }
         case .closed(let id, let end): ended(id, end)
         }
     }
 
-    private mutating func cameUp(_ id: SessionID, _ key: PeerKey, at endpoint: Endpoint, _ binding: [UInt8]) {
+    private mutating func cameUp(_ id: SessionID, _ key: PeerKey, at route: Route, _ binding: [UInt8]) {
         let peer = key.peer
         guard id.isDialled ? owners[id] == peer : owners[id] == nil else { return close(id, .done) }
         let contact = contacts[peer]
@@ -147,9 +182,9 @@ extension ClientMachine {
         let now = now
         let closings = conversation(peer) { conversation in
             conversation.key = key
-            return conversation.link.cameUp(id, at: endpoint, binding: binding, now: now)
+            return conversation.link.cameUp(id, at: route, binding: binding, now: now)
         }
-        if let contact { noteMeeting(contact, key, at: endpoint) }
+        if let contact { noteMeeting(contact, key, at: route) }
         send([hello(for: peer)], on: id, to: peer)
         for closing in closings { close(closing.id, closing.code) }
     }
@@ -161,10 +196,10 @@ extension ClientMachine {
     }
 
     /// Pins the key, and remembers the address.
-    private mutating func noteMeeting(_ contact: Contact, _ key: PeerKey, at endpoint: Endpoint) {
+    private mutating func noteMeeting(_ contact: Contact, _ key: PeerKey, at route: Route) {
         let peer = contact.peer
         if contact.key == nil { change(peer) { $0.key = key.octets } }
-        noteAddress(endpoint, of: peer)
+        if !route.isRelayed { noteAddress(route.endpoint, of: peer) }
     }
 
     mutating func noteAddress(_ endpoint: Endpoint, of peer: PeerID) {
@@ -200,16 +235,11 @@ extension ClientMachine {
     private mutating func resume(_ peer: PeerID) {
         guard conversations[peer]?.link.current != nil else { return }
         tellPath(of: peer)
+        beginExchange(with: peer)
         announce(peer)
         tellSeen(peer)
         if isUserActive { sayActive(true, to: peer) }
         flush(peer)
-    }
-
-    /// Tells by which way the session that counts goes.
-    mutating func tellPath(of peer: PeerID) {
-        guard let session = conversations[peer]?.link.currentSession else { return }
-        setPath(peer, session.endpoint?.isLocal == true ? .lan : .direct)
     }
 
     // MARK: Ends
@@ -231,11 +261,21 @@ extension ClientMachine {
         digested[id] = nil
         if wasCurrent { lost(peer, end) }
         guard let link = conversations[peer]?.link, link.current == nil else { return }
-        guard link.isEmpty else { return setPath(peer, .none) }
+        guard link.isEmpty else {
+            // The other side ended this one because the other is up there: it will be here in a moment.
+            if end != .closedByPeer(.superseded) { setPath(peer, .none) }
+            return
+        }
         guard isWanted(peer) else {
             if currentPath(of: peer) != .none { setPath(peer, .none) }
             if contacts[peer]?.accepted != true { conversations[peer] = nil }
             return
+        }
+        // Whoever has no address to dial has a better reason.
+        if end == .noAnswer, session.dialled.isEmpty,
+            let reason = lookups[peer]?.reason ?? conversations[peer]?.notFound
+        {
+            return postpone(peer, reason)
         }
         let (reason, cause) = reason(for: end, of: session)
         postpone(peer, reason, cause: cause)
@@ -256,10 +296,11 @@ extension ClientMachine {
     /// Why a session ended, and by which words that differs from other reasons.
     private func reason(for end: SessionEnd, of session: PeerLink.Session) -> (Reason, String) {
         let place: String
-        if case .dialling(let endpoints) = session.phase {
-            place = endpoints.map { "\($0)" }.joined(separator: " and ")
+        if session.isDialling {
+            let places = session.dialled.prefix(3).map { "\($0.route)" }
+            place = places.isEmpty ? "any address" : places.joined(separator: " and ")
         } else {
-            place = session.endpoint.map { "\($0)" } ?? "the peer"
+            place = session.report.map { "\($0.route)" } ?? "the peer"
         }
         let reason =
             switch end {
@@ -299,16 +340,5 @@ extension ClientMachine {
     /// Sends on the session that counts, if there is one.
     mutating func send(_ frame: SessionFrame, to peer: PeerID) {
         if let session = conversations[peer]?.link.current { send([frame], on: session, to: peer) }
-    }
-}
-
-extension Endpoint {
-    /// Whether it is on this machine or this network: loopback, link-local, or private (RFC 1918, RFC 4193).
-    var isLocal: Bool {
-        switch address {
-        case .v4(let bits):
-            isLoopback || bits >> 24 == 10 || bits >> 20 == 0xAC1 || bits >> 16 == 0xC0A8 || bits >> 16 == 0xA9FE
-        case .v6(let high, _): isLoopback || high >> 57 == 0x7E || high >> 54 == 0x3FA
-        }
     }
 }

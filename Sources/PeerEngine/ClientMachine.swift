@@ -47,7 +47,21 @@ public struct ClientMachine: Sendable {
     private var actions: [Action] = []
     private var isStarted = false
 
-    var servers: [(name: String, link: IndexLink)] = []
+    /// A server that we register at.
+    struct Server {
+        /// As the user wrote it.
+        let name: String
+        var link: IndexLink
+        /// Only for its relay, which a contact has and we have not; the user does not hear of it.
+        var guest: Guest?
+
+        struct Guest { var neededAt: Instant }
+    }
+
+    var servers: [Server] = []
+    var calls = CallSheet()
+    /// How fast servers may tell us of calls.
+    var callPace = Pacer(rate: 20, burst: 20)
     var sequence: UInt64
     var book = AddressBook()
     var lookups: [PeerID: Lookup] = [:]
@@ -82,9 +96,12 @@ public struct ClientMachine: Sendable {
     /// The conversation on the screen.
     var opened: PeerID?
     var isUserActive = false
-    /// Whose ladder is told.
-    var watched: PeerID?
+    var watched: Watch?
     var reachability = Reachability()
+    var toldReachability = Reachability()
+    var knowsAddresses = false
+    /// Where contacts see us.
+    var observed: [PeerID: Endpoint] = [:]
     var dropped: [DropReason: Int] = [:]
 
     public init(_ configuration: ClientConfiguration) {
@@ -132,11 +149,13 @@ public struct ClientMachine: Sendable {
     ///   - name: as the user wrote it.
     ///   - key: what the server has to prove; `nil` to take whoever answers.
     public mutating func addIndex(_ name: String, at server: Endpoint, key: PeerKey? = nil, now: Instant) {
+        servers.removeAll { $0.link.server == server && $0.guest != nil }
         guard !servers.contains(where: { $0.link.server == server }) else { return }
         let link = IndexLink(
             server: server, name: name, pinned: key, identity: configuration.identity,
             address: configuration.address, now: now, random: random.split())
-        servers.append((name, link))
+        servers.append(Server(name: name, link: link))
+        servers[servers.count - 1].link.publish(publication(without: server), now: now)
     }
 
     /// Takes what the network brought.
@@ -206,6 +225,7 @@ public struct ClientMachine: Sendable {
             order(.consumed(session, bytes: bytes))
         }
         digested = [:]
+        tellLadder()
         defer { actions = [] }
         return actions
     }
@@ -234,13 +254,19 @@ public struct ClientMachine: Sendable {
         let port = configuration.address.port
         if configuration.saved.port != port { commit(.port(port)) }
         giveUpForbidden()
+        if configuration.relayOnly { order(.hide(true)) }
     }
 
     private mutating func advance() {
+        dropGuests()
+        let isTunnelled = servers.contains(where: \.link.isTunnelled)
+        let isWanted = isTunnelled && conversations.keys.contains(where: isWanted)
         for index in servers.indices {
+            servers[index].link.isWanted = isWanted
             let due = servers[index].link.advance(now: now, wall: wall, sequence: &sequence)
             perform(due, at: index)
         }
+        for datagram in calls.advance(now: now) { put(.send(datagram)) }
         for peer in lookups.keys.sorted() { advanceLookup(of: peer) }
         for peer in lanes.keys.sorted() { drain(peer) }
         for peer in conversations.keys.sorted() { advanceConversation(with: peer) }
@@ -254,6 +280,9 @@ public struct ClientMachine: Sendable {
             if let instant { earliest = min(earliest ?? instant, instant) }
         }
         servers.forEach { consider($0.link.deadline) }
+        consider(guestDeadline)
+        consider(calls.deadline)
+        consider(watched?.deadline)
         lookups.values.forEach { consider($0.deadline) }
         for (peer, lane) in lanes where !waitsForLookup(peer, now: now) { consider(lane.next) }
         conversations.keys.forEach { consider(deadline(of: $0)) }
@@ -272,5 +301,5 @@ struct PathNote: Equatable, Sendable {
 /// Why something that came is not taken: counted, and told the first time.
 enum DropReason: Hashable {
     case malformed, notForUs, ownName, plaintextPeer, keyedInTheOpen, tooManyStrangers, diskIsBusy
-    case badFrame, unknownFrame, unsolicited
+    case badFrame, unknownFrame, unsolicited, badCall, tooManyCalls
 }

@@ -12,6 +12,14 @@ struct Conversation {
     var outbox = Outbox()
     /// The key that it proved or that a record names.
     var key: PeerKey?
+    /// The newest record of it in this run.
+    var record: PeerRecord?
+    /// What came of the last lookup.
+    var search = Ladder.Search.notAsked
+    /// Why nobody knew where it is, until somebody does.
+    var notFound: Reason?
+    /// Addresses told inside the session that counts.
+    var exchange = CandidateExchange()
 
     // MARK: Being contacts
 

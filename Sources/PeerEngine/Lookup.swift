@@ -6,7 +6,8 @@ internal import Wire
 /// Asks the index servers where one peer is, until one knows or the time is over. Pure.
 struct Lookup {
     enum Outcome: Equatable {
-        case found(Endpoint, sequence: UInt64)
+        /// The address is `nil` for a peer that hides it behind relays.
+        case found(Endpoint?, sequence: UInt64)
         /// The reason says who was asked and what came.
         case failed(Reason)
     }
@@ -53,6 +54,8 @@ struct Lookup {
     private var best: Outcome?
     /// The newest record among the answers: what `found` rests on.
     private(set) var record: PeerRecord?
+    /// Who gave the answer that counts, as the user wrote it.
+    private(set) var answeredBy: String?
 
     /// - Parameters:
     ///   - minimumSequence: records older than this are refused.
@@ -114,6 +117,7 @@ struct Lookup {
         guard let address = answer.address, address.isUnicast else { return note("gave an unusable address", answer) }
         guard address != own else { return note("gave our own address", answer) }
         guard address != deadEndpoint else { return note("gave the address where nobody reads any more", answer) }
+        answeredBy = name(of: answer.server)
         return .found(address, sequence: 0)
     }
 
@@ -130,11 +134,13 @@ struct Lookup {
             return note("gave a record that is \(isAhead ? "from the future" : "no longer valid")", answer)
         }
         guard record.sequence >= minimumSequence else { return note("gave an older record than we have seen", answer) }
-        guard let endpoint = record.candidates.first(where: { $0.endpoint.isUnicast })?.endpoint else {
+        let addresses = record.addresses.map(\.endpoint)
+        guard !addresses.isEmpty || !record.relays.isEmpty else {
             return note("gave a record without a usable address", answer)
         }
-        guard endpoint != own else { return note("gave our own address", answer) }
-        guard endpoint != deadEndpoint || record.sequence > minimumSequence else {
+        let endpoint = addresses.first { $0 != own }
+        guard endpoint != nil || !record.relays.isEmpty else { return note("gave our own address", answer) }
+        guard endpoint == nil || endpoint != deadEndpoint || record.sequence > minimumSequence else {
             return note("gave the address where nobody reads any more", answer)
         }
         return decide(record, endpoint, answer.server)
@@ -142,9 +148,12 @@ struct Lookup {
 
     /// A record that is known already ends the question only when no other server knows better, or says so soon: one that
     /// keeps serving an old record must not drown out the others.
-    private mutating func decide(_ record: PeerRecord, _ endpoint: Endpoint, _ server: Endpoint) -> Outcome? {
+    private mutating func decide(_ record: PeerRecord, _ endpoint: Endpoint?, _ server: Endpoint) -> Outcome? {
         answers[server] = "gave no newer record than we have seen"
-        if record.sequence >= self.record?.sequence ?? 0 { self.record = record }
+        if record.sequence >= self.record?.sequence ?? 0 {
+            self.record = record
+            answeredBy = name(of: server)
+        }
         let found = Outcome.found(endpoint, sequence: record.sequence)
         guard record.sequence == minimumSequence, !asked.allSatisfy({ answers[$0.endpoint] != nil }) else {
             return found
@@ -152,6 +161,8 @@ struct Lookup {
         best = found
         return nil
     }
+
+    private func name(of server: Endpoint) -> String? { asked.first { $0.endpoint == server }?.name }
 
     private mutating func note(_ what: String, _ answer: Answer) -> Outcome? {
         answers[answer.server] = what

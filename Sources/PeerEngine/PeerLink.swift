@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Model
+internal import Traversal
 
 /// The sessions with one peer: which of them counts, and when the next one is tried. Pure.
 struct PeerLink {
     enum Phase: Equatable {
-        case dialling([Endpoint])
+        case dialling([RemoteCandidate])
         /// Up; the other side has to greet until then.
         case greeting(until: Instant)
         case settled(instance: UInt64)
@@ -13,8 +14,12 @@ struct PeerLink {
     struct Session {
         let id: SessionID
         var phase: Phase
-        /// Where its packets come from.
-        var endpoint: Endpoint?
+        /// What our probes are called by while it is dialled.
+        var reference: UInt64?
+        /// The way that its packets take; `nil` while none is known to work.
+        var report: PathReport?
+        /// What became of each way.
+        var attempts: [PathAttempt] = []
         var binding: [UInt8] = []
         var cameUp: Instant
         /// When a frame last came or went.
@@ -22,8 +27,16 @@ struct PeerLink {
         /// Whether a message was dropped on it: those behind it must not overtake it.
         var isLossy = false
 
+        /// The ways by which it is dialled.
+        var dialled: [RemoteCandidate] {
+            if case .dialling(let candidates) = phase { candidates } else { [] }
+        }
         var instance: UInt64? { if case .settled(let instance) = phase { instance } else { nil } }
         var isSettled: Bool { instance != nil }
+        /// Whether it is up, and nothing comes through.
+        var isLost: Bool { !isDialling && report == nil }
+        /// Where the other side is, if no relay stands between.
+        var endpoint: Endpoint? { report.flatMap { $0.route.isRelayed ? nil : $0.route.endpoint } }
         var isDialling: Bool { if case .dialling = phase { true } else { false } }
     }
 
@@ -35,8 +48,6 @@ struct PeerLink {
 
     /// Sessions of one peer that may be up without a greeting.
     static let greetingLimit = 4
-    /// Dials under way at once.
-    static let dialLimit = 2
 
     /// Whether our peer ID is the lower one.
     let isLower: Bool
@@ -55,25 +66,47 @@ struct PeerLink {
     var currentSession: Session? { current.flatMap { self[$0] } }
     var isEmpty: Bool { sessions.isEmpty }
     /// Where we are dialling.
-    var dialled: [Endpoint] {
-        sessions.flatMap { if case .dialling(let endpoints) = $0.phase { endpoints } else { [Endpoint]() } }
-    }
+    var dialled: [Endpoint] { sessions.flatMap { $0.dialled.map(\.route.endpoint) } }
+    /// The session that is being dialled.
+    var dialling: SessionID? { sessions.last { $0.isDialling }?.id }
+    /// What became of the ways of the session that ended last.
+    private(set) var lastAttempts: [PathAttempt] = []
 
     // MARK: Life of a session
 
-    mutating func dial(_ id: SessionID, at endpoints: [Endpoint], now: Instant) {
-        sessions.append(Session(id: id, phase: .dialling(endpoints), cameUp: now, lastUse: now))
+    mutating func dial(_ id: SessionID, at candidates: [RemoteCandidate], reference: UInt64? = nil, now: Instant) {
+        sessions.append(
+            Session(id: id, phase: .dialling(candidates), reference: reference, cameUp: now, lastUse: now))
+    }
+
+    /// Further ways to a session that is being dialled.
+    /// - Returns: those that are new.
+    mutating func offer(_ candidates: [RemoteCandidate], to id: SessionID) -> [RemoteCandidate] {
+        guard let index = sessions.firstIndex(where: { $0.id == id }) else { return [] }
+        let known = sessions[index].dialled
+        let new = candidates.filter { candidate in !known.contains { $0.route == candidate.route } }
+        if sessions[index].isDialling { sessions[index].phase = .dialling(known + new) }
+        return new
+    }
+
+    mutating func setReport(_ report: PathReport?, of id: SessionID) {
+        if let index = sessions.firstIndex(where: { $0.id == id }) { sessions[index].report = report }
+    }
+
+    mutating func setAttempts(_ attempts: [PathAttempt], of id: SessionID) {
+        if let index = sessions.firstIndex(where: { $0.id == id }) { sessions[index].attempts = attempts }
     }
 
     /// A session came up and waits for the greeting.
     /// - Returns: the sessions that have to make room for it.
-    mutating func cameUp(_ id: SessionID, at endpoint: Endpoint, binding: [UInt8], now: Instant) -> [Closing] {
+    mutating func cameUp(_ id: SessionID, at route: Route, binding: [UInt8], now: Instant) -> [Closing] {
+        let attempts = self[id]?.attempts ?? []
         sessions.removeAll { $0.id == id }
         sessions.append(
             Session(
-                id: id, phase: .greeting(until: now + Timing.greeting), endpoint: endpoint, binding: binding,
-                cameUp: now,
-                lastUse: now))
+                id: id, phase: .greeting(until: now + Timing.greeting),
+                report: PathReport(route, route.isRelayed ? .relayed : route.isLocal ? .lan : .direct),
+                attempts: attempts, binding: binding, cameUp: now, lastUse: now))
         let ungreeted = sessions.filter { if case .greeting = $0.phase { true } else { false } }
         return ungreeted.dropLast(PeerLink.greetingLimit).map { Closing(id: $0.id, code: .busy) }
     }
@@ -108,6 +141,7 @@ struct PeerLink {
     mutating func ended(_ id: SessionID, now: Instant) -> (session: Session, wasCurrent: Bool)? {
         guard let index = sessions.firstIndex(where: { $0.id == id }) else { return nil }
         let session = sessions.remove(at: index)
+        lastAttempts = session.attempts
         if session.isSettled {
             lastUp = now
             if now.since(session.cameUp) >= Timing.steady { failures = 0 }

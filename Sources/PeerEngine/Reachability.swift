@@ -43,3 +43,46 @@ public struct Reachability: Equatable, Sendable {
 
     public init() {}
 }
+
+extension Reachability.Mapping {
+    /// Judges by where different others see one port.
+    /// - Parameters:
+    ///   - own: addresses of this machine.
+    ///   - servers: where servers see us, at one port of theirs or two.
+    ///   - peers: where peers say that they see us; only a word about an address that a server sees, too, counts, since on
+    ///     the same network there is no router between.
+    static func judge(own: [Endpoint.Address], servers: [Endpoint], peers: [Endpoint]) -> Self {
+        guard !servers.isEmpty else { return .unknown }
+        if servers.allSatisfy({ $0.isLoopback || own.contains($0.address) }) { return .none }
+        var (isSame, differs) = (false, false)
+        for address in Set(servers.map(\.address)) {
+            let ports = (servers + peers).filter { $0.address == address }.map(\.port)
+            if Set(ports).count > 1 { differs = true } else if ports.count > 1 { isSame = true }
+        }
+        // Two outer addresses of one family: a router that has several and gives each destination its own.
+        let families = Dictionary(grouping: Set(servers.map(\.address))) { $0.isV4 }
+        if families.values.contains(where: { $0.count > 1 }) { differs = true }
+        return differs ? .destinationDependent : isSame ? .endpointIndependent : .unknown
+    }
+}
+
+extension Endpoint.Address {
+    var isV4: Bool { if case .v4 = self { true } else { false } }
+}
+
+extension Endpoint {
+    /// Whether it is on this machine or this network: loopback, link-local, or private (RFC 1918, RFC 4193).
+    var isLocal: Bool {
+        switch address {
+        case .v4(let bits):
+            isLoopback || bits >> 24 == 10 || bits >> 20 == 0xAC1 || bits >> 16 == 0xC0A8 || bits >> 16 == 0xA9FE
+        case .v6(let high, _): isLoopback || high >> 57 == 0x7E || high >> 54 == 0x3FA
+        }
+    }
+
+    /// Whether it means only something on one link: fe80::/10 takes a zone, which an endpoint has not.
+    var isLinkLocalV6: Bool { if case .v6(let high, _) = address { high >> 54 == 0x3FA } else { false } }
+
+    /// 100::/64 (RFC 6666): by these an index server knows those who come by a tunnel.
+    var isDiscard: Bool { if case .v6(0x0100_0000_0000_0000, _) = address { true } else { false } }
+}

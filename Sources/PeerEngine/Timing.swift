@@ -9,8 +9,31 @@ enum Timing {
     static let keepalive = Span.seconds(20)
     /// How many times a keepalive is repeated before the server counts as gone.
     static let keepaliveRepeats = 2
-    /// Pause between attempts to reach a server that is gone, less up to a fifth by chance.
+    /// Pause between attempts to reach a server that is gone, less up to a fifth by chance; it doubles.
     static let retry = Span.seconds(5)
+    static let retryLimit = Span.seconds(60)
+    /// Between two attempts at least, however much somebody waits for one.
+    static let hurry = Span.seconds(1)
+    /// Between two records for one server at least, unless it asks for one.
+    static let recordPause = Span.seconds(2)
+    /// How long a server may be silent on UDP before a tunnel is asked for.
+    static let tunnel = Span.seconds(1)
+    /// How often it is asked whether UDP comes through while there is a tunnel, with a conversation and without.
+    static let wantedCheck = Span.seconds(5)
+    static let idleCheck = Span.seconds(60)
+
+    // MARK: Calls
+
+    /// Pauses before a call is repeated: a server lets one through a second.
+    static let calls: [Span] = [.milliseconds(1050), .seconds(2), .seconds(4)]
+    /// Between two calls for the same peer at the same server at least.
+    static let callPause = Span.seconds(2)
+    /// How long a relay that was only asked for one peer is kept.
+    static let guest = Span.seconds(300)
+    /// When rounds of hole punching begin.
+    static let punches: [Span] = [.zero, .seconds(2), .seconds(5)]
+    /// Between two tellings of a ladder at least.
+    static let ladder = Span.milliseconds(250)
     /// Seconds over which a server may ask us to come back at most.
     static let spreadLimit = 60
     /// When a lookup gives up.

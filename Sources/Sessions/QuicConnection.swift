@@ -89,8 +89,8 @@ final class QuicConnection {
         try check(cq_conn_expire(handle, now.nanoseconds))
     }
 
-    /// Makes the next round of writing send again what waits for an acknowledgement, unless a timer of this side's own comes
-    /// before: see the C header.
+    /// Makes the next round of writing send again what waits for an acknowledgement, unless a timer of this side's own
+    /// comes before: see the C header.
     func hurry(now: Instant) throws(Failure) {
         try check(cq_conn_hurry(handle, now.nanoseconds))
     }

@@ -7,9 +7,9 @@ internal import Wire
 
 /// One session of a `SessionTable`.
 ///
-/// QUIC itself knows one constant path. Which routes its packets take is the finder's choice: none before one answered an
-/// authentic probe, two while the best one is in doubt. Packets that come by other routes are read, for they are authentic
-/// too, but draw nothing there: whoever can copy a packet must not be able to draw the session to itself.
+/// QUIC itself knows one constant path. Which routes its packets take is the finder's choice: none before one answered
+/// an authentic probe, two while the best one is in doubt. Packets that come by other routes are read, for they are
+/// authentic too, but draw nothing there: whoever can copy a packet must not be able to draw the session to itself.
 final class Session {
     let id: SessionID
     let quic: QuicConnection
@@ -39,6 +39,8 @@ final class Session {
     /// Where the other side sees us.
     private var seen: Endpoint?
     private var told = Told()
+    /// When attempts that changed may be told.
+    private var attemptsDue: Instant?
     /// When what waits for an acknowledgement was last sent again because a route had answered.
     private var hurried: Instant?
     private var isToHurry = false
@@ -167,8 +169,12 @@ final class Session {
             }
         }
         let attempts = finder.attempts
+        attemptsDue = nil
         guard isUp || id.isDialled, attempts != told.attempts?.all ?? [] else { return events }
-        if let told = told.attempts, now < told.at + limits.attempts { return events }
+        if let told = told.attempts, now < told.at + limits.attempts {
+            attemptsDue = told.at + limits.attempts
+            return events
+        }
         told.attempts = (attempts, now)
         return events + [.attempts(id, attempts)]
     }
@@ -177,12 +183,6 @@ final class Session {
     func takeLastAttempts() -> SessionEvent? {
         let attempts = finder.attempts
         return attempts == told.attempts?.all ?? [] ? nil : .attempts(id, attempts)
-    }
-
-    /// When attempts that changed may be told.
-    private var attemptsDeadline: Instant? {
-        guard let told = told.attempts, told.all != finder.attempts else { return nil }
-        return told.at + limits.attempts
     }
 
     // MARK: Frames
@@ -288,7 +288,7 @@ final class Session {
     /// When something is to be done here even if nothing comes.
     var deadline: Instant? {
         [
-            hasBegun ? quic.expiry : nil, probes.areKeyed ? finder.deadline : nil, patience?.until, attemptsDeadline,
+            hasBegun ? quic.expiry : nil, probes.areKeyed ? finder.deadline : nil, patience?.until, attemptsDue,
             closing?.by,
         ].compactMap { $0 }.min()
     }

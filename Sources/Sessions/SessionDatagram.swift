@@ -17,7 +17,8 @@ enum SessionDatagram {
     static let dialTag = DatagramTag.dial
     static let macSize = 16
 
-    /// Whether a datagram's first byte says that it belongs to sessions: their packets, probes, and either through a relay.
+    /// Whether a datagram's first byte says that it belongs to sessions: their packets, probes, and either through a
+    /// relay.
     static func isSession(_ bytes: [UInt8]) -> Bool {
         switch bytes.first {
         case plainTag, dialTag, DatagramTag.probe, DatagramTag.relay: true

@@ -64,8 +64,8 @@ public actor SessionHost: SessionTransport {
 
     // MARK: From the loop's thread
 
-    /// Takes the datagrams that belong to sessions, whichever socket they came in by; leaves the others alone. Only from the
-    /// loop's thread.
+    /// Takes the datagrams that belong to sessions, whichever socket they came in by; leaves the others alone. Only from
+    /// the loop's thread.
     public nonisolated func receive(_ datagrams: [Datagram]) {
         assumeIsolated { host in
             let now = host.clocks.monotonic()

@@ -15,8 +15,8 @@ internal import Wire
 ///   source must first prove that it receives what is sent to it. QUIC itself answers at most three times as many bytes
 ///   as came, until then (RFC 9000, §8.1).
 /// - An incoming session is spoken of only once it is up.
-/// - A probe is answered with as many octets as it has, and only if it comes from somebody who knows our ID, or from the
-///   other side of a session. Nothing is kept of it but for sessions, whose finders bound what they keep.
+/// - A probe is answered with as many octets as it has, and only if it comes from somebody who knows our ID, or from
+///   the other side of a session. Nothing is kept of it but for sessions, whose finders bound what they keep.
 final class SessionTable {
     struct Output {
         var datagrams: [Datagram] = []
@@ -216,7 +216,9 @@ final class SessionTable {
     private func send(_ ping: Ping, of session: Session, _ now: Instant) {
         guard let bytes = session.probes.ping(ping.transaction) else { return }
         switch ping.destination {
-        case .route(let route): ask(bytes, route, now)
+        case .route(let route):
+            // A session's own finder knows what was sent where.
+            if session.isUp { post(bytes, route) } else { ask(bytes, route, now) }
         case .lan: if !isHidden { output.lanProbes.append(bytes) }
         }
     }

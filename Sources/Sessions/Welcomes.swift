@@ -4,8 +4,8 @@ internal import Model
 internal import Traversal
 internal import Wire
 
-/// Probes to peers that are about to dial us, so that our router lets theirs in. They need no session, and nothing waits
-/// for their answers.
+/// Probes to peers that are about to dial us, so that our router lets theirs in. They need no session, and nothing
+/// waits for their answers.
 struct Welcomes {
     private struct Welcome {
         let key: ProbeKey
@@ -26,7 +26,8 @@ struct Welcomes {
 
     private var welcomes: [Welcome] = []
 
-    /// - Parameter reference: by which the caller knows its dial; one that is being welcomed already is not welcomed twice.
+    /// - Parameter reference: by which the caller knows its dial; one that is being welcomed already is not welcomed
+    ///   twice.
     mutating func add(_ caller: PeerKey, at endpoints: [Endpoint], reference: UInt64, now: Instant) {
         guard welcomes.count < Welcomes.capacity, !welcomes.contains(where: { $0.reference == reference }) else {
             return
@@ -59,8 +60,8 @@ struct Welcomes {
     mutating func removeAll() { welcomes = [] }
 }
 
-/// Addresses that were lately sent a probe: what comes from elsewhere comes unasked, so its sender could reach us without
-/// our router having been opened for it. Bounded: the oldest go.
+/// Addresses that were lately sent a probe: what comes from elsewhere comes unasked, so its sender could reach us
+/// without our router having been opened for it. Bounded: the oldest go.
 struct AskedEndpoints {
     private static let capacity = 1024
     /// As long as routers keep a way open that is not used (RFC 4787, §4.3).

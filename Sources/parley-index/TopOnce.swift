@@ -26,6 +26,12 @@ private func table(_ snapshot: IndexSnapshot) -> String {
         "handling       p50 \(snapshot.latency.median.nanoseconds / 1000) us,"
             + " p99 \(snapshot.latency.p99.nanoseconds / 1000) us",
     ]
+    let relay = snapshot.relay
+    if relay.isOffered {
+        lines.append(
+            "relay          \(relay.channels) pairs, \(relay.bytesPerSecond) B/s now, \(relay.tunnels) tunnels,"
+                + " \(relay.calls) calls, \(relay.overQuota) over quota, \(relay.refused) refused")
+    }
     guard !snapshot.page.rows.isEmpty else { return lines.joined(separator: "\n") }
     lines += ["", row("UUID", "KIND", "ADDRESS", "AGE", "EXPIRES")]
     lines += snapshot.page.rows.map {

@@ -34,6 +34,16 @@ struct Options: ParsableArguments {
     @Flag(help: "Talk to peers that have no key. Anyone on the way can read and forge what is said with them.")
     var plaintextPeers = false
 
+    @Flag(
+        help: """
+            Be reached through relays alone, so that the other side does not learn your address. Needs an index server that \
+            relays.
+            """)
+    var relayOnly = false
+
+    @Flag(help: "Never ask the router to open a port (NAT-PMP, UPnP).")
+    var noPortMapping = false
+
     @Flag(help: "Chat in finished lines, without a full screen: for screen readers and slow links.")
     var plain = false
 

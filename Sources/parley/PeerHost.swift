@@ -17,12 +17,11 @@ import Wire
 struct PeerHost: Sendable {
     let home: Home
     let client: Client
-    let port: DatagramPort
-    let loop: PollExecutor
+    let network: NetworkSide
+    var port: DatagramPort { network.port }
     let store: ChatStore
     /// What the last run left.
     let saved: SavedState
-    private let sessions: SessionHost
     private let door: ControlDoor
     private let indexServers: [Invite.IndexHint]
     /// Servers to be asked from now on.
@@ -32,26 +31,20 @@ struct PeerHost: Sendable {
     /// - Parameter loop: for the sockets; the caller runs it.
     init(_ options: Options, purpose: String, loop: PollExecutor) throws(ProgramFailure) {
         home = try Home(options.homePath, purpose: purpose, passphrase: options.passphrase)
-        self.loop = loop
         indexServers = options.indexServers
         store = try openStore(home.storePath)
         saved = try loadState(store, former: FormerState(home: home.path))
-        port = try openPort(options.listen.flatMap { ListenAddress($0) }, lastPort: saved.port)
+        let port = try openPort(options.listen.flatMap { ListenAddress($0) }, lastPort: saved.port)
         if port.local.port != saved.port { try keep(.port(port.local.port), in: store) }
-        let relay = Relay()
-        sessions = SessionHost(
-            identity: home.identity, transport: port, loop: loop, clocks: .system, localPort: port.local.port
-        ) {
-            relay.client?.take($0)
-        }
+        network = try openNetwork(home.identity, port, loop, options)
         client = Client(
             ClientConfiguration(
                 identity: home.identity, address: port.local.isUnspecified ? .loopback(port.local.port) : port.local,
                 allowsPlaintextPeers: options.plaintextPeers, saved: saved, name: options.name,
-                indexes: indexServers,
-                hasIndex: !indexServers.isEmpty),
-            transport: port, sessions: sessions, store: store, clocks: .system)
-        relay.connect(client)
+                indexes: indexServers, hasIndex: !indexServers.isEmpty, relayOnly: options.relayOnly),
+            transport: network.uplink, udp: port, tunnels: network.tunnels, sessions: network.sessions, store: store,
+            clocks: .system)
+        network.connect(client)
         door = ControlDoor(loop: loop, path: home.controlPath)
     }
 
@@ -59,9 +52,7 @@ struct PeerHost: Sendable {
     func run<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
         for notice in store.notices { await client.tell(.notice(notice, about: nil)) }
         let result = await withTaskGroup(of: Void.self) { group in
-            await door.open { [client, port, loop, sessions] in
-                port.receive(on: loop) { route($0, sessions, client) }
-            }
+            await door.open { [network] in network.open() }
             group.addTask { await client.run() }
             group.addTask { await door.serve(client) }
             group.addTask { await askIndexServers() }
@@ -70,8 +61,8 @@ struct PeerHost: Sendable {
             group.cancelAll()
             return result
         }
-        await sessions.close()
-        await door.close { [port, loop] in port.stop(on: loop) }
+        await network.close()
+        await door.close { [network] in network.stop() }
         store.close()
         return result
     }
@@ -116,30 +107,6 @@ struct PeerHost: Sendable {
     }
 }
 
-/// Gives each datagram to whom its first byte names; on the loop's thread.
-private func route(_ events: [DatagramEvent], _ sessions: SessionHost, _ client: Client) {
-    var packets: [Datagram] = []
-    var others: [DatagramEvent] = []
-    for event in events {
-        switch event {
-        case .received(let datagram) where SessionHost.isSession(datagram.bytes): packets.append(datagram)
-        case .received: others.append(event)
-        case .unreachable(let endpoint):
-            sessions.unreachable(endpoint)
-            others.append(event)
-        }
-    }
-    if !packets.isEmpty { sessions.receive(packets) }
-    if !others.isEmpty { client.take(others) }
-}
-
-/// Carries sessions' events to a client that is made after the sessions.
-private final class Relay: Sendable {
-    private let target = Lock<Client?>(nil)
-    var client: Client? { target.withLock { $0 } }
-    func connect(_ client: Client) { target.withLock { $0 = client } }
-}
-
 func openStore(_ path: String) throws(ProgramFailure) -> ChatStore {
     do throws(StoreError) { return try ChatStore(path: path) } catch { throw ProgramFailure(.failure, "\(error)") }
 }
@@ -166,5 +133,14 @@ private func openPort(_ wanted: ListenAddress?, lastPort: UInt16?) throws(Progra
             return port
         }
         return try DatagramPort(ListenAddress(port: 0), reportsUnreachable: true)
+    } catch { throw ProgramFailure(.failure, "\(error)") }
+}
+
+private func openNetwork(
+    _ identity: Identity, _ port: DatagramPort, _ loop: PollExecutor, _ options: Options
+) throws(ProgramFailure) -> NetworkSide {
+    do throws(NetworkError) {
+        return try NetworkSide(
+            identity, port: port, loop: loop, isHidden: options.relayOnly, opensPort: !options.noPortMapping)
     } catch { throw ProgramFailure(.failure, "\(error)") }
 }

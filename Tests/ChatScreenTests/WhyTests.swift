@@ -244,6 +244,18 @@ import Testing
         #expect(Self.why(PathKind.none, unknown).contains("in common: ask"))
         #expect(Self.why(nil, partial).contains("parley-index --relay"))
         #expect(Self.why(PathKind.none, [], Self.strict).contains("wait a moment"))
+        let absent = [LadderLine(.index, .worked, ""), LadderLine(.relay, .failed, "")]
+        #expect(Self.why(PathKind.none, absent, Self.strict).contains("it seems to be off"))
+        let alone = [LadderLine(.index, .off, ""), LadderLine(.lan, .failed, "")]
+        #expect(Self.why(nil, alone).contains("parley --index"))
+        let unasked = [LadderLine(.index, .worked, ""), LadderLine(.relay, .untried, "")]
+        #expect(Self.why(nil, unasked, Self.strict).contains("UPnP or NAT-PMP"))
+    }
+
+    @Test func `why a path is no better stands beside it`() {
+        let why = Explanation(
+            path: .relayed, roundTrip: .milliseconds(48), reason: "your address is hidden", ladder: [], reach: nil)
+        #expect(why.present == "relayed 48 ms: your address is hidden")
     }
 
     // MARK: Plain

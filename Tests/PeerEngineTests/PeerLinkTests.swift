@@ -2,6 +2,7 @@
 import Model
 @testable import PeerEngine
 import Testing
+import Traversal
 
 @Suite struct PeerLinkTests {
     private let start = Instant(nanoseconds: 5_000_000_000)
@@ -13,9 +14,9 @@ import Testing
         SessionID?, [SessionID]
     ) {
         var link = PeerLink(isLower: isLower)
-        link.dial(dialled, at: [.loopback(1)], now: start)
-        _ = link.cameUp(first, at: .loopback(1), binding: [], now: start)
-        _ = link.cameUp(second, at: .loopback(1), binding: [], now: start + apart)
+        link.dial(dialled, at: [], now: start)
+        _ = link.cameUp(first, at: .direct(.loopback(1)), binding: [], now: start)
+        _ = link.cameUp(second, at: .direct(.loopback(1)), binding: [], now: start + apart)
         _ = link.greeted(first, instance: 7, now: start + apart)
         let closings = link.greeted(second, instance: 7, now: start + apart)
         return (link.current, closings.map(\.id))
@@ -35,8 +36,8 @@ import Testing
         #expect(settle(isLower: true, apart: .seconds(10), first: dialled, then: inbound).0 == inbound)
         #expect(settle(isLower: true, apart: .zero, first: inbound, then: SessionID(5)).0 == SessionID(5))
         var link = PeerLink(isLower: true)
-        _ = link.cameUp(dialled, at: .loopback(1), binding: [], now: start)
-        _ = link.cameUp(inbound, at: .loopback(1), binding: [], now: start)
+        _ = link.cameUp(dialled, at: .direct(.loopback(1)), binding: [], now: start)
+        _ = link.cameUp(inbound, at: .direct(.loopback(1)), binding: [], now: start)
         _ = link.greeted(dialled, instance: 7, now: start)
         #expect(link.greeted(inbound, instance: 8, now: start) == [.init(id: dialled, code: .superseded)])
         #expect(link.current == inbound)
@@ -45,9 +46,12 @@ import Testing
     @Test func `without a greeting a session is closed after ten seconds, and too many make room`() {
         var link = PeerLink(isLower: true)
         for number in 0..<PeerLink.greetingLimit {
-            #expect(link.cameUp(SessionID(UInt64(2 * number + 1)), at: .loopback(1), binding: [], now: start) == [])
+            #expect(
+                link.cameUp(SessionID(UInt64(2 * number + 1)), at: .direct(.loopback(1)), binding: [], now: start) == []
+            )
         }
-        #expect(link.cameUp(SessionID(99), at: .loopback(1), binding: [], now: start).map(\.id) == [SessionID(1)])
+        #expect(
+            link.cameUp(SessionID(99), at: .direct(.loopback(1)), binding: [], now: start).map(\.id) == [SessionID(1)])
         #expect(link.expired(now: start + .seconds(9), isWanted: true, isStranger: false).isEmpty)
         #expect(link.expired(now: start + .seconds(10), isWanted: true, isStranger: false).count == 5)
     }

@@ -187,6 +187,7 @@ private struct LightMember: Member {
     private var boot: UInt8 = 0
     private var request: [UInt8]?
     private var repeats = 0
+    private var failures = 0
     private var random: RandomSource
 
     init(_ number: Int, now: Instant) {
@@ -199,7 +200,9 @@ private struct LightMember: Member {
         if let request {
             repeats += 1
             guard repeats <= (phase == .checking ? Timing.keepaliveRepeats : Timing.retransmission.count - 1) else {
-                wait(.pause, until: now + jittered(Timing.retry))
+                let doubled = Timing.retry.nanoseconds << UInt64(min(failures, 10))
+                wait(.pause, until: now + jittered(Span(nanoseconds: min(doubled, Timing.retryLimit.nanoseconds))))
+                failures += 1
                 return nil
             }
             deadline = now + Timing.retransmission[repeats]
@@ -214,6 +217,7 @@ private struct LightMember: Member {
         case (.registering, LightSite.cookie): return start(.registering, [1], now)
         case (.registering, LightSite.registered):
             boot = bytes[1]
+            failures = 0
             wait(.registered, until: now + jittered(Timing.keepalive))
         case (.checking, LightSite.alive): wait(.registered, until: now + jittered(Timing.keepalive))
         case (.checking, LightSite.unknown):

@@ -8,8 +8,8 @@ import Wire
 
 @testable import Sessions
 
-/// Tables of sessions on one simulated network under a hand-turned clock. Everything that happens follows from the seed,
-/// but for the octets that cryptography draws.
+/// Tables of sessions on one simulated network under a hand-turned clock. Everything that happens follows from the
+/// seed, but for the octets that cryptography draws.
 final class Net {
     struct Flight {
         let due: Instant

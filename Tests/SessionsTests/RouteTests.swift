@@ -117,6 +117,37 @@ private final class Chatter {
         #expect(client.ends.isEmpty && server.ends.isEmpty)
     }
 
+    @Test func `a route that joins before the first answer gets the first packets at once`() throws {
+        let net = Net()
+        let (client, server) = (net.node(1), net.node(2))
+        let relay = net.relay(between: client, and: server)
+        net.deadRelays = [relay.endpoint]
+        let plan = DialPlan([RemoteCandidate(relay, .relayed)], reference: 4)
+        net.perform(client, [.dial(SessionID(2), key: server.key, plan)])
+        // By now QUIC waits for seconds before it tries again.
+        net.run(for: .milliseconds(1100))
+        #expect(client.ups.isEmpty)
+        net.perform(
+            client, [.offer(SessionID(2), [RemoteCandidate(.direct(server.endpoint), .reflexive)], sequence: 0)])
+        #expect(net.run(for: .milliseconds(50)) { client.ups.count == 1 })
+        #expect(client.ups.map(\.at) == [server.endpoint])
+    }
+
+    @Test(arguments: [true, false])
+    func `a megabyte under way when the route changes arrives`(toRelay: Bool) throws {
+        let meeting = try #require(meet(directly: toRelay))
+        let (net, client, server) = (meeting.net, meeting.client, meeting.server)
+        net.distance = { $0.port == 9000 || $1.port == 9000 ? .milliseconds(50) : .microseconds(500) }
+        let frames = (0..<64).map { [UInt8](repeating: UInt8($0), count: 64 << 10) }
+        net.perform(client, [.send(meeting.dialled, frames: frames)])
+        net.run(for: .seconds(10)) { server.frames.count >= 16 }
+        #expect((16..<64).contains(server.frames.count))
+        cut(meeting, direct: toRelay, relay: !toRelay)
+        net.perform(client, [.punch(meeting.dialled, after: .zero)])
+        #expect(net.run(for: .seconds(30)) { server.frames.count == 64 })
+        #expect(server.frames == frames && uses(client, relay: toRelay))
+    }
+
     @Test(arguments: [true, false])
     func `a move between a far relay and a near network does not stall a stream`(toRelay: Bool) throws {
         let meeting = try #require(meet(directly: toRelay))

@@ -126,9 +126,10 @@ cq_result cq_conn_expire(cq_conn *conn, uint64_t now);
 // The next moment for `cq_conn_expire` and a round of writing; CQ_NEVER for none.
 uint64_t cq_conn_expiry(cq_conn *conn);
 
-// Sends again what waits for an acknowledgement with the next round of writing, however far its timer has backed off while
-// the path was dead: puts this connection's own clock forward to its next timer. Does nothing when all is acknowledged.
-// Timers of this machine's own that come sooner, as that of a pause between packets, come first: call it once for each.
+// Sends again what waits for an acknowledgement with the next round of writing, however far its timer has backed off
+// while the path was dead: puts this connection's own clock forward to its next timer. Does nothing when all is
+// acknowledged. Timers of this machine's own that come sooner, as that of a pause between packets, come first: call it
+// once for each.
 cq_result cq_conn_hurry(cq_conn *conn, uint64_t now);
 
 // Writes the next packet, of at most CQ_PACKET_SIZE octets; `*written` is 0 when there is nothing to send for now.

@@ -184,6 +184,8 @@ struct ScannedMembers {
             else { throw .undecided }
             return .keepalive(peer: peer, token: token, nonce: nonce, wantsProof: wantsProof)
         }
+        // Rarer requests are the full decoder's.
+        guard !equal(bytes, type, "call"), !equal(bytes, type, "seen") else { throw .undecided }
         throw .noRequest
     }
 }

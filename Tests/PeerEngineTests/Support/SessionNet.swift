@@ -3,6 +3,7 @@ import Identity
 import Model
 import PeerEngine
 import Support
+import Traversal
 
 /// Sessions on a network that exists only here: in order while they hold, with windows, and cut where a test says so.
 struct SessionNet {
@@ -21,12 +22,19 @@ struct SessionNet {
         var unconsumed = 0
         /// Nothing overtakes what went before.
         var lastArrival: Instant
+        /// Who has to be there, while it is dialled.
+        var dialled: PeerKey?
+        /// The way that its packets take, and those that were offered.
+        var route: Route?
+        var routes: [Route] = []
     }
 
     /// What is to happen to an end.
     enum Happening {
-        case handshake(PeerKey, [Endpoint])
-        case up(PeerKey, at: Endpoint, binding: [UInt8])
+        case handshake([Route])
+        /// Nobody answered a dial in time.
+        case giveUp
+        case up(PeerKey, at: Route, binding: [UInt8])
         case frames([[UInt8]])
         case closed(SessionEnd)
     }

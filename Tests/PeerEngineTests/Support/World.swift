@@ -49,6 +49,20 @@ struct World {
     var cutOff: Set<Endpoint> = []
     /// Everything that ever left a machine.
     private(set) var traffic: [(at: Instant, from: Endpoint, datagram: Datagram)] = []
+    /// Whether packets get from one place to the other without a relay.
+    var reaches: (_ from: Endpoint, _ to: Endpoint) -> Bool = { _, _ in true }
+    /// Places on one network, where a search finds the others.
+    var lan: Set<Endpoint> = []
+    /// Servers that pass on, by their addresses.
+    private(set) var relays: [Endpoint: RelayServer] = [:]
+    /// Whom each place was told to let in, and from where.
+    private(set) var welcomes: [Endpoint: [(peer: PeerID, at: [Endpoint])]] = [:]
+    /// What a server says to a tunnel; `nil` for silence.
+    var tunnel: (_ server: Endpoint) -> TunnelEvent? = { .closed($0, reason: "connection refused") }
+    /// Servers to which a place has a tunnel, by which its datagrams come from another address.
+    private var tunnels: [Endpoint: [Endpoint: Endpoint]] = [:]
+    /// Places whose UDP leads nowhere.
+    var withoutUDP: Set<Endpoint> = []
     private var agenda = Agenda()
     private var alarms: [Endpoint: Instant] = [:]
     private var chance: SplitMix64
@@ -164,8 +178,12 @@ struct World {
         while let (moment, item) = agenda.popFirst(until: end) {
             now = max(now, moment)
             switch item {
-            case .alarm(let place): if alarms[place] == moment { advance(place) }
+            case .alarm(let place):
+                guard alarms[place] == moment else { continue }
+                alarms[place] = nil
+                advance(place)
             case .arrival(let datagram, let destination): arrive(datagram, at: destination)
+            case .tunnel(let place, let event): deliver(event, to: place)
             case .session(let happening, let name): happened(happening, to: name)
             case .disk(let place, let run): if runs[place] == run { save(place) }
             }
@@ -188,7 +206,9 @@ struct World {
     }
 
     private mutating func arrive(_ datagram: Datagram, at destination: Endpoint) {
-        if let server = servers[destination] {
+        if let relay = relays[destination] {
+            for answer in relay.take(datagram, at: destination, wall: wall) { leave(answer, from: destination) }
+        } else if let server = servers[destination] {
             guard let answer = server(datagram, now, wall) else { return }
             send(Datagram(answer, datagram.endpoint), from: destination)
         } else if peers[destination] != nil {
@@ -201,8 +221,14 @@ struct World {
     private mutating func execute(_ actions: [ClientMachine.Action], at place: Endpoint) {
         for action in actions {
             switch action {
-            case .send(let datagram), .sendByUDP(let datagram): send(datagram, from: place)
-            case .tunnel: break
+            case .send(let datagram):
+                if let outside = tunnels[place]?[datagram.endpoint] {
+                    pass(datagram, from: outside)
+                } else {
+                    send(datagram, from: place)
+                }
+            case .sendByUDP(let datagram): send(datagram, from: place)
+            case .tunnel(let command): dig(command, at: place)
             case .tell(let event): events[place, default: []].append(event)
             case .commit(let change):
                 unsaved[place, default: []].append(change)
@@ -239,17 +265,150 @@ struct World {
         schedule(place)
     }
 
+    // MARK: Networks
+
+    /// A server that passes on, and knows calls.
+    @discardableResult
+    mutating func startRelay(
+        at place: Endpoint = World.index, boot: String = "boot-1", relays: Bool = true, second: UInt16? = nil
+    ) -> RelayServer {
+        let server = RelayServer(boot: boot, relays: relays, second: second)
+        self.relays[place] = server
+        if let second { self.relays[Endpoint(address: place.address, port: second)] = server }
+        return server
+    }
+
+    /// The process is gone, and with it everything that went through it.
+    mutating func stopRelay(at place: Endpoint = World.index) {
+        relays[place] = nil
+        rethinkRoutes()
+    }
+
+    mutating func deliver(_ event: NetworkEvent, to place: Endpoint) {
+        let wall = wall
+        guard let actions = peers[place]?.receive(event, now: now, wall: wall) else { return }
+        execute(actions, at: place)
+        advance(place)
+    }
+
+    private mutating func deliver(_ event: TunnelEvent, to place: Endpoint) {
+        let wall = wall
+        if case .closed(let server, _) = event { tunnels[place]?[server] = nil }
+        guard let actions = peers[place]?.receive(event, now: now, wall: wall) else { return }
+        execute(actions, at: place)
+        advance(place)
+    }
+
+    /// The connection of a tunnel breaks.
+    mutating func cutTunnel(of place: Endpoint, to server: Endpoint = World.index) {
+        guard tunnels[place]?[server] != nil else { return }
+        deliver(.closed(server, reason: "connection reset"), to: place)
+    }
+
+    private mutating func dig(_ command: TunnelCommand, at place: Endpoint) {
+        switch command {
+        case .open(let server, _):
+            guard let event = tunnel(server) else { return }
+            if case .opened = event {
+                tunnels[place, default: [:]][server] = World.discard(UInt64(numbers[place] ?? 0))
+            }
+            agenda.add(.tunnel(place, event), at: now + .milliseconds(100))
+        case .close(let server): tunnels[place]?[server] = nil
+        }
+    }
+
+    /// By which a server knows whoever comes through a tunnel.
+    static func discard(_ number: UInt64) -> Endpoint {
+        Endpoint(address: .v6(0x0100_0000_0000_0000, number), port: 1)
+    }
+
+    /// A datagram of a server's: to the peer, or into its tunnel.
+    private mutating func leave(_ datagram: Datagram, from server: Endpoint) {
+        for (place, its) in tunnels where its[server] == datagram.endpoint {
+            traffic.append((now, server, datagram))
+            agenda.add(.arrival(Datagram(datagram.bytes, server), place), at: now + .milliseconds(1))
+            return
+        }
+        guard !withoutUDP.contains(datagram.endpoint) else { return }
+        send(datagram, from: server)
+    }
+
+    private func neighbours(of place: Endpoint) -> [Route] {
+        lan.contains(place) ? lan.filter { $0 != place }.sorted { $0.port < $1.port }.map { .direct($0) } : []
+    }
+
+    /// Who is at the other end of a route, if packets get there.
+    private func destination(of route: Route, from place: Endpoint) -> Endpoint? {
+        guard !cutOff.contains(place) else { return nil }
+        switch route {
+        case .direct(let other):
+            guard peers[other] != nil, !cutOff.contains(other), !withoutUDP.contains(place),
+                !withoutUDP.contains(other), reaches(place, other) || lan.contains(place) && lan.contains(other)
+            else { return nil }
+            return other
+        case .relayed(let server, let channel):
+            guard let outside = relays[server]?.other(than: outer(place, server), in: channel) else { return nil }
+            let other = peers.keys.first { outer($0, server) == outside }
+            return other.flatMap { cutOff.contains($0) ? nil : $0 }
+        }
+    }
+
+    /// As which a server knows a place.
+    private func outer(_ place: Endpoint, _ server: Endpoint) -> Endpoint { tunnels[place]?[server] ?? place }
+
+    // MARK: Routes
+
+    private mutating func offer(_ routes: [Route], to name: SessionNet.EndName) {
+        guard let end = net.ends[name] else { return }
+        if end.dialled != nil, end.other == nil {
+            return happen(.handshake(routes), to: name, after: delay(name.place, routes.first?.endpoint ?? name.place))
+        }
+        net.ends[name]?.routes += routes
+        guard end.isUp else { return }
+        for route in routes { choose(route, for: name) }
+    }
+
+    /// A way that works takes the place of none, and a direct one that of a relay; both ends see it.
+    private mutating func choose(_ route: Route, for name: SessionNet.EndName) {
+        guard let end = net.ends[name], let other = end.other, destination(of: route, from: name.place) == other.place,
+            end.route == nil || end.route?.isRelayed == true && !route.isRelayed
+        else { return }
+        for (each, its) in [(name, route), (other, route.isRelayed ? route : .direct(name.place))]
+        where net.ends[each]?.isUp == true {
+            net.ends[each]?.route = its
+            deliver(.path(each.id, PathReport(its, World.kind(of: its))), to: each.place)
+        }
+    }
+
+    /// Says so to every session whose way leads nowhere any more.
+    mutating func rethinkRoutes() {
+        for name in net.ends.keys.sorted(by: { ($0.place.port, $0.id.number) < ($1.place.port, $1.id.number) }) {
+            guard let end = net.ends[name], end.isUp, let route = end.route,
+                destination(of: route, from: name.place) == nil
+            else { continue }
+            net.ends[name]?.route = nil
+            deliver(.path(name.id, nil), to: name.place)
+        }
+    }
+
+    private static func kind(of route: Route) -> PathKind {
+        route.isRelayed ? .relayed : route.endpoint.isLoopback || route.endpoint.isPrivate ? .lan : .direct
+    }
+
     // MARK: Sessions
 
     private mutating func obey(_ command: SessionCommand, at place: Endpoint) {
         let run = runs[place] ?? 0
         func name(_ id: SessionID) -> SessionNet.EndName { SessionNet.EndName(place: place, run: run, id: id) }
         switch command {
-        case .offer, .punch, .welcome, .networkChanged, .hide: break
+        case .punch, .networkChanged, .hide: break
+        case .welcome(let key, let endpoints, _): welcomes[place, default: []].append((key.peer, endpoints))
         case .dial(let id, let key, let plan):
-            let endpoints = plan.candidates.map(\.route.endpoint)
-            net.ends[name(id)] = SessionNet.End(lastArrival: now)
-            happen(.handshake(key, endpoints), to: name(id), after: delay(place, endpoints.first ?? place))
+            let routes = plan.candidates.map(\.route) + (plan.searchesLAN ? neighbours(of: place) : [])
+            net.ends[name(id)] = SessionNet.End(lastArrival: now, dialled: key)
+            happen(.handshake(routes), to: name(id), after: delay(place, routes.first?.endpoint ?? place))
+            agenda.add(.session(.giveUp, name(id)), at: now + .seconds(3))
+        case .offer(let id, let candidates, _): offer(candidates.map(\.route), to: name(id))
         case .send(let id, let frames):
             guard let end = net.ends[name(id)], end.isUp else { return }
             for frame in frames { net.sent.append((place, end.other?.place ?? place, frame)) }
@@ -284,10 +443,16 @@ struct World {
     private mutating func happened(_ happening: SessionNet.Happening, to name: SessionNet.EndName) {
         guard let end = net.ends[name] else { return }
         switch happening {
-        case .handshake(let key, let endpoints): shakeHands(name, key, endpoints)
-        case .up(let key, let endpoint, let binding):
+        case .handshake(let routes): if end.other == nil { shakeHands(name, routes) }
+        case .giveUp:
+            guard end.other == nil, end.dialled != nil else { return }
+            happen(.closed(.noAnswer), to: name, after: 0)
+        case .up(let key, let route, let binding):
             net.ends[name]?.isUp = true
-            deliver(.up(name.id, key: key, at: endpoint, binding: binding), to: name.place)
+            net.ends[name]?.route = route
+            deliver(.up(name.id, key: key, at: route, binding: binding), to: name.place)
+            // What was offered meanwhile.
+            for route in net.ends[name]?.routes ?? [] { choose(route, for: name) }
         case .frames(let frames):
             guard end.isUp else { return }
             net.ends[name]?.backlog += frames
@@ -303,11 +468,12 @@ struct World {
         if !frames.isEmpty { deliver(.frames(name.id, frames), to: name.place) }
     }
 
-    private mutating func shakeHands(_ name: SessionNet.EndName, _ key: PeerKey, _ endpoints: [Endpoint]) {
-        let place = endpoints.first { peers[$0] != nil && !cutOff.contains($0) && !cutOff.contains(name.place) }
-        guard let place, let number = numbers[place], let dialler = numbers[name.place] else {
-            return happen(.closed(.noAnswer), to: name, after: 3000)
-        }
+    private mutating func shakeHands(_ name: SessionNet.EndName, _ routes: [Route]) {
+        guard let key = net.ends[name]?.dialled,
+            let route = routes.first(where: { destination(of: $0, from: name.place) != nil }),
+            let place = destination(of: route, from: name.place), let number = numbers[place],
+            let dialler = numbers[name.place]
+        else { return }
         guard World.identity(number).key == key else {
             return happen(.closed(.handshakeFailed("it has another key")), to: name, after: 1)
         }
@@ -316,16 +482,23 @@ struct World {
         net.ends[other] = SessionNet.End(other: name, lastArrival: now)
         net.ends[name]?.other = other
         let binding = chance.bytes(32)
-        happen(.up(key, at: place, binding: binding), to: name, after: delay(place, name.place))
+        happen(.up(key, at: route, binding: binding), to: name, after: delay(place, name.place))
         let back = delay(name.place, place)
+        let returning = route.isRelayed ? route : .direct(name.place)
         happen(
-            .up(World.identity(dialler).key, at: name.place, binding: binding), to: other,
+            .up(World.identity(dialler).key, at: returning, binding: binding), to: other,
             after: back + delay(place, name.place))
     }
 
     private mutating func send(_ datagram: Datagram, from source: Endpoint) {
         traffic.append((now, source, datagram))
-        guard !cutOff.contains(source), !cutOff.contains(datagram.endpoint) else { return }
+        guard !cutOff.contains(source), !cutOff.contains(datagram.endpoint), !withoutUDP.contains(source) else {
+            return
+        }
+        pass(datagram, from: source)
+    }
+
+    private mutating func pass(_ datagram: Datagram, from source: Endpoint) {
         let weather = weather(source, datagram.endpoint)
         guard !happens(weather.loss) else { return }
         for _ in 0..<(happens(weather.duplication) ? 2 : 1) {
@@ -344,6 +517,7 @@ struct World {
 private struct Agenda {
     enum Item {
         case alarm(Endpoint)
+        case tunnel(Endpoint, TunnelEvent)
         case arrival(Datagram, Endpoint)
         case session(SessionNet.Happening, SessionNet.EndName)
         case disk(Endpoint, run: Int)
@@ -381,4 +555,8 @@ private struct Agenda {
     private func isBefore(_ left: Int, _ right: Int) -> Bool {
         (heap[left].at, heap[left].serial) < (heap[right].at, heap[right].serial)
     }
+}
+
+extension Endpoint {
+    fileprivate var isPrivate: Bool { if case .v4(let bits) = address { bits >> 24 == 10 } else { false } }
 }

@@ -136,7 +136,9 @@ extension NatCell {
         var meeting = NatMeeting(cell: self)
         let start = Instant.now
         do {
-            try caller.command("add", ["peer": callee.uuid, "name": "callee"])
+            // Without an index to ask, only an invite tells the callee's key.
+            let name = index == nil ? callee.ready["invite"]?.string : callee.uuid
+            try caller.command("add", ["peer": name ?? "", "name": "callee"])
             try caller.command("send", ["to": "callee", "text": "hello"])
             try callee.event("request", NatCell.patience)
             try callee.command("accept", ["peer": caller.uuid])

@@ -70,6 +70,8 @@ extension IndexOperation {
         case .query: "LOOK"
         case .registration: "REG"
         case .keepalive: "KEEP"
+        case .call: "CALL"
+        case .seen: "SEEN"
         case .unknown: "?"
         }
     }

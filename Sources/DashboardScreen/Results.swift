@@ -5,7 +5,7 @@ import SafeText
 extension IndexResult {
     /// Every result once, in the order in which displays list them: what was asked, what was granted, what went wrong.
     static let all: [IndexResult] =
-        [.hit, .miss, .invalid, .new, .renewed, .moved, .seed, .challenged, .alive, .roamed]
+        [.hit, .miss, .invalid, .new, .renewed, .moved, .seed, .challenged, .alive, .roamed, .called, .absent, .seen]
         + Denial.allCases.map { .denied($0) } + [.malformed, .ignored, .limited, .unready]
 
     /// Words; a refusal says so first.
@@ -31,6 +31,9 @@ extension IndexCounters {
         case .denied(let denial): self[denial]
         case .alive: keepalives
         case .roamed: roams
+        case .called: calls
+        case .absent: absences
+        case .seen: sightings
         case .malformed: malformed
         case .ignored: ignored
         case .limited: limited

@@ -6,7 +6,10 @@ import Wire
 /// One datagram on its way to an outcome.
 struct Exchange {
     let size: Int
+    /// Where the answer goes.
     let source: Endpoint
+    /// Where the datagram came from: another address if it came by a tunnel.
+    let origin: Endpoint
     let now: Instant
     let wall: WallTime
     let isFinal: Bool
@@ -15,6 +18,7 @@ struct Exchange {
     var result = IndexResult.ignored
     var change: RegistryChange?
     var failing: IndexMachine.Failing?
+    var notice: IndexMachine.Notice?
     /// Who signs the answer. A signature takes about 16 µs, so only those get one who ask.
     var prover: Identity?
     private(set) var verdict = IndexMachine.Verdict.silence
@@ -23,21 +27,24 @@ struct Exchange {
 
     /// - Parameter buffer: for the reply; what was in it goes.
     init(
-        size: Int, source: Endpoint, now: Instant, wall: WallTime, isFinal: Bool, buffer: inout [UInt8]
+        size: Int, source: Endpoint, origin: Endpoint? = nil, now: Instant, wall: WallTime, isFinal: Bool = false,
+        buffer: inout [UInt8]
     ) {
         reply = []
         swap(&reply, &buffer)
         reply.removeAll(keepingCapacity: true)
         self.size = size
         self.source = source
+        self.origin = origin ?? source
         self.now = now
         self.wall = wall
         self.isFinal = isFinal
     }
 
     var outcome: IndexMachine.Outcome {
-        let event = IndexEvent(time: wall, operation: operation, source: source, target: target, result: result)
-        return IndexMachine.Outcome(verdict: verdict, event: event, change: change, failing: failing)
+        let event = IndexEvent(time: wall, operation: operation, source: origin, target: target, result: result)
+        return IndexMachine.Outcome(
+            verdict: verdict, event: event, change: change, notice: notice, failing: failing)
     }
 
     private mutating func answer(_ bytes: [UInt8]) {

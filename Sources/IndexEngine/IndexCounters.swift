@@ -15,6 +15,12 @@ public struct IndexCounters: Equatable, Sendable {
     public var keepalives: UInt64 = 0
     /// Keepalives of a known lease from another address.
     public var roams: UInt64 = 0
+    /// Calls of peers that are registered.
+    public var calls: UInt64 = 0
+    /// Calls of peers that are not.
+    public var absences: UInt64 = 0
+    /// Peers that were told where they are seen.
+    public var sightings: UInt64 = 0
     /// Known requests that made no sense.
     public var malformed: UInt64 = 0
     /// Datagrams without a known request type.
@@ -49,7 +55,7 @@ public struct IndexCounters: Equatable, Sendable {
     /// All handled datagrams.
     public var datagrams: UInt64 {
         queries &+ registrations &+ challenges &+ keepalives &+ roams &+ denied &+ malformed &+ ignored &+ limited
-            &+ unready
+            &+ unready &+ calls &+ absences &+ sightings
     }
 
     /// Counts one datagram.
@@ -66,6 +72,9 @@ public struct IndexCounters: Equatable, Sendable {
         case .denied(let denial): self[denial] &+= 1
         case .alive: keepalives &+= 1
         case .roamed: roams &+= 1
+        case .called: calls &+= 1
+        case .absent: absences &+= 1
+        case .seen: sightings &+= 1
         case .malformed: malformed &+= 1
         case .ignored: ignored &+= 1
         case .limited: limited &+= 1

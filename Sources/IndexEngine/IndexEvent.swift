@@ -6,6 +6,10 @@ public enum IndexOperation: String, Sendable, CaseIterable {
     case query
     case registration
     case keepalive
+    /// To tell another peer that one wants to reach it.
+    case call
+    /// To be told one's own address.
+    case seen
     /// Nothing that this server knows.
     case unknown
 }
@@ -34,6 +38,12 @@ public enum IndexResult: Hashable, Sendable {
     case alive
     /// A keepalive of a known lease from another address, which takes a new registration.
     case roamed
+    /// A call of a peer that is registered.
+    case called
+    /// A call of a peer that isn't.
+    case absent
+    /// An address that was told to whoever is there.
+    case seen
     /// A known request that made no sense.
     case malformed
     /// No request at all; never answered.
@@ -85,6 +95,9 @@ extension IndexResult {
         case .denied(let denial): denial.rawValue
         case .alive: "alive"
         case .roamed: "roamed"
+        case .called: "called"
+        case .absent: "absent"
+        case .seen: "seen"
         case .malformed: "malformed"
         case .ignored: "ignored"
         case .limited: "limited"
@@ -105,8 +118,8 @@ extension IndexResult {
     }
 
     private static let plain: [IndexResult] = [
-        .hit, .miss, .invalid, .new, .renewed, .moved, .seed, .challenged, .alive, .roamed, .malformed,
-        .ignored, .limited, .unready,
+        .hit, .miss, .invalid, .new, .renewed, .moved, .seed, .challenged, .alive, .roamed, .called, .absent,
+        .seen, .malformed, .ignored, .limited, .unready,
     ]
 
     /// Whether an operator should look: somebody erred, or tried something.

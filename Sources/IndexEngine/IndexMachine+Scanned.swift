@@ -51,13 +51,13 @@ extension IndexMachine {
         // The record travels only when the request was padded enough to pay for it.
         if let record = found?.record, record.count < exchange.size {
             ReplyWriter.answer(
-                found?.address, record: record.span, echoing: text, nonce: nonce, of: bytes,
+                found?.told, record: record.span, echoing: text, nonce: nonce, of: bytes,
                 to: &exchange.reply)
             exchange.sendWritten()
             if exchange.verdict == .reply { return }
             exchange.reply.removeAll(keepingCapacity: true)
         }
-        ReplyWriter.answer(found?.address, echoing: text, nonce: nonce, of: bytes, to: &exchange.reply)
+        ReplyWriter.answer(found?.told, echoing: text, nonce: nonce, of: bytes, to: &exchange.reply)
         exchange.sendWrittenAsSeed()
     }
 

@@ -28,6 +28,8 @@ public struct IndexMachine: Sendable {
         public var event: IndexEvent
         /// What the store shall do.
         public var change: RegistryChange?
+        /// What somebody else is told.
+        public var notice: Notice?
         /// Who gets an answer when the change could not be made durable; `nil` for silence.
         var failing: Failing?
 
@@ -52,18 +54,20 @@ public struct IndexMachine: Sendable {
 
     /// Decides about one datagram.
     /// - Parameters:
+    ///   - source: where the answer goes, and what proofs and rows are about.
+    ///   - origin: where the datagram really came from, if that is another address: what is limited, and displayed.
     ///   - isFinal: whether the store was asked already, so that memory holds all there is of the peer in question.
     ///   - reply: where the answer is written; what was in it goes.
     ///   - generator: the source of the random UUIDs of seed peers.
     public func handle(
-        _ bytes: Swift.Span<UInt8>, from source: Endpoint, now: Instant, wall: WallTime, isFinal: Bool = false,
-        reply: inout [UInt8], using generator: inout some RandomNumberGenerator
+        _ bytes: Swift.Span<UInt8>, from source: Endpoint, origin: Endpoint? = nil, now: Instant, wall: WallTime,
+        isFinal: Bool = false, reply: inout [UInt8], using generator: inout some RandomNumberGenerator
     ) -> Outcome {
         var exchange = Exchange(
-            size: bytes.count, source: source, now: now, wall: wall, isFinal: isFinal, buffer: &reply)
+            size: bytes.count, source: source, origin: origin, now: now, wall: wall, isFinal: isFinal, buffer: &reply)
         defer { swap(&reply, &exchange.reply) }
         // What was asked of the store first was admitted then.
-        if isFinal || service.limiter.admits(source, .requests, now: now) {
+        if isFinal || service.limiter.admits(exchange.origin, .requests, now: now) {
             if !answerScanned(bytes, &exchange, using: &generator) { decode(bytes, &exchange, using: &generator) }
         } else {
             answerOwner(bytes, &exchange)
@@ -84,8 +88,8 @@ public struct IndexMachine: Sendable {
             switch request {
             case .query(let query): answer(query, &exchange)
             case .keepalive(let keepalive): answer(keepalive, &exchange)
-            case .call(let call): exchange.send(.calling(channel: nil), nonce: call.nonce)
-            case .seen(let nonce): exchange.send(.seen(exchange.source), nonce: nonce)
+            case .call(let call): answer(call, &exchange, using: &generator)
+            case .seen(let nonce): answerSeen(nonce, &exchange)
             case .registration(let registration):
                 if let signed = registration.signed {
                     register(signed, registration, &exchange)
@@ -101,7 +105,7 @@ public struct IndexMachine: Sendable {
     /// Whether a source may have what costs a signature or a row.
     func admitsCostly(_ exchange: inout Exchange, isProven: Bool = false) -> Bool {
         let kind = isProven ? SourceLimiter.Kind.proven : .registrations
-        guard !exchange.isFinal, !service.limiter.admits(exchange.source, kind, now: exchange.now) else { return true }
+        guard !exchange.isFinal, !service.limiter.admits(exchange.origin, kind, now: exchange.now) else { return true }
         exchange.result = .limited
         return false
     }
@@ -116,10 +120,10 @@ public struct IndexMachine: Sendable {
         guard let found = find(peer, &exchange) else { return }
         // The record travels only when the request was padded enough to pay for it.
         if let record = found?.record {
-            let full = IndexReply.answer(address: found?.address, text: query.text, record: record)
+            let full = IndexReply.answer(address: found?.told, text: query.text, record: record)
             if exchange.send(full, nonce: query.nonce) { return }
         }
-        exchange.sendAsSeed(.answer(address: found?.address, text: query.text, record: nil), nonce: query.nonce)
+        exchange.sendAsSeed(.answer(address: found?.told, text: query.text, record: nil), nonce: query.nonce)
     }
 
     /// Looks a peer up.
@@ -202,7 +206,8 @@ public struct IndexMachine: Sendable {
         guard let cookie = signed.cookie, service.proof.accepts(cookie, from: exchange.source, now: exchange.now) else {
             exchange.result = .challenged
             let cookie = service.proof.cookie(for: exchange.source, now: exchange.now)
-            exchange.send(.cookie(cookie, seen: exchange.source), nonce: registration.nonce)
+            exchange.send(
+                .cookie(cookie, seen: exchange.source, offers: service.offers), nonce: registration.nonce)
             return
         }
         guard admitsCostly(&exchange, isProven: true) else { return }
@@ -212,7 +217,7 @@ public struct IndexMachine: Sendable {
                 || service.registry.lookup(signed.peer, now: exchange.now) != nil
         else { return exchange.ask(signed.peer) }
         do throws(Refused) {
-            let record = try Self.verified(signed, from: exchange.source, wall: exchange.wall)
+            let record = try Self.verified(signed, proving: cookie, from: exchange.source, wall: exchange.wall)
             let row = Registry.Keyed(record: signed.record, sequence: record.sequence, address: exchange.source)
             exchange.result = service.registry.put(row, for: signed.peer, now: exchange.now)
         } catch {
@@ -221,7 +226,7 @@ public struct IndexMachine: Sendable {
         if case .denied(let denial) = exchange.result { return exchange.deny(denial, nonce: registration.nonce) }
         let lease = IndexReply.Lease(
             token: service.proof.token(for: signed.peer), seconds: service.leaseSeconds, boot: service.info.boot,
-            seen: exchange.source)
+            seen: exchange.source, offers: service.offers)
         exchange.send(.registered(uuid: signed.peer, lease: lease), nonce: registration.nonce)
         exchange.store(service.registry.stored(signed.peer, now: exchange.now, wall: exchange.wall))
         exchange.failing = Failing(nonce: registration.nonce, size: exchange.size)
@@ -231,7 +236,7 @@ public struct IndexMachine: Sendable {
 
     /// The record, if its key owns the peer ID and vouches for the source now.
     private static func verified(
-        _ signed: IndexRequest.Signed, from source: Endpoint, wall: WallTime
+        _ signed: IndexRequest.Signed, proving cookie: [UInt8], from source: Endpoint, wall: WallTime
     ) throws(Refused) -> PeerRecord {
         let record: PeerRecord
         do throws(PeerRecord.Fault) {
@@ -244,8 +249,10 @@ public struct IndexMachine: Sendable {
             throw Refused(denial: .futureSequence)
         }
         guard record.isCurrent(at: wall) else { throw Refused(denial: .expiredRecord) }
-        // Without this, anybody could register a record read in an answer, and lead others to himself.
-        guard record.candidates.contains(where: { $0.endpoint == source }) else {
+        // Without this, anybody could register a record read in an answer, and lead others to himself. One that names no
+        // address was signed for the cookie, and so for the source that the cookie is about.
+        let isBound = record.binding.map { $0 == PeerRecord.binding(to: cookie) } ?? false
+        guard isBound || record.candidates.contains(where: { $0.endpoint == source }) else {
             throw Refused(denial: .foreignAddress)
         }
         return record

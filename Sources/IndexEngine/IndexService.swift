@@ -2,7 +2,9 @@
 public import Identity
 public import Model
 import Queues
+public import Relaying
 import Synchronization
+import Wire
 
 /// The key that a server proves to those who pinned it.
 public typealias ServerIdentity = Identity
@@ -15,6 +17,10 @@ public final class IndexService: Sendable {
     let limiter: SourceLimiter
     let proof: AddressProof
     let identity: Identity?
+    /// What peers are told that this server does for them.
+    let offers: ServerOffers
+    /// The channels; `nil` for a server that does not relay.
+    let relay: Relay?
     let leaseSeconds: Int
     let seedLease: Span
     private let started: Instant
@@ -27,15 +33,19 @@ public final class IndexService: Sendable {
     private let statistics: Lock<IndexStatistics>
     private let windows = Lock(RowWindows())
     private let notices = Lock<[OperatorNotice]>([])
+    private let calls: Lock<NoticeLimiter>
 
     /// - Parameters:
     ///   - secret: 32 bytes from the system's secure random source, new at each start.
     ///   - identity: the server's own, for answers that shall prove it; without one they prove nothing.
+    ///   - relay: how much is passed on between peers that call each other; `nil` for nothing.
+    ///   - secondPort: a port that only tells who asks where it is seen.
     ///   - isLoading: whether rows of the last run are yet to come, by `restore`, until `finishLoading`.
     ///   - isShared: whether rows come from elsewhere too, so that no miss is final.
     public init(
         info: ServerInfo, secret: [UInt8], identity: ServerIdentity? = nil, limits: IndexLimits = IndexLimits(),
-        isLoading: Bool = false, isShared: Bool = false, now: Instant
+        relay: RelayLimits? = nil, secondPort: UInt16? = nil, isLoading: Bool = false, isShared: Bool = false,
+        now: Instant
     ) {
         var info = info
         info.key = identity?.key.text
@@ -46,6 +56,9 @@ public final class IndexService: Sendable {
         started = now
         proof = AddressProof(secret: secret)
         let scatter = proof.scatter
+        self.relay = relay.map { Relay($0, secret: scatter) }
+        offers = ServerOffers(relays: relay != nil, secondPort: secondPort)
+        calls = Lock(NoticeLimiter(secret: scatter))
         leaseSeconds = limits.keyedLease.wholeSeconds
         seedLease = limits.seedLease
         registry = Registry(limits: limits, secret: scatter, start: now)
@@ -100,6 +113,11 @@ public final class IndexService: Sendable {
         return max(2, min(crowd / 160, 57 - uptime.wholeSeconds))
     }
 
+    /// Whether a peer may be told now that another one calls it.
+    func notices(_ caller: PeerID, to callee: PeerID, now: Instant) -> Bool {
+        calls.withLock { $0.admits(caller, to: callee, now: now) }
+    }
+
     // MARK: Time
 
     /// When to sweep next. It is never urgent: nobody sees a row whose lease is over.
@@ -147,7 +165,7 @@ public final class IndexService: Sendable {
     /// The server as a display asked to see it. A walk over all rows now and then: not on a loop that serves.
     public func snapshot(
         for request: SnapshotRequest, store: StoreHealth = StoreHealth(), loops: Int = 1, residentBytes: UInt64? = nil,
-        cpu: Span? = nil, now: Instant, wall: WallTime
+        cpu: Span? = nil, tunnels: Int = 0, now: Instant, wall: WallTime
     ) -> IndexSnapshot {
         var snapshot = IndexSnapshot(
             time: wall, uptime: now.since(started), server: info, use: registry.use, residentBytes: residentBytes,
@@ -161,6 +179,8 @@ public final class IndexService: Sendable {
             snapshot.detail = PeerDetail(peer: peer, row: found?.row, record: found?.record ?? [])
         }
         statistics.withLock { $0.describe(&snapshot, for: request, now: now) }
+        snapshot.relay = relayStatistics(
+            calls: snapshot.counters.calls, tunnels: tunnels, wantsPairs: request.wantsPairs, now: now)
         return snapshot
     }
 }

@@ -146,6 +146,7 @@ extension IndexCounters {
     fileprivate static var plain: [Field] {
         [
             ("challenges_total", \.challenges), ("keepalives_total", \.keepalives), ("roams_total", \.roams),
+            ("calls_total", \.calls), ("absent_total", \.absences), ("seen_total", \.sightings),
             ("malformed_total", \.malformed), ("ignored_total", \.ignored), ("receive_drops_total", \.receiveDrops),
             ("send_errors_total", \.sendErrors), ("limited_total", \.limited), ("unready_total", \.unready),
         ]

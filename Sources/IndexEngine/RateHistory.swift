@@ -12,7 +12,7 @@ public enum RateKind: Int, Sendable, CaseIterable {
         case .alive, .roamed: self = .keepalives
         case .denied, .malformed, .ignored: self = .errors
         case .limited, .unready: self = .errors
-        case .challenged: return nil
+        case .challenged, .called, .absent, .seen: return nil
         }
     }
 }

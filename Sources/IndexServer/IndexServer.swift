@@ -3,7 +3,9 @@ internal import CPosix
 public import IndexEngine
 public import Model
 public import Network
+internal import Queues
 internal import Reactor
+public import Relaying
 internal import Wire
 
 /// The index server around its engine.
@@ -18,6 +20,8 @@ public actor IndexServer {
     public nonisolated let controlPath: String?
     /// Where it listens; a wildcard as such.
     public nonisolated let local: Endpoint
+    /// The port that only tells who asks where it is seen; `nil` without one.
+    public nonisolated let secondPort: UInt16?
     /// The key that it proves, as `--index HOST:PORT#KEY` takes it; `nil` when it proves none.
     public nonisolated var key: String? { service.info.key }
 
@@ -25,6 +29,8 @@ public actor IndexServer {
     private let service: IndexService
     private let keeper: StoreKeeper
     private nonisolated let serving: [ServingLoop]
+    private nonisolated let sink = Lock<(any TunnelSink)?>(nil)
+    private nonisolated let tunnels = Lock<@Sendable () -> Int>({ 0 })
     private let metricsAddress: ListenAddress?
     private let clocks: Clocks
     private var control: ControlListener?
@@ -46,6 +52,12 @@ public actor IndexServer {
         let count = configuration.loops > 0 ? configuration.loops : Int(cp_processors())
         let ports = try DatagramPort.group(configuration.listen, count: min(count, Self.loopLimit))
         local = ports.first?.local ?? Endpoint(address: .v4(0), port: 0)
+        var beside = configuration.listen
+        let second = try configuration.secondPort.map { (port) throws(NetworkError) in
+            beside.port = port
+            return try DatagramPort(beside, reportsUnreachable: false)
+        }
+        secondPort = second?.local.port
         var random = RandomSource.system
         let boot = random.octets(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         let info = ServerInfo(
@@ -53,7 +65,8 @@ public actor IndexServer {
         let now = clocks.monotonic()
         let service = IndexService(
             info: info, secret: random.octets(32), identity: configuration.identity, limits: configuration.limits,
-            isLoading: !configuration.store.isVolatile, isShared: configuration.store.isShared, now: now)
+            relay: configuration.relay, secondPort: secondPort, isLoading: !configuration.store.isVolatile,
+            isShared: configuration.store.isShared, now: now)
         let tell: @Sendable (String) -> Void = { text in
             service.note(text, wall: clocks.wall())
             notify?(text)
@@ -65,7 +78,8 @@ public actor IndexServer {
             for (number, port) in ports.enumerated() {
                 serving.append(
                     try ServingLoop(
-                        number, port: port, service: service, keeper: keeper, clocks: clocks, report: report))
+                        number, port: port, second: number == 0 ? second : nil, sink: sink, service: service,
+                        keeper: keeper, clocks: clocks, report: report))
             }
             (self.keeper, self.serving) = (keeper, serving)
         } catch {
@@ -135,7 +149,29 @@ public actor IndexServer {
         loop.setDeadline(nil) {}
     }
 
+    // MARK: Tunnels
+
+    /// Says where datagrams for tunnels go from now on.
+    /// - Parameter count: how many tunnels there are, for displays.
+    public nonisolated func attach(_ sink: any TunnelSink, count: @escaping @Sendable () -> Int) {
+        self.sink.withLock { $0 = sink }
+        tunnels.withLock { $0 = count }
+    }
+
+    /// Takes a datagram that came out of a tunnel, on any thread.
+    /// - Parameters:
+    ///   - synthetic: what stands for the tunnel; one tunnel's datagrams stay in order.
+    ///   - realSource: where the connection comes from: what is limited, and displayed.
+    public nonisolated func handleTunnelled(_ bytes: [UInt8], from synthetic: Endpoint, realSource: Endpoint) {
+        guard case .v6(_, let number) = synthetic.address, synthetic.isTunnel else { return }
+        let loop = serving[Int(truncatingIfNeeded: number % UInt64(max(1, serving.count)))]
+        loop.take(TunnelledDatagram(bytes: bytes, source: synthetic, origin: realSource))
+    }
+
     // MARK: For operators
+
+    /// Other rates of the relay from now on; whether there is one, and how many channels, stays as it is.
+    public nonisolated func reconfigure(relay: RelayLimits) { service.setRelayRates(relay) }
 
     /// Other rates from now on; capacities and leases stay as they are.
     public nonisolated func reconfigure(_ limits: IndexLimits) { service.setLimits(limits) }
@@ -151,12 +187,15 @@ public actor IndexServer {
         recordLosses()
         return service.snapshot(
             for: request, store: keeper.health, loops: serving.count, residentBytes: ProcessUse.residentBytes,
-            cpu: ProcessUse.cpu, now: clocks.monotonic(), wall: clocks.wall())
+            cpu: ProcessUse.cpu, tunnels: tunnels.withLock { $0 }(), now: clocks.monotonic(), wall: clocks.wall())
     }
 
     private func metricsText() -> String {
         let latencies = service.latencies(within: Metrics.bounds)
-        return Metrics(snapshot: snapshot(for: SnapshotRequest(rows: RowRequest(limit: 0))), latencies: latencies).text
+        return Metrics(
+            snapshot: snapshot(for: SnapshotRequest(rows: RowRequest(limit: 0), wantsPairs: false)),
+            latencies: latencies
+        ).text
     }
 
     private func recordLosses() {

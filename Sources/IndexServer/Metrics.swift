@@ -14,6 +14,7 @@ struct Metrics {
     var text: String {
         var text = PrometheusText()
         addRequests(&text)
+        addRelay(&text)
         addState(&text)
         addStore(&text)
         addProcess(&text)
@@ -32,10 +33,11 @@ struct Metrics {
             ("registration", "new", counters.newRegistrations), ("registration", "renew", counters.renewals),
             ("registration", "moved", counters.moves), ("registration", "seed", counters.seedRegistrations),
             ("registration", "proof", counters.challenges), ("keepalive", "alive", counters.keepalives),
-            ("keepalive", "roamed", counters.roams),
+            ("keepalive", "roamed", counters.roams), ("call", "called", counters.calls),
+            ("call", "absent", counters.absences), ("seen", "seen", counters.sightings),
         ]
         text.add(
-            "parley_index_requests_total", .counter, "Registrations and keepalives that were granted or challenged.",
+            "parley_index_requests_total", .counter, "Requests beside queries that were granted or challenged.",
             requests.map { ("op=\"\($0.0)\",result=\"\($0.1)\"", "\($0.2)") })
         let reasons =
             Denial.allCases.map { ($0.rawValue, counters[$0]) }
@@ -55,6 +57,28 @@ struct Metrics {
             "parley_index_query_duration_seconds", "From reading a datagram to having its answer.",
             bounds: zip(Self.bounds, latencies.cumulative).map { (Double($0) / 1e9, $1) }, count: latencies.count,
             sum: latencies.sum)
+    }
+
+    private func addRelay(_ text: inout PrometheusText) {
+        let relay = snapshot.relay
+        text.add(
+            "parley_index_relay_offered", .gauge, "1 when datagrams are passed on between peers.",
+            relay.isOffered ? 1 : 0)
+        for (name, help, value) in [
+            ("channels", "Pairs of peers that have a channel.", relay.channels),
+            ("capacity", "Pairs that can have one.", relay.capacity),
+            ("tunnels", "TLS connections of peers without UDP.", relay.tunnels),
+        ] {
+            text.add("parley_index_relay_\(name)", .gauge, help, value)
+        }
+        for (name, help, value) in [
+            ("bytes", "Octets that were passed on.", relay.bytes),
+            ("datagrams", "Datagrams that were passed on.", relay.datagrams),
+            ("over_quota", "Datagrams that were dropped because too many were sent.", relay.overQuota),
+            ("refused", "Datagrams for no channel, or from none of its peers.", relay.refused),
+        ] {
+            text.add("parley_index_relay_\(name)_total", .counter, help, value)
+        }
     }
 
     private func addState(_ text: inout PrometheusText) {

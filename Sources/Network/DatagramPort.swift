@@ -79,7 +79,7 @@ public final class DatagramPort: DatagramTransport, Sendable {
             for _ in 0..<DatagramPort.batchesPerTurn {
                 let count = cp_batch_receive(questions.pointer, descriptor)
                 guard count > 0 else { return }
-                respond(ReceivedBatch(count: Int(count), questions, answers))
+                respond(ReceivedBatch(count: Int(count), questions, answers, descriptor: descriptor))
                 flush(answers)
                 guard count == DatagramPort.batchSize else { return }
             }

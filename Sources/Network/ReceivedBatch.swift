@@ -10,9 +10,11 @@ public struct ReceivedBatch: ~Copyable, Sendable {
     public let count: Int
     private let questions: Batch
     private let answers: Batch
+    private let descriptor: Int32
 
-    init(count: Int, _ questions: Batch, _ answers: Batch) {
+    init(count: Int, _ questions: Batch, _ answers: Batch, descriptor: Int32) {
         self.count = count
+        self.descriptor = descriptor
         self.questions = questions
         self.answers = answers
     }
@@ -53,6 +55,19 @@ public struct ReceivedBatch: ~Copyable, Sendable {
         }
     }
 
+    /// Passes one datagram on as it is, instead of an answer to it. Once for each.
+    public func forward(_ index: Int, by path: ReturnPath) {
+        withBytes(of: index) { bytes in
+            bytes.withUnsafeBufferPointer {
+                var path = cp_path(path)
+                _ = cp_batch_answer_later(answers.pointer, descriptor, $0.baseAddress, $0.count, &path)
+            }
+        }
+    }
+
+    /// The first octet of one datagram; `nil` for one that is empty or longer than any of ours.
+    public func tag(of index: Int) -> UInt8? { withBytes(of: index) { $0.isEmpty ? nil : $0[0] } ?? nil }
+
     private func checked(_ index: Int) -> Int32 {
         precondition(index >= 0 && index < count, "no datagram \(index) in a batch of \(count)")
         return Int32(truncatingIfNeeded: index)
@@ -65,9 +80,16 @@ public struct ReturnPath: Hashable, Sendable {
     /// Where the datagram came from.
     public let source: Endpoint
     /// The address that it was sent to; `nil` when the system did not tell.
-    let local: Endpoint.Address?
+    public let local: Endpoint.Address?
     /// Tells link-local addresses of several interfaces apart.
-    let interface: UInt32
+    public let interface: UInt32
+
+    /// A way to somebody, from one of this machine's addresses or from whichever fits.
+    public init(to source: Endpoint, from local: Endpoint.Address? = nil, interface: UInt32 = 0) {
+        self.source = source
+        self.local = local
+        self.interface = interface
+    }
 }
 
 /// An answer that had to wait for something.

@@ -32,7 +32,7 @@ extension PathFinder {
     }
 
     /// What takes packets besides the route in doubt: a relay, or else what answered before.
-    private var companion: Route? {
+    var companion: Route? {
         let others = trials.filter { $0.isUsable && $0.route != current }
         func fastest(_ trials: [CandidateTrial]) -> Route? {
             trials.min { ($0.roundTrip ?? .seconds(1)) < ($1.roundTrip ?? .seconds(1)) }?.route
@@ -57,6 +57,7 @@ extension PathFinder {
     }
 
     mutating func use(_ route: Route, _ now: Instant) {
+        if route != current { taken = now }
         current = route
         doubt = nil
         gaveUp = false
@@ -113,7 +114,11 @@ extension PathFinder {
 
     /// What follows from time alone.
     mutating func judge(now: Instant) {
-        for index in trials.indices where !trials[index].isDistrusted(now) { trials[index].distrustedUntil = nil }
+        for index in trials.indices {
+            guard let until = trials[index].distrustedUntil, until <= now else { continue }
+            trials[index].distrustedUntil = nil
+            trials[index].start(now: now, isCharged: false)
+        }
         guard let inUse, let index = index(of: inUse.route) else { return }
         if let doubt {
             guard !gaveUp, now >= doubt + limits.giveUp else { return }
@@ -140,7 +145,7 @@ extension PathFinder {
         guard doubt == nil, let inUse, let awaited, inUse.answers(since: awaited), inUse.distrustedUntil == nil,
             trials.contains(where: { $0.isUsable && $0.route != inUse.route && $0.distrustedUntil == nil })
         else { return nil }
-        return max(awaited + max(limits.distrust, times(6, inUse.roundTrip)), settled)
+        return max(awaited, taken) + max(limits.distrust, times(6, inUse.roundTrip))
     }
 
     func patience(_ trial: CandidateTrial) -> Span { max(limits.doubt, times(3, trial.roundTrip)) }

@@ -35,7 +35,9 @@ public struct PathFinder: Sendable {
     var doubt: Instant?
     /// Doubt lasted too long: there is no route.
     var gaveUp = false
-    /// When the route in use last proved good, or was taken.
+    /// When it was taken.
+    var taken = Instant(nanoseconds: 0)
+    /// When it last proved good, or was taken.
     var settled = Instant(nanoseconds: 0)
     /// Since when an acknowledgement is due.
     var awaited: Instant?
@@ -72,8 +74,9 @@ public struct PathFinder: Sendable {
         self.random = random
         nextStart = now
         settled = now
+        taken = now
         self.welcomed = Set(welcomed.prefix(PathFinder.offerLimit).map(\.address))
-        guard let accepted else { return }
+        guard let accepted, accepted.endpoint.isUnicast else { return }
         var trial = CandidateTrial(
             RemoteCandidate(accepted, accepted.isRelayed ? .relayed : .observed), isVouched: true)
         trial.isOpen = cameUnasked
@@ -115,7 +118,11 @@ public struct PathFinder: Sendable {
         self.own = own
         rounds = 0
         trials.removeAll { !$0.isRelayed && own.contains($0.route.endpoint) }
-        if let current, index(of: current) == nil { self.current = nil }
+        if let current, index(of: current) == nil {
+            self.current = nil
+            doubt = nil
+            if let next = companion { use(next, now) }
+        }
         for index in trials.indices {
             trials[index].distrustedUntil = nil
             if !trials[index].hasAnswered { trials[index].start(now: now, isCharged: isCharged(trials[index])) }
@@ -168,6 +175,7 @@ public struct PathFinder: Sendable {
         defer { arrival = route }
         if let index = index(of: route) {
             trials[index].lastHeard = now
+            if doubt != nil { return provoke(index, now) }
             guard route != current, route != arrival else { return }
             provoke(index, now)
         } else {
@@ -196,6 +204,8 @@ extension PathFinder {
     /// Candidates that are looked at in one offer.
     static let offerLimit = 32
     static let skippedLimit = 8
+    /// However much comes from somewhere, it makes no more than one probe in this time.
+    private static let provocation = Span.milliseconds(20)
 
     func index(of route: Route) -> Int? { trials.firstIndex { $0.route == route } }
 
@@ -288,6 +298,7 @@ extension PathFinder {
     /// Somebody is there now: the time to probe it is now (RFC 8445, §7.3.1.4).
     private mutating func provoke(_ index: Int, _ now: Instant) {
         guard !trials[index].answers(since: epoch) else { return }
+        if let last = trials[index].lastSent, now.since(last) < PathFinder.provocation { return }
         if !trials[index].hasAnswered { trials[index].sequence = 0 }
         if trials[index].burst == nil {
             trials[index].start(now: now, isCharged: isCharged(trials[index]))

@@ -29,6 +29,16 @@ struct Check: ParsableCommand {
         if let fault = checkPort(settings.listen) {
             findings.append(.taken("UDP port \(settings.listen.port)", fault: fault))
         }
+        findings.append(settings.relays ? .fine(settings.relaySentence) : .fine("It does not relay."))
+        if settings.relays, let reason = streamFault(settings.listen) {
+            let subject = "TCP port \(settings.listen.port), for peers without UDP,"
+            findings.append(.taken(subject, fault: "\(subject) is not to be had: \(reason)."))
+        }
+        if let second = settings.secondPort, second != 0 {
+            var beside = settings.listen
+            beside.port = second
+            if let fault = checkPort(beside) { findings.append(.taken("UDP port \(second)", fault: fault)) }
+        }
         if findings.contains(where: \.mayBeOurs) { try askServer(settings, findings) } else { finish(findings) }
     }
 
@@ -97,6 +107,12 @@ private func print(_ text: String) {
 }
 
 extension ServerSettings {
+    /// What it would pass on.
+    fileprivate var relaySentence: String {
+        "It relays: \(relayBitsPerSecond / 1000) kbit/s for each pair of peers, "
+            + "\(relayTotalBitsPerSecond / 1000) kbit/s in all, \(relayChannels) pairs."
+    }
+
     /// Each setting as a line of the settings' file, its origin as a comment.
     var table: String {
         let lines = Setting.all.map { ($0.key + " = " + $0.written(self), "\(origin(of: $0.key))") }

@@ -88,6 +88,7 @@ struct HeadlessProgram: Sendable {
             return changes
         }
         server.reconfigure(changes.settings.limits)
+        server.reconfigure(relay: changes.settings.relayLimits)
         log.follow(changes.settings)
         for change in changes.applied { log.say(.info, "reload", "in force: \(change)") }
         for change in changes.needsRestart { log.say(.warn, "reload", "needs a restart: \(change)") }

@@ -7,6 +7,7 @@ import IndexServer
 import Model
 import Network
 import RegistryStore
+import Relaying
 
 /// Makes the data directory and, at first start, the server's key in it, and opens the store and the port.
 /// - Parameters:
@@ -22,8 +23,9 @@ func openServer(
     let (store, notices) = try openStore(settings)
     let configuration = IndexServerConfiguration(
         listen: settings.listen, control: settings.controlPath, metrics: settings.metrics, version: parleyVersion,
-        identity: try loadIdentity(directory), limits: settings.limits, loops: settings.loops, store: store,
-        notices: notices)
+        identity: try loadIdentity(directory), limits: settings.limits,
+        relay: settings.relays ? settings.relayLimits : nil, secondPort: settings.secondPort, loops: settings.loops,
+        store: store, notices: notices)
     do throws(NetworkError) {
         return try IndexServer(configuration, clocks: .system, report: report, notify: notify)
     } catch {
@@ -58,6 +60,16 @@ extension ServerSettings {
         limits.requests = .init(perSecond: requestsPerSecond, burst: requestBurst)
         limits.registrations = .init(perSecond: registrationsPerSecond, burst: registrationBurst)
         limits.limitsLoopback = limitsLoopback
+        return limits
+    }
+
+    /// What may be passed on, if anything is.
+    var relayLimits: RelayLimits {
+        var limits = RelayLimits()
+        limits.bytesPerSecond = relayBitsPerSecond / 8
+        limits.burst = relayBurst
+        limits.totalBytesPerSecond = relayTotalBitsPerSecond / 8
+        limits.channels = relayChannels
         return limits
     }
 }

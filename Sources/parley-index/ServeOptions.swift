@@ -11,12 +11,6 @@ struct ServeOptions: ParsableArguments {
 
     @OptionGroup var screen: ScreenArguments
 
-    @Flag(help: .hidden) var relay = false
-
-    func validate() throws {
-        if relay { throw ValidationError("This version has no relay; leave --relay off.") }
-    }
-
     /// The settings to serve by. What nobody will read is told and not minded; what can't be ends it.
     func settings() throws(ProgramFailure) -> ServerSettings {
         let resolution = try setting.resolve()

@@ -31,6 +31,17 @@ struct ServerSettings: Equatable, Sendable {
     var registrationBurst = 2000
     /// Whether this machine's own programs are limited too.
     var limitsLoopback = false
+    /// Whether datagrams are passed on between peers that call each other.
+    var relays = false
+    /// What one pair may send: bits a second, and octets at once.
+    var relayBitsPerSecond = 64_000
+    var relayBurst = 128 * 1024
+    /// What all pairs may send together, in bits a second.
+    var relayTotalBitsPerSecond = 100_000_000
+    /// Pairs at a time.
+    var relayChannels = 10_000
+    /// A port that only tells who asks where it is seen; 0 for any, `nil` for none.
+    var secondPort: UInt16? = 0
 
     /// Key → who said so; whoever isn't in it has the default.
     var origins: [String: SettingOrigin] = [:]

@@ -46,6 +46,14 @@ struct Setting: Sendable {
         number("limit_registrations_per_s", \.registrationsPerSecond, 1...1_000_000).reloadable,
         number("limit_registrations_burst", \.registrationBurst, 1...1_000_000).reloadable,
         flag("limit_loopback", \.limitsLoopback).reloadable,
+        flag("relay", \.relays),
+        number("relay_rate_bits_per_s", \.relayBitsPerSecond, 1000...100_000_000_000).reloadable,
+        number("relay_burst_bytes", \.relayBurst, 2048...1_000_000_000).reloadable,
+        number("relay_total_bits_per_s", \.relayTotalBitsPerSecond, 8000...1_000_000_000_000).reloadable,
+        number("relay_channels", \.relayChannels, 1...1_000_000),
+        text(
+            "second_port", \.secondPort, "a port, 0 for any, or none", read: optionalPort,
+            show: { $0.map { "\($0)" } ?? "none" }),
     ]
 
     // MARK: Kinds
@@ -125,4 +133,9 @@ private func integer(_ value: SettingsFile.Value) -> Int64? {
     let isWildcard = text.hasPrefix("[")
     address.address = address.address ?? (isWildcard ? .v6(0, 0) : Endpoint.loopback(address.port).address)
     return .some(address)
+}
+
+/// Outer `nil`: unreadable; inner: none.
+@Sendable private func optionalPort(_ text: String) -> UInt16?? {
+    text == "none" ? .some(nil) : UInt16(text).map { .some($0) }
 }

@@ -54,6 +54,9 @@ struct SettingOptions: ParsableArguments {
     @Flag(help: "Log instead of showing the dashboard.")
     var headless = false
 
+    @Flag(help: "Pass encrypted datagrams on between peers that can't reach each other.")
+    var relay = false
+
     @Option(help: ArgumentHelp("How to log: text or json.", valueName: "format"))
     var logFormat: String?
 
@@ -73,7 +76,7 @@ struct SettingOptions: ParsableArguments {
     private var flags: [String: String] {
         let own = [
             "listen": listen, "store": store, "metrics": metrics, "loops": loops, "log_format": logFormat,
-            "log_level": logLevel, "headless": headless ? "true" : nil,
+            "log_level": logLevel, "headless": headless ? "true" : nil, "relay": relay ? "true" : nil,
         ]
         return place.flags.merging(own.compactMapValues { $0 }) { flag, _ in flag }
     }

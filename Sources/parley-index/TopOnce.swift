@@ -23,6 +23,7 @@ private func table(_ snapshot: IndexSnapshot) -> String {
         "queries        \(counters.queries) (\(counters.hits) hit, \(counters.misses) miss,"
             + " \(counters.invalidQueries) invalid)",
         "errors         \(counters.errors)",
+        "relay          " + relayed(snapshot.relay),
         "handling       p50 \(snapshot.latency.median.nanoseconds / 1000) us,"
             + " p99 \(snapshot.latency.p99.nanoseconds / 1000) us",
     ]
@@ -40,6 +41,12 @@ private func table(_ snapshot: IndexSnapshot) -> String {
     let hidden = snapshot.page.matching - snapshot.page.rows.count
     if hidden > 0 { lines.append("and \(hidden) more") }
     return lines.joined(separator: "\n")
+}
+
+private func relayed(_ relay: RelayStatistics) -> String {
+    guard relay.isOffered else { return "off, \(relay.calls) calls" }
+    return "\(relay.channels) of \(relay.capacity) channels, \(relay.tunnels) tunnels, \(relay.bytesPerSecond) B/s,"
+        + " \(relay.datagrams) passed, \(relay.overQuota) over quota, \(relay.refused) refused, \(relay.calls) calls"
 }
 
 private func row(_ peer: String, _ kind: String, _ address: String, _ age: String, _ expires: String) -> String {

@@ -2,6 +2,7 @@
 import Identity
 import IndexEngine
 import Model
+import Relaying
 import Support
 import Wire
 
@@ -14,6 +15,7 @@ struct IndexHarness {
         var verdict: IndexMachine.Verdict
         var change: RegistryChange?
         var failure: [UInt8]
+        var notice: IndexMachine.Notice?
     }
 
     let service: IndexService
@@ -25,22 +27,29 @@ struct IndexHarness {
     static let info = ServerInfo(version: "1.0", listen: "[::]:50000", control: nil, boot: "1a2b3c4d")
     static let secret = [UInt8](repeating: 9, count: 32)
 
-    init(identity: Identity? = nil, limits: IndexLimits = IndexLimits(), isLoading: Bool = false) {
+    init(
+        identity: Identity? = nil, limits: IndexLimits = IndexLimits(), relay: RelayLimits? = nil,
+        secondPort: UInt16? = nil, isLoading: Bool = false
+    ) {
         service = IndexService(
-            info: Self.info, secret: Self.secret, identity: identity, limits: limits, isLoading: isLoading, now: now)
+            info: Self.info, secret: Self.secret, identity: identity, limits: limits, relay: relay,
+            secondPort: secondPort, isLoading: isLoading, now: now)
         machine = service.makeMachine()
     }
 
     /// Hands in a datagram, counts it, and returns what came of it. A durable answer counts as one.
-    mutating func send(_ bytes: [UInt8], from source: Endpoint, isFinal: Bool = false) -> Outcome {
+    mutating func send(_ bytes: [UInt8], from source: Endpoint, origin: Endpoint? = nil, isFinal: Bool = false)
+        -> Outcome
+    {
         var reply: [UInt8] = []
         let outcome = machine.handle(
-            bytes.span, from: source, now: now, wall: wall, isFinal: isFinal, reply: &reply, using: &generator)
+            bytes.span, from: source, origin: origin, now: now, wall: wall, isFinal: isFinal, reply: &reply,
+            using: &generator)
         service.record([HandledEvent(event: outcome.event, took: .microseconds(100), now: now)])
         let answers = outcome.verdict == .reply || outcome.verdict == .replyWhenDurable
         return Outcome(
             reply: answers ? reply : nil, event: outcome.event, verdict: outcome.verdict, change: outcome.change,
-            failure: outcome.failure)
+            failure: outcome.failure, notice: outcome.notice)
     }
 
     mutating func send(_ text: String, from source: Endpoint = .loopback(40_000)) -> Outcome {

@@ -67,9 +67,11 @@ struct RegistryModelTests {
 
     private func row(_ number: UInt64, at address: Endpoint, _ index: IndexHarness) -> LoadedRegistration {
         let peer = PeerID(high: number &* 0x9E37_79B9_7F4A_7C15, low: number).stamped(version: 8)
+        // As much of a record as says that it names an address.
+        let record = [UInt8](repeating: 1, count: 48)
         return LoadedRegistration(
             StoredRegistration(
-                peer: peer, address: address, record: [1, 2, 3], sequence: 1, registered: index.wall,
+                peer: peer, address: address, record: record, sequence: 1, registered: index.wall,
                 expires: index.wall), remaining: .seconds(100))
     }
 }

@@ -124,6 +124,17 @@ struct StatisticsTests {
         let read = try IndexSnapshot(json: JSONObject(parsing: line))
         #expect(read == snapshot)
         #expect(read.page.rows.count == 2)
+        var relaying = snapshot
+        relaying.relay.isOffered = true
+        (relaying.relay.channels, relaying.relay.capacity, relaying.relay.tunnels) = (2, 10, 1)
+        (relaying.relay.bytes, relaying.relay.datagrams, relaying.relay.overQuota) = (5, 4, 3)
+        (relaying.relay.refused, relaying.relay.calls, relaying.relay.bytesPerSecond) = (6, 7, 8)
+        relaying.relay.pairs = [
+            RelayPair(
+                a: PeerID(high: 1, low: 2), b: PeerID(high: 3, low: 4), bytesPerSecond: 5, bytes: 6,
+                idle: .milliseconds(1500), isTunnelledB: true)
+        ]
+        #expect(try IndexSnapshot(json: JSONObject(parsing: relaying.json.encoded(.invisible))) == relaying)
         #expect(try SnapshotRequest(json: JSONObject(parsing: request.json.encoded())) == request)
     }
 

@@ -131,7 +131,7 @@ import Testing
         let event = IndexEvent(
             time: Clocks.system.wall(), operation: .registration, source: source, target: .none, result: .seed)
         let answer = Acknowledgement(
-            loop: 0, path: ReturnPath(source: source, local: nil, interface: 0), reply: [1], failure: [], event: event,
+            loop: 0, path: ReturnPath(to: source), reply: [1], failure: [], event: event,
             began: Clocks.system.monotonic())
         return QueuedChange(change: .remove(Identity().peer), then: .answer(answer))
     }

@@ -96,11 +96,11 @@ import Wire
     @Test func `an answer that the system refuses costs nobody else his`() async throws {
         let server = try DatagramPort(try address("127.0.0.1:0"), reportsUnreachable: false)
         let socket = try DatagramSocket()
-        let path = ReturnPath(source: .loopback(socket.port), local: nil, interface: 0)
+        let path = ReturnPath(to: .loopback(socket.port))
         let broadcast = Endpoint(address: .v4(.max), port: 9)
         server.send([
             DeferredAnswer([1], path), DeferredAnswer([UInt8](repeating: 0, count: 100_000), path),
-            DeferredAnswer([2], path), DeferredAnswer([], ReturnPath(source: broadcast, local: nil, interface: 0)),
+            DeferredAnswer([2], path), DeferredAnswer([], ReturnPath(to: broadcast)),
             DeferredAnswer([3], path),
         ])
         for number: UInt8 in 1...3 { #expect(try socket.receive() == [number]) }

@@ -60,6 +60,8 @@ import Wire
         #expect(Set(result.settings.origins.keys) == Set(Setting.keys))
         var expected = ServerSettings()
         expected.dataDirectory = "/var/lib/parley-index"
+        // Who installs it as a service relays.
+        expected.relays = true
         expected.control = "/var/lib/parley-index/control.sock"
         expected.origins = result.settings.origins
         #expect(result.settings == expected)

@@ -47,7 +47,9 @@ import Testing
             ("metrics", #""127.0.0.1:9100""#), ("headless", "true"), ("log_format", #""json""#),
             ("log_level", #""debug""#), ("loops", "3"), ("keyed_capacity", "1_0"), ("seed_capacity", "20"),
             ("limit_requests_per_s", "30"), ("limit_burst", "40"), ("limit_registrations_per_s", "50"),
-            ("limit_registrations_burst", "60"), ("limit_loopback", "true"),
+            ("limit_registrations_burst", "60"), ("limit_loopback", "true"), ("relay", "true"),
+            ("relay_rate_bits_per_s", "128_000"), ("relay_burst_bytes", "70000"), ("relay_total_bits_per_s", "90000"),
+            ("relay_channels", "80"), ("second_port", "50001"),
         ]
         #expect(lines.map(\.0) == Setting.keys)
         let result = resolve(file: lines.map { "\($0) = \($1)" }.joined(separator: "\n"))

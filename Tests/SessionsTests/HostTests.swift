@@ -19,15 +19,16 @@ actor LoopbackHost {
     nonisolated let port: DatagramPort
     nonisolated let host: SessionHost
     nonisolated let events = BoundedQueue<SessionEvent>(capacity: 1_000_000)
+    /// What it wants to have sent to this network.
+    nonisolated let searches = BoundedQueue<[UInt8]>(capacity: 16)
 
     init() throws {
         loop = try PollExecutor(name: "sessions")
         port = try DatagramPort(ListenAddress(address: .v4(0x7F00_0001), port: 0), reportsUnreachable: true)
         host = SessionHost(
-            identity: identity, transport: port, loop: loop, clocks: .system, localPort: port.local.port
-        ) { [events] in
-            events.offer($0)
-        }
+            identity: identity, transport: port, loop: loop, clocks: .system, localPort: port.local.port,
+            searchLAN: { [searches] in searches.offer([$0]) },
+            events: { [events] in events.offer($0) })
         loop.start()
     }
 
@@ -42,6 +43,9 @@ actor LoopbackHost {
                 })
         }
     }
+
+    /// As if it had come in by the socket for this network.
+    func find(_ search: [UInt8], from source: Endpoint) { host.receive([Datagram(search, source)]) }
 
     func stop() async {
         await host.close()
@@ -84,6 +88,22 @@ actor LoopbackHost {
             return end
         }
         #expect(end == .closedByPeer(.superseded))
+        await alice.stop()
+        await bob.stop()
+    }
+
+    @Test func `a host that finds another on this network dials it`() async throws {
+        let (alice, bob) = (try LoopbackHost(), try LoopbackHost())
+        await alice.listen()
+        await bob.listen()
+        let plan = DialPlan([], reference: 1, searchesLAN: true)
+        alice.host.perform([.dial(SessionID(2), key: bob.identity.key, plan)])
+        let search = try #require(await alice.searches.next()?.first)
+        await bob.find(search, from: alice.endpoint)
+        let at = await alice.first { event -> Route? in
+            if case .up(_, _, let at, _) = event { at } else { nil }
+        }
+        #expect(at == .direct(bob.endpoint))
         await alice.stop()
         await bob.stop()
     }

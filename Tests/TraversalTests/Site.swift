@@ -67,6 +67,8 @@ struct World {
         network.run(for: .seconds(1))
         alice.reflexive = server.seen["alice"]
         bob.reflexive = server.seen["bob"]
+        alice.seenByServer = { [server] in server.seen["alice"] }
+        bob.seenByServer = { [server] in server.seen["bob"] }
         network.loss = loss
     }
 
@@ -105,6 +107,20 @@ struct World {
     func dial(sequence: UInt64 = 1) {
         alice.dial(bob, record, sequence: sequence)
         alice.say(.message(1))
+    }
+
+    /// Dialled, up, and quiet again.
+    func settle() {
+        dial()
+        network.run(for: .seconds(12))
+    }
+
+    /// Lets nothing through between the two but by the relay.
+    func cutDirect() {
+        network.drops = {
+            $0.source.address != VirtualServer.endpoint.address
+                && $0.destination.address != VirtualServer.endpoint.address
+        }
     }
 
     var kinds: [PathKind?] { [alice.finder?.report?.kind, bob.finder?.report?.kind] }

@@ -17,6 +17,8 @@ final class VirtualNetwork {
     var loss = 0
     /// Up to so much more than the delay.
     var jitter = Span.zero
+    /// What does not get through the public segment.
+    var drops: ((Packet) -> Bool)?
     let internet: Segment
     /// Bytes that went to an address, whether anybody is there or not.
     private(set) var octets: [Endpoint.Address: Int] = [:]
@@ -75,6 +77,7 @@ final class VirtualNetwork {
             guard uplink.behaviour.hairpins, let back = uplink.inbound(outgoing) else { return }
             return carry(back, in: uplink.inside, origin: origin)
         }
+        if isPublic, drops?(packet) == true { return }
         if isPublic, loss > 0, Int.random(in: 0..<100, using: &random) < loss { return }
         let extra = isPublic ? Span(nanoseconds: .random(in: 0...jitter.nanoseconds, using: &random)) : .zero
         after(Span(nanoseconds: segment.delay.nanoseconds + extra.nanoseconds)) { [self] in

@@ -153,11 +153,24 @@ final class VirtualPeer {
         self.segment.hosts[self.endpoint.address] = nil
         (self.endpoint, self.segment) = (endpoint, segment)
         attach()
-        register()
         finder?.networkChanged(own: [endpoint], now: network.now)
-        if finder != nil { tellCandidates() }
+        renew()
+    }
+
+    /// Registers anew, and tells the other side where it is now.
+    func renew() {
+        register()
+        network.after(.milliseconds(400)) { [self] in
+            guard finder != nil else { return }
+            reflexive = seenByServer?()
+            tellCandidates()
+            for round in 1...3 {
+                network.after(.seconds(round - 1)) { [weak self] in self?.punch(round: round) }
+            }
+        }
         poll()
     }
+    var seenByServer: (() -> Endpoint?)?
 
     private func tellCandidates() {
         guard tellsCandidates else { return }

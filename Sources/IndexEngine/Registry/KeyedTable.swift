@@ -29,6 +29,11 @@ struct KeyedTable: Sendable {
 
     subscript(number: Int) -> Row { rows[number] }
 
+    /// Where a row leads, while its lease lasts.
+    func address(_ number: Int, now: Tick) -> Endpoint? {
+        now < rows[number].expires ? rows[number].address : nil
+    }
+
     /// Changes a row in place; its peer stays.
     mutating func update(_ number: Int, _ change: (inout Row) -> Void) {
         change(&rows[number])

@@ -96,6 +96,15 @@ final class Registry: Sendable {
         }
     }
 
+    /// Where a keyed peer is; `nil` when it is not registered or its lease is over.
+    func address(of peer: PeerID, now: Instant) -> Endpoint? {
+        let now = tick(now)
+        return withKeyed(peer) { table, hash in
+            guard let number = table.find(peer, hash) else { return nil }
+            return table.address(number, now: now)
+        }
+    }
+
     // MARK: Registration
 
     /// Takes a seed peer in; the oldest makes room.

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Glibc
+import Model
+@testable import PortMapping
+import Support
+import Testing
+
+/// Routers that are not there, say nothing, or lie.
+@Suite(.timeLimit(.minutes(2)), .enabled(if: NetworkNamespace.isPossible, NetworkNamespace.needs))
+struct HostileRouterTests {
+    private func machine() throws -> (inside: NetworkNamespace, router: NetworkNamespace) {
+        let (inside, router) = (try NetworkNamespace(), try NetworkNamespace())
+        try inside.connect(to: router, "eth0", "lan0")
+        try inside.shell("ip addr add 192.168.1.2/24 dev eth0; ip route add default via 192.168.1.1")
+        try router.shell("ip addr add 192.168.1.1/24 dev lan0; ip route add 239.0.0.0/8 dev lan0")
+        return (inside, router)
+    }
+
+    @Test func `no router: said at once, and nothing is started`() throws {
+        let start = Instant.now
+        let mapped = try Mapped(try NetworkNamespace(), router: nil)
+        let report = try mapped.next()
+        #expect(Instant.now.since(start) < .milliseconds(500))
+        #expect(report.mapped == nil)
+        #expect(report.failures.values.allSatisfy { $0.contains("no router") } && report.failures.count == 2)
+    }
+
+    @Test func `a router that offers nothing is left in peace soon`() throws {
+        let (inside, _) = try machine()
+        let start = Instant.now
+        let report = try Mapped(inside).next()
+        print("no mapping after \(Int(Instant.now.since(start).milliseconds)) ms: \(report.failures)")
+        #expect(Instant.now.since(start) < .seconds(6))
+        #expect(report.mapped == nil)
+    }
+
+    @Test func `a router that swallows everything holds nobody up at the end`() throws {
+        let (inside, router) = try machine()
+        try router.shell(
+            """
+            nft add table ip t; nft 'add chain ip t in { type filter hook input priority 0; policy drop; }'
+            """)
+        let mapped = try Mapped(inside)
+        for wait in [200, 2500] {
+            pause(until: .now + .milliseconds(wait))
+            let start = Instant.now
+            mapped.mapper.networkChanged()
+            #expect(Instant.now.since(start) < .milliseconds(100))
+        }
+        let start = Instant.now
+        mapped.mapper.stop()
+        #expect(Instant.now.since(start) < .seconds(1))
+    }
+
+    /// Answers searches with the address of a description, and requests for it with something else.
+    private static let liar = """
+        import socket, sys, threading, struct, os
+        kind = sys.argv[1]
+        def ssdp():
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 1900))
+            s.setsockopt(0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton('239.255.255.250') + socket.inet_aton('192.168.1.1'))
+            while True:
+                d, a = s.recvfrom(2000)
+                st = 'urn:schemas-upnp-org:device:InternetGatewayDevice:1'
+                if kind == "answers":
+                    for i in range(2000): s.sendto(os.urandom(i % 1400 + 1), a)
+                    continue
+                s.sendto(('HTTP/1.1 200 OK\\r\\nLOCATION: http://192.168.1.1:5000/d\\r\\nST: %s\\r\\n\\r\\n' % st).encode(), a)
+        def pmp():
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 5351))
+            while True:
+                d, a = s.recvfrom(2000)
+                if kind == 'private':
+                    if len(d) == 2: s.sendto(struct.pack('>BBHI4B', 0, 128, 0, 9, 10, 0, 0, 7), a)
+                    else: s.sendto(struct.pack('>BBHIHHI', 0, 129, 0, 9, 40000, 40000, 7200), a)
+                elif kind == 'wrong':
+                    s.sendto(struct.pack('>BBHI4B', 0, 128, 0, 9, 25, 0, 0, 7) if len(d) == 2
+                             else struct.pack('>BBHIHHI', 0, 129, 0, 9, 1, 0, 4294967295), a)
+                else:
+                    for i in range(300): s.sendto(os.urandom(i % 60), a)
+        def serve(c):
+            try:
+                c.recv(4000)
+                if kind == 'endless':
+                    c.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n<root>')
+                    while True: c.sendall(b'<device>' * 20000)
+                if kind == 'slow':
+                    import time
+                    for b in b'HTTP/1.1 200 OK\\r\\nContent-Length: 100000\\r\\n\\r\\n': c.send(bytes([b])); time.sleep(1)
+                if kind == 'length': c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2147483647\\r\\n\\r\\n' + b'x' * 100000)
+                if kind == 'chunks': c.sendall(b'HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\nffffffff\\r\\n' + b'x' * 100000)
+                if kind == 'deep': c.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n' + b'<a>' * 1000000)
+                c.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n' + os.urandom(100000))
+                c.close()
+            except OSError: pass
+        for f in (ssdp, pmp): threading.Thread(target=f, daemon=True).start()
+        l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); l.bind(('', 5000)); l.listen(50)
+        print('ready', flush=True)
+        while True: threading.Thread(target=serve, args=(l.accept()[0],), daemon=True).start()
+        """
+
+    @Test(arguments: ["noise", "answers", "endless", "slow", "length", "chunks", "deep", "wrong"])
+    func `a router that lies costs neither memory nor time, and gives nothing`(kind: String) throws {
+        let (inside, router) = try machine()
+        let liar = try ChildProcess(router.launcher + ["python3", "-c", HostileRouterTests.liar, kind])
+        defer { liar.child.send(9) }
+        _ = try liar.line("ready") { $0 == "ready" }
+        let before = try residentBytes()
+        let start = Instant.now
+        let report = try Mapped(inside).next(.seconds(15))
+        let span = Instant.now.since(start)
+        #expect(report.mapped == nil)
+        #expect(span < .seconds(11))
+        let grown = max(0, try residentBytes() - before)
+        #expect(grown < 8 << 20)
+        print("\(kind): \(Int(span.milliseconds)) ms, \(grown >> 10) KiB more: \(report.failures)")
+    }
+
+    @Test func `an address that the Internet can't know is none, and the report says why`() throws {
+        let (inside, router) = try machine()
+        let liar = try ChildProcess(router.launcher + ["python3", "-c", HostileRouterTests.liar, "private"])
+        defer { liar.child.send(9) }
+        _ = try liar.line("ready") { $0 == "ready" }
+        let report = try Mapped(inside).next(.seconds(15))
+        #expect(report.mapped == nil)
+        #expect(report.failures[.natPMP] == "the router is behind another one: its own address is 10.0.0.7")
+    }
+
+    private func residentBytes() throws -> Int {
+        let text = try ChildProcess.run(["cat", "/proc/\(getpid())/statm"]).out
+        return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4096
+    }
+}

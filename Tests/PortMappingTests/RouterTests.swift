@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Model
+@testable import PortMapping
+import Support
+import Testing
+
+/// Against miniupnpd, a router's program that many homes have.
+@Suite(.timeLimit(.minutes(2)), .enabled(if: Router.isPossible, Router.needs)) struct RouterTests {
+    private static func lines(_ by: MappingProtocol) -> [String] {
+        ["enable_natpmp=\(by == .natPMP ? "yes" : "no")", "enable_upnp=\(by == .upnp ? "yes" : "no")"]
+    }
+
+    private let outside = Endpoint(address: Router.address, port: 40_000)
+
+    @Test(arguments: [MappingProtocol.natPMP, .upnp])
+    func `the port leads inside, is renewed, and goes at the end`(by: MappingProtocol) throws {
+        let router = try Router(RouterTests.lines(by))
+        let daemon = try router.serve()
+        defer { daemon.child.send(9) }
+        let start = Instant.now
+        var times = MappingTimes()
+        times.lease = .seconds(4)
+        let mapped = try Mapped(router.inside, times: times)
+        let report = try mapped.next { $0.mapped != nil }
+        print("\(by.rawValue): mapped after \(Int(Instant.now.since(start).milliseconds)) ms")
+        #expect(report.mapped == outside)
+        #expect(report.by == by)
+        #expect(try router.openPorts().allSatisfy { $0.contains("40000") && $0.contains("192.168.1.2") })
+        #expect(try router.hasOpenPorts(1))
+        // What comes from outside arrives.
+        let listener = try ChildProcess(
+            router.inside.launcher + ["bash", "-c", "timeout 5 tcpdump -l -n -i eth0 -c 1 udp port 40000 2>&1"])
+        _ = try listener.line("listening") { $0.contains("listening on") }
+        try router.outside.shell("echo hello > /dev/udp/25.0.113.21/40000")
+        #expect(try listener.line("a packet") { $0.contains("25.0.113.1.") }.text.contains("192.168.1.2.40000"))
+        // Longer than the lease.
+        pause(until: start + .seconds(9))
+        #expect(try router.openPorts().count == 1)
+        let stop = Instant.now
+        mapped.mapper.stop()
+        #expect(Instant.now.since(stop) < .seconds(1))
+        #expect(try router.hasOpenPorts(0, .seconds(1)))
+    }
+
+    @Test func `both protocols are there: one mapping, at once`() throws {
+        let router = try Router(["enable_natpmp=yes", "enable_upnp=yes"])
+        let daemon = try router.serve()
+        defer { daemon.child.send(9) }
+        let start = Instant.now
+        let mapped = try Mapped(router.inside)
+        #expect(try mapped.next() == MappingReport(mapped: outside, by: .natPMP))
+        #expect(Instant.now.since(start) < .seconds(1))
+        pause(until: start + .seconds(3))
+        #expect(try router.openPorts().count == 1)
+    }
+
+    @Test(arguments: [MappingProtocol.natPMP, .upnp])
+    func `a router that was restarted is asked again`(by: MappingProtocol) throws {
+        let router = try Router(RouterTests.lines(by))
+        let first = try router.serve()
+        var times = MappingTimes()
+        times.check = .seconds(1)
+        let mapped = try Mapped(router.inside, times: times)
+        #expect(try mapped.next { $0.mapped != nil }.by == by)
+        pause(until: .now + .seconds(4))
+        first.child.send(9)
+        _ = first.wait()
+        let second = try router.serve()
+        defer { second.child.send(9) }
+        #expect(try router.openPorts().isEmpty)
+        #expect(try router.hasOpenPorts(1, .seconds(25)))
+        mapped.mapper.stop()
+        #expect(try router.hasOpenPorts(0, .seconds(1)))
+    }
+
+    @Test func `a port that another machine has is passed over`() throws {
+        let router = try Router(RouterTests.lines(.upnp))
+        let daemon = try router.serve()
+        defer { daemon.child.send(9) }
+        let neighbour = try Mapped(router.inside)
+        #expect(try neighbour.next { $0.mapped != nil }.mapped == outside)
+        try router.inside.shell(
+            "ip addr flush dev eth0; ip addr add 192.168.1.3/24 dev eth0; ip route add default via 192.168.1.1")
+        let second = try Mapped(router.inside)
+        let report = try second.next { $0.mapped != nil }
+        #expect(report.mapped?.address == Router.address)
+        #expect(report.mapped?.port != 40_000)
+    }
+
+    @Test func `a survey maps nothing`() throws {
+        let router = try Router(["enable_natpmp=yes", "enable_upnp=yes"])
+        let daemon = try router.serve()
+        defer { daemon.child.send(9) }
+        let found = try router.inside.run { PortMapper.survey(router: { Router.lan }, limit: .seconds(6)) }
+        #expect(found == [.natPMP: .answers(Router.address), .upnp: .answers(Router.address)])
+        #expect(try router.openPorts().isEmpty)
+    }
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Model
+import Testing
+import Traversal
+import Wire
+
+/// A finder, its budget and a clock that is turned by hand.
+private struct Bench {
+    static let own = Endpoint(address: .v4(0xC000_0263), port: 5000)
+    var finder: PathFinder
+    var budget = ProbeBudget()
+    var now = Instant(nanoseconds: 1_000_000_000)
+    /// Sent and not answered.
+    var pings: [(ping: Ping, at: Instant)] = []
+
+    init(accepted: Route? = nil) {
+        finder = PathFinder(own: [Self.own], accepted: accepted, limits: PathLimits(), random: .seeded(3), now: now)
+    }
+
+    static func place(_ number: Int) -> Route {
+        .direct(Endpoint(address: .v4(0x0808_0000 + UInt32(number)), port: 700))
+    }
+    static let v6 = Route.direct(Endpoint(address: .v6(0x2001_0DB8_0000_0000, 7), port: 700))
+    static let relay = Route.relayed(by: VirtualServer.endpoint, RelayChannel(1))
+
+    mutating func offer(_ route: Route, _ origin: RemoteCandidate.Origin = .reflexive, sequence: UInt64 = 1) {
+        finder.offer([RemoteCandidate(route, origin)], sequence: sequence, now: now)
+    }
+
+    /// Turns the clock by so much in steps of a millisecond; routes answer after their round trip.
+    mutating func run(_ span: Span, _ trips: [Route: Int] = [:]) {
+        let end = now + span
+        while now < end {
+            for ping in finder.duePings(now: now, budget: &budget) { pings.append((ping, now)) }
+            for (ping, at) in pings {
+                guard case .route(let route) = ping.destination, let trip = trips[route],
+                    now.since(at) >= .milliseconds(trip)
+                else { continue }
+                finder.ponged(ping.transaction, from: route, wasUnasked: false, now: now)
+            }
+            pings.removeAll { item in
+                guard case .route(let route) = item.ping.destination, let trip = trips[route] else { return false }
+                return now.since(item.at) >= .milliseconds(trip)
+            }
+            now = now + .milliseconds(1)
+        }
+    }
+
+    func count(_ route: Route) -> Int { pings.count { $0.ping.destination == .route(route) } }
+}
+
+@Suite struct `A path finder` {
+    @Test func `tries candidates in their order, staggered, ten times each`() {
+        var bench = Bench()
+        bench.finder.offer(
+            [
+                RemoteCandidate(Bench.place(1), .reflexive), RemoteCandidate(Bench.place(2), .mapped),
+                RemoteCandidate(Bench.v6, .reflexive), RemoteCandidate(Bench.place(3), .last),
+                RemoteCandidate(Bench.v6.other, .host),
+            ], sequence: 1, now: bench.now)
+        let start = bench.now
+        bench.run(.seconds(6))
+        var firsts: [(Route, Int)] = []
+        for (ping, at) in bench.pings {
+            guard case .route(let route) = ping.destination, !firsts.contains(where: { $0.0 == route }) else {
+                continue
+            }
+            firsts.append((route, Int(at.since(start).milliseconds)))
+        }
+        #expect(firsts.map(\.0) == [Bench.place(3), Bench.v6.other, Bench.place(2), Bench.v6, Bench.place(1)])
+        #expect(firsts.map(\.1) == [0, 50, 100, 150, 200])
+        #expect(bench.count(Bench.place(1)) == 10)
+        let moments = bench.pings.filter { $0.ping.destination == .route(Bench.place(3)) }
+            .map { Int($0.at.since(start).milliseconds) }
+        #expect(moments == [0, 100, 200, 400, 700, 1000, 1400, 1900, 2500, 3200])
+        #expect(bench.finder.deadline == nil)
+        #expect(bench.finder.routes.isEmpty && bench.finder.report == nil)
+    }
+
+    @Test func `uses a relay at once and until there is a direct route, and wakes for nothing then`() {
+        var bench = Bench()
+        bench.offer(Bench.relay, .relayed)
+        bench.offer(Bench.place(1))
+        #expect(bench.finder.routes == [Bench.relay])
+        bench.run(.seconds(10), [Bench.relay: 30])
+        #expect(bench.finder.report == PathReport(Bench.relay, .relayed, roundTrip: .milliseconds(30)))
+        #expect(bench.finder.deadline == nil)
+        bench.offer(Bench.place(2))
+        bench.run(.seconds(1), [Bench.relay: 30, Bench.place(2): 90])
+        #expect(bench.finder.routes == [Bench.place(2)])
+    }
+
+    @Test func `gives IPv6 three milliseconds, and changes for five and a fifth only`() {
+        func choice(_ first: (Route, Int), _ second: (Route, Int)) -> Route? {
+            var bench = Bench()
+            bench.offer(first.0)
+            bench.run(.seconds(1), [first.0: first.1])
+            bench.offer(second.0)
+            bench.run(.seconds(1), [first.0: first.1, second.0: second.1])
+            return bench.finder.report?.route
+        }
+        let (one, two) = (Bench.place(1), Bench.place(2))
+        #expect(choice((one, 20), (two, 16)) == one)
+        #expect(choice((one, 20), (two, 15)) == two)
+        #expect(choice((one, 100), (two, 90)) == one)
+        #expect(choice((one, 100), (two, 78)) == two)
+        #expect(choice((one, 20), (Bench.v6, 17)) == Bench.v6)
+        #expect(choice((Bench.v6, 20), (one, 15)) == Bench.v6)
+    }
+
+    @Test func `follows no packet, but what answers`() {
+        var bench = Bench(accepted: Bench.place(1))
+        bench.run(.seconds(2), [Bench.place(1): 20])
+        bench.finder.heard(from: Bench.place(2), now: bench.now)
+        bench.run(.seconds(3), [Bench.place(1): 20])
+        #expect(bench.finder.routes == [Bench.place(1)])
+        #expect(bench.count(Bench.place(2)) > 0)
+    }
+
+    @Test func `stays bounded under a flood, and keeps what answered`() {
+        var bench = Bench(accepted: Bench.place(1))
+        bench.offer(Bench.place(2))
+        bench.run(.seconds(2), [Bench.place(1): 20, Bench.place(2): 22])
+        for number in 100..<5100 {
+            bench.finder.heard(from: Bench.place(number), now: bench.now)
+            _ = bench.finder.pinged(from: Bench.place(number + 10_000), now: bench.now)
+            _ = bench.finder.pinged(
+                from: .relayed(by: VirtualServer.endpoint, RelayChannel(UInt64(number))), now: bench.now)
+            bench.run(.milliseconds(2), [Bench.place(1): 20, Bench.place(2): 22])
+            guard number % 100 == 0 else { continue }
+            #expect(bench.finder.attempts.count <= 8 + 2 * 4 + 4)
+        }
+        #expect(bench.finder.report?.route == Bench.place(1))
+        #expect(bench.finder.attempts.contains { $0.candidate.route == Bench.place(2) })
+        #expect(bench.pings.count < 1000)
+    }
+
+    @Test func `names routes by how they were opened`() {
+        func kind(_ route: Route, _ origin: RemoteCandidate.Origin, isOpen: Bool = false) -> PathKind? {
+            var bench = Bench()
+            if isOpen { _ = bench.finder.pinged(from: route, now: bench.now) }
+            bench.offer(route, origin)
+            bench.run(.seconds(1), [route: 5])
+            return bench.finder.report?.kind
+        }
+        #expect(kind(Bench.place(1), .reflexive) == .punched)
+        #expect(kind(Bench.place(1), .mapped) == .direct)
+        #expect(kind(Bench.place(1), .observed, isOpen: true) == .direct)
+        #expect(kind(.direct(Endpoint(address: .v4(0xC0A8_0007), port: 9)), .host) == .lan)
+        #expect(kind(.direct(.loopback(9)), .reflexive) == .lan)
+        #expect(kind(Bench.relay, .relayed) == .relayed)
+    }
+
+    @Test func `probes neither itself nor what is no place`() {
+        var bench = Bench()
+        let multicast = Endpoint(address: .v4(0xEF00_0001), port: 9)
+        for endpoint in [Bench.own, multicast, Endpoint(address: .v4(0x0808_0808), port: 0)] {
+            bench.offer(.direct(endpoint), .host)
+        }
+        bench.run(.seconds(5))
+        #expect(bench.pings.isEmpty && bench.finder.attempts.count == 3)
+        #expect(bench.finder.attempts.allSatisfy { if case .skipped = $0.state { true } else { false } })
+    }
+
+    @Test func `probes three times more at agreed moments, at most`() {
+        var bench = Bench()
+        bench.offer(Bench.place(1))
+        bench.run(.seconds(5))
+        for _ in 0..<6 {
+            bench.finder.punch(at: bench.now + .milliseconds(100), now: bench.now)
+            bench.run(.seconds(5))
+        }
+        #expect(bench.count(Bench.place(1)) == 40)
+    }
+
+    @Test func `doubts a neighbour that the network denies, and no stranger`() {
+        let neighbour = Route.direct(Endpoint(address: .v4(0xC0A8_0007), port: 9))
+        for route in [neighbour, Bench.place(1)] {
+            var bench = Bench()
+            bench.offer(route, .host)
+            bench.offer(Bench.relay, .relayed)
+            bench.run(.seconds(2), [route: 5, Bench.relay: 5])
+            bench.finder.unreachable(route.endpoint, now: bench.now)
+            #expect(bench.finder.routes == (route == neighbour ? [route, Bench.relay] : [route]))
+        }
+    }
+
+    @Test func `leaves what answers probes and loses packets, for a while`() {
+        let trips = [Bench.place(1): 5, Bench.relay: 30]
+        var bench = Bench()
+        bench.offer(Bench.place(1))
+        bench.offer(Bench.relay, .relayed)
+        bench.run(.seconds(2), trips)
+        #expect(bench.finder.routes == [Bench.place(1)])
+        bench.finder.awaits(since: bench.now, now: bench.now)
+        bench.run(.milliseconds(2500), trips)
+        #expect(bench.finder.routes == [Bench.relay])
+        bench.finder.awaits(since: nil, now: bench.now)
+        bench.run(.seconds(20), trips)
+        #expect(bench.finder.routes == [Bench.relay])
+        bench.run(.seconds(20), trips)
+        #expect(bench.finder.routes == [Bench.place(1)])
+    }
+
+    @Test func `doubts while an acknowledgement is due, and gives up when nothing answers`() {
+        var bench = Bench()
+        bench.offer(Bench.place(1))
+        bench.offer(Bench.relay, .relayed)
+        bench.run(.seconds(2), [Bench.place(1): 5, Bench.relay: 30])
+        bench.finder.awaits(since: bench.now, now: bench.now)
+        bench.run(.milliseconds(790))
+        #expect(bench.finder.routes == [Bench.place(1)])
+        bench.run(.milliseconds(20))
+        #expect(bench.finder.routes == [Bench.place(1), Bench.relay] && bench.finder.report != nil)
+        bench.run(.seconds(2))
+        #expect(bench.finder.report == nil && bench.finder.routes.count == 2)
+        bench.run(.milliseconds(600), [Bench.relay: 30])
+        #expect(bench.finder.report?.route == Bench.relay && bench.finder.routes == [Bench.relay])
+    }
+
+    @Test func `turns to a relay when its own address is taken from it`() {
+        var bench = Bench()
+        bench.offer(Bench.place(1))
+        bench.offer(Bench.relay, .relayed)
+        bench.run(.seconds(2), [Bench.place(1): 5, Bench.relay: 30])
+        bench.finder.networkChanged(own: [Bench.place(1).endpoint], now: bench.now)
+        #expect(bench.finder.routes.first == Bench.relay)
+    }
+
+    @Test func `keeps a quiet direct route open`() {
+        var bench = Bench()
+        bench.offer(Bench.place(1))
+        bench.run(.seconds(5), [Bench.place(1): 5])
+        let start = bench.now
+        bench.run(.seconds(60))
+        #expect(bench.pings.first.map { $0.at.since(start) <= .seconds(15) } == true)
+    }
+
+    @Test func `forgets budgets in the order of their coming`() {
+        var budget = ProbeBudget()
+        let now = Instant(nanoseconds: 5)
+        let first = Endpoint(address: .v4(1 << 24), port: 1)
+        let taken = (0..<11).map { _ in budget.take(first, sequence: 1, now: now) }
+        let ofAnother = budget.take(first, sequence: 2, now: now)
+        #expect(taken == Array(repeating: true, count: 10) + [false] && ofAnother)
+        for number in 0..<20_000 {
+            let place = Endpoint(address: .v4(0x0800_0000 + UInt32(number)), port: 1)
+            _ = budget.take(place, sequence: 1, now: now)
+            budget.answered(place)
+        }
+        #expect(budget.count <= 2 * ProbeBudget.limit)
+        budget.answered(first)
+        let known = (0..<100).map { _ in budget.take(first, sequence: 1, now: now) }
+        #expect(known == Array(repeating: true, count: 100))
+    }
+}
+
+extension Route {
+    /// Another port there.
+    fileprivate var other: Route { .direct(Endpoint(address: endpoint.address, port: endpoint.port &+ 1)) }
+}

@@ -70,10 +70,12 @@ actor DoctorAsker {
     private func request(_ question: Question, _ nonce: String) -> IndexRequest {
         switch question {
         case .someRegistration:
-            let signed = IndexRequest.Signed(peer: PeerID(octets), record: random.octets(160))
+            let signed = IndexRequest.Signed(
+                peer: PeerID(high: random.next(), low: random.next()), record: random.octets(160))
             return .registration(
                 IndexRequest.Registration(address: .loopback(port.local.port), signed: signed, nonce: nonce))
-        case .someQuery: return .query(IndexRequest.Query(text: "\(PeerID(octets))", nonce: nonce))
+        case .someQuery:
+            return .query(IndexRequest.Query(text: "\(PeerID(high: random.next(), low: random.next()))", nonce: nonce))
         case .seen: return .seen(nonce: nonce)
         }
     }

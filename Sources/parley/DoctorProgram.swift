@@ -6,6 +6,7 @@ import Glibc
 import Identity
 import Model
 import Network
+import PeerEngine
 import PortMapping
 import Queues
 import Reactor
@@ -108,13 +109,13 @@ struct DoctorProgram: Sendable {
         }
         guard let endpoint = server.endpoint else { return server }
         async let acceptsTCP = onOwnThread { connects(to: endpoint, within: 1500) }
-        if case .cookie(_, let seen, let offers)?? = await asker.ask(.someRegistration, at: endpoint)?.reply {
+        if case .cookie(_, let seen, let offers)? = await asker.ask(.someRegistration, at: endpoint)?.reply {
             (server.seen, server.offers) = (seen, offers)
         }
         if let (_, span) = await asker.ask(.someQuery, at: endpoint) { server.roundTrip = span }
         if let second = server.offers.secondPort, second != endpoint.port {
             let other = Endpoint(address: endpoint.address, port: second)
-            if case .seen(let seen)?? = await asker.ask(.seen, at: other)?.reply { server.seenAtSecondPort = seen }
+            if case .seen(let seen)? = await asker.ask(.seen, at: other)?.reply { server.seenAtSecondPort = seen }
         }
         server.acceptsTCP = await acceptsTCP
         return server
@@ -166,11 +167,7 @@ private func within<Value: Sendable>(
 
 /// Calls something that blocks.
 private func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
-    final class Call: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    return await withCheckedContinuation { continuation in
+    await withCheckedContinuation { continuation in
         let call = Unmanaged.passRetained(Call { continuation.resume(returning: body()) })
         var thread = pthread_t()
         let code = pthread_create(
@@ -181,4 +178,10 @@ private func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () -> Valu
             }, call.toOpaque())
         if code == 0 { pthread_detach(thread) } else { call.takeRetainedValue().body() }
     }
+}
+
+/// What a thread is to do.
+private final class Call: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }

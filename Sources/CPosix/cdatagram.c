@@ -6,6 +6,7 @@
 #include <linux/errqueue.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -118,10 +119,20 @@ int cp_socket_local(int descriptor, cp_endpoint *where) {
     return 0;
 }
 
+int cp_socket_peer(int descriptor, cp_endpoint *where) {
+    address remote;
+    socklen_t length = sizeof remote;
+    if (getpeername(descriptor, &remote.any, &length) != 0) return -1;
+    from_address(&remote, where);
+    return 0;
+}
+
 int cp_tcp_listen(const cp_endpoint *where, int backlog) {
     int family = where->family == 4 ? AF_INET : AF_INET6, on = 1;
+    int only = where->high != 0 || where->low != 0;
     int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -1;
+    if (family == AF_INET6) setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
     // Connections of the program's last run that still linger are in nobody's way.
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     address local;
@@ -133,6 +144,33 @@ int cp_tcp_listen(const cp_endpoint *where, int backlog) {
         return -1;
     }
     return descriptor;
+}
+
+int cp_tcp_connect(const cp_endpoint *where) {
+    int family = where->family == 4 ? AF_INET : AF_INET6;
+    int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    address remote;
+    socklen_t length = to_address(where, family, &remote);
+    if (connect(descriptor, &remote.any, length) != 0 && errno != EINPROGRESS) {
+        int code = errno;
+        close(descriptor);
+        errno = code;
+        return -1;
+    }
+    return descriptor;
+}
+
+void cp_tcp_tune(int descriptor, int patience_seconds) {
+    int on = 1, unsent = 64 << 10, patience = patience_seconds * 1000;
+    // With TCP_USER_TIMEOUT the probes of an idle connection end by time, not by number: the last one comes just before.
+    int interval = 2, idle = patience_seconds > 3 * interval ? patience_seconds - 2 * interval : interval;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 uint32_t cp_udp_drops(int descriptor) {

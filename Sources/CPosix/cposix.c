@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <wchar.h>
 
@@ -21,6 +22,14 @@ int cp_set_utf8_locale(void) {
 }
 
 int cp_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int cp_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
+
+void cp_timerfd_set(int descriptor, uint64_t moment_ns) {
+    struct itimerspec time = {
+        .it_value = {.tv_sec = (time_t)(moment_ns / 1000000000), .tv_nsec = (long)(moment_ns % 1000000000)}};
+    timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &time, NULL);
+}
 
 int cp_poll(struct pollfd *descriptors, size_t count, int64_t timeout_ns) {
     struct timespec timeout = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};

@@ -2,19 +2,19 @@
 internal import Glibc
 
 /// A listening socket that nobody can keep awake: a caller who can't be let in is turned away, not left in the backlog.
-final class Door {
-    let descriptor: Int32
+public final class Door {
+    public let descriptor: Int32
     /// Given up for a moment when the process has no descriptor left, so that a caller can be turned away.
     private var spare: Int32
 
     /// Takes over a listening, non-blocking socket.
-    init(_ descriptor: Int32) {
+    public init(_ descriptor: Int32) {
         self.descriptor = descriptor
         spare = openSpare()
     }
 
     /// The next caller's descriptor, close-on-exec; `nil` when nobody waits.
-    func accept() -> Int32? {
+    public func accept() -> Int32? {
         while true {
             let accepted = Glibc.accept(descriptor, nil, nil)
             if accepted >= 0 {
@@ -27,7 +27,7 @@ final class Door {
         }
     }
 
-    func close() {
+    public func close() {
         Glibc.close(descriptor)
         Glibc.close(spare)
     }

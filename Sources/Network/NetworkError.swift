@@ -14,8 +14,8 @@ public struct NetworkError: Error, Equatable, Sendable, CustomStringConvertible 
     }
 }
 
-/// The system's words for an error number.
-func systemReason(_ code: Int32) -> String {
+/// The system's words for an error number, as one clause.
+public func systemReason(_ code: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard strerror_r(code, &buffer, buffer.count) == 0 else { return "error \(code)" }
     let text = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }

@@ -7,6 +7,8 @@ public struct TunnelLimits: Sendable {
     public var connections = 4096
     /// Of those from one IPv4 /24 or IPv6 /48.
     public var perNetwork = 64
+    /// Whether this machine's own programs are held to that too.
+    public var limitsLoopback = false
     /// Until the TLS handshake must be done.
     public var handshake = Span.seconds(10)
     /// How long nothing at all may come from a client that is connected.

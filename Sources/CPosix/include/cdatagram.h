@@ -25,6 +25,14 @@ int cp_udp_share(int descriptor);
 int cp_socket_local(int descriptor, cp_endpoint *where);
 /// A TCP socket that listens at `where`, non-blocking and close-on-exec. Returns the descriptor, or -1 with errno.
 int cp_tcp_listen(const cp_endpoint *where, int backlog);
+/// A TCP socket, non-blocking and close-on-exec, that connects to `where`: writable once that is over. Returns the
+/// descriptor, or -1 with errno.
+int cp_tcp_connect(const cp_endpoint *where);
+/// Makes a TCP connection send small things at once, keep little unsent, and fail when the other side has been silent for
+/// so long, be there something to send or not.
+void cp_tcp_tune(int descriptor, int patience_seconds);
+/// Where the other side of a connected socket is. 0, or -1 with errno.
+int cp_socket_peer(int descriptor, cp_endpoint *where);
 /// How many datagrams the socket dropped for want of buffer (SO_MEMINFO).
 uint32_t cp_udp_drops(int descriptor);
 

@@ -19,6 +19,11 @@ int cp_set_utf8_locale(void);
 /// eventfd(2), non-blocking, close-on-exec; -1 with errno.
 int cp_eventfd(void);
 
+/// timerfd_create(2) on CLOCK_MONOTONIC, non-blocking, close-on-exec; -1 with errno.
+int cp_timerfd(void);
+/// Makes it readable at a moment of that clock, in nanoseconds; 0 for never.
+void cp_timerfd_set(int descriptor, uint64_t moment_ns);
+
 /// ppoll(2) without a signal mask: nanosecond timeout, negative for none.
 int cp_poll(struct pollfd *_Nonnull descriptors, size_t count, int64_t timeout_ns);
 

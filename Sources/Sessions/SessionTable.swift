@@ -40,7 +40,7 @@ final class SessionTable {
     /// Of probes of whoever knows our ID.
     private let probeKey: ProbeKey
     private var budget: ProbeBudget
-    private var asked = AskedEndpoints()
+    private var asked = AskedAddresses()
     private var welcomes = Welcomes()
     private let localPort: UInt16
     /// This machine's addresses at the one port.
@@ -195,8 +195,7 @@ final class SessionTable {
         var isUnasked = isUnasked(route, now)
         if let session {
             touched.insert(session.id)
-            let isNew = session.finder.pinged(from: route, now: now)
-            isUnasked = isUnasked && isNew
+            isUnasked = session.finder.pinged(from: route, wasAsked: !isUnasked, now: now)
         }
         let pong = Probe(
             .pong, reference: ping.reference, transaction: ping.transaction,
@@ -205,11 +204,11 @@ final class SessionTable {
     }
 
     private func isUnasked(_ route: Route, _ now: Instant) -> Bool {
-        !route.isRelayed && !asked.contains(route.endpoint, now: now)
+        !route.isRelayed && !asked.contains(route.endpoint.address, now: now)
     }
 
     private func ask(_ bytes: [UInt8], _ route: Route, _ now: Instant) {
-        if !route.isRelayed { asked.add(route.endpoint, now: now) }
+        if !route.isRelayed { asked.add(route.endpoint.address, now: now) }
         post(bytes, route)
     }
 

@@ -62,25 +62,25 @@ struct Welcomes {
 
 /// Addresses that were lately sent a probe: what comes from elsewhere comes unasked, so its sender could reach us
 /// without our router having been opened for it. Bounded: the oldest go.
-struct AskedEndpoints {
+struct AskedAddresses {
     private static let capacity = 1024
     /// As long as routers keep a way open that is not used (RFC 4787, §4.3).
     private static let lifetime = Span.seconds(120)
 
-    private var moments: [Endpoint: Instant] = [:]
+    private var moments: [Endpoint.Address: Instant] = [:]
     /// In the order in which they were first asked.
-    private var order: [Endpoint] = []
+    private var order: [Endpoint.Address] = []
     private var oldest = 0
 
-    mutating func add(_ endpoint: Endpoint, now: Instant) {
-        guard moments.updateValue(now, forKey: endpoint) == nil else { return }
-        if order.count < AskedEndpoints.capacity { return order.append(endpoint) }
+    mutating func add(_ address: Endpoint.Address, now: Instant) {
+        guard moments.updateValue(now, forKey: address) == nil else { return }
+        if order.count < AskedAddresses.capacity { return order.append(address) }
         moments[order[oldest]] = nil
-        order[oldest] = endpoint
-        oldest = (oldest + 1) % AskedEndpoints.capacity
+        order[oldest] = address
+        oldest = (oldest + 1) % AskedAddresses.capacity
     }
 
-    func contains(_ endpoint: Endpoint, now: Instant) -> Bool {
-        moments[endpoint].map { now.since($0) < AskedEndpoints.lifetime } ?? false
+    func contains(_ address: Endpoint.Address, now: Instant) -> Bool {
+        moments[address].map { now.since($0) < AskedAddresses.lifetime } ?? false
     }
 }

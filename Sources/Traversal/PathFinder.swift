@@ -133,9 +133,10 @@ public struct PathFinder: Sendable {
     // MARK: What arrives
 
     /// An authentic ping of the other side's.
+    /// - Parameter wasAsked: whether something had been sent to that address past this finder.
     /// - Returns: whether it came before anything had been sent to that address, be it for the first time or again.
-    public mutating func pinged(from route: Route, now: Instant) -> Bool {
-        let isUnasked = !route.isRelayed && !hasSent(to: route.endpoint.address)
+    public mutating func pinged(from route: Route, wasAsked: Bool = false, now: Instant) -> Bool {
+        let isUnasked = !route.isRelayed && !wasAsked && !hasSent(to: route.endpoint.address)
         if index(of: route) == nil { observe(route, now: now) }
         guard let index = index(of: route) else { return isUnasked }
         if isUnasked { trials[index].isOpen = true }

@@ -27,7 +27,8 @@ final class TunnelConnection {
     private(set) var deadline: UInt64
     /// Datagrams that `send` did not take.
     private(set) var dropped = 0
-    var isOpen: Bool { stage == .open }
+    /// Octets that wait to be sent.
+    var waiting: Int { outgoing.count - sent }
 
     private let descriptor: Int32
     private let tls: TLSStream
@@ -78,14 +79,14 @@ final class TunnelConnection {
         loop.watch(descriptor) { [weak self] in self?.ready($0) }
     }
 
-    deinit { close() }
+    deinit { if stage != .closed { Glibc.close(descriptor) } }
 
     // MARK: Use
 
     /// Takes a datagram to send at the next `flush`; drops it, and counts that, if it is none of ours or too much waits.
     func send(_ datagram: [UInt8]) {
         guard stage == .open, let frame = StreamFraming.frame(datagram),
-            outgoing.count - sent + frame.count <= limits.buffered
+            waiting + frame.count <= limits.buffered
         else {
             dropped += 1
             return

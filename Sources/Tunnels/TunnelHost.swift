@@ -98,6 +98,11 @@ public final class TunnelHost: TunnelTransport, Sendable {
         connections.all = [:]
     }
 
+    /// Octets that wait to be sent to a server.
+    func waiting(for server: Endpoint) -> Int {
+        shared.withLock { $0.waiting } + (connections.all[server]?.waiting ?? 0)
+    }
+
     private func turn() {
         let (commands, datagrams) = shared.withLock { shared in
             defer { (shared.commands, shared.outgoing, shared.waiting) = ([], [], 0) }

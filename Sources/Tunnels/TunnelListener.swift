@@ -90,6 +90,9 @@ public final class TunnelListener: @unchecked Sendable {
     /// Sends what a connection's socket takes; the rest follows by itself.
     public func flush(_ number: Number) { callers[number]?.connection.flush() }
 
+    /// Octets that wait to be sent by a connection.
+    func waiting(for number: Number) -> Int { callers[number]?.connection.waiting ?? 0 }
+
     /// Stops listening and closes all connections, without telling.
     public func close() {
         loop.unwatch(door.descriptor)
@@ -118,7 +121,10 @@ public final class TunnelListener: @unchecked Sendable {
         guard isExempt || networks[network, default: 0] < limits.perNetwork else { return false }
         let connection = TunnelConnection(accepted: descriptor, credentials, limits, loop)
         let number = newNumber()
-        connection.onOpen = { [weak self] in self?.onOpen(number, source) }
+        connection.onOpen = { [weak self, unowned connection] in
+            self?.look(at: connection.deadline)
+            self?.onOpen(number, source)
+        }
         connection.onDatagrams = { [weak self] in self?.onDatagrams(number, source, $0) }
         connection.onEnd = { [weak self] in self?.remove(number, $0) }
         callers[number] = Caller(connection: connection, source: source, network: network)

@@ -95,6 +95,27 @@ public struct Endpoint: Hashable, Sendable {
     }
 }
 
+extension Endpoint {
+    /// Whether it is on this machine or this network: loopback, link-local, or private (RFC 1918, RFC 4193).
+    public var isLocal: Bool {
+        switch address {
+        case .v4(let bits):
+            isLoopback || bits >> 24 == 10 || bits >> 20 == 0xAC1 || bits >> 16 == 0xC0A8 || bits >> 16 == 0xA9FE
+        case .v6(let high, _): isLoopback || isLinkLocalV6 || high >> 57 == 0x7E
+        }
+    }
+
+    /// Whether it is of IPv6, and no IPv4 address in its clothes.
+    public var isV6: Bool { if case .v6 = address { true } else { false } }
+
+    /// Whether it means something on one link alone: fe80::/10 takes a zone, which an endpoint has not.
+    public var isLinkLocalV6: Bool { if case .v6(let high, _) = address { high >> 54 == 0x3FA } else { false } }
+
+    /// Whether it is in 100::/64, where nothing can be sent to (RFC 6666): by these an index server knows those who come by a
+    /// tunnel.
+    public var isDiscard: Bool { if case .v6(0x0100_0000_0000_0000, _) = address { true } else { false } }
+}
+
 extension Endpoint: CustomStringConvertible {
     /// `a.b.c.d:port`, or `[v6]:port` with the address as RFC 5952 writes it.
     public var description: String {

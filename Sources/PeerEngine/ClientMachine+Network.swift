@@ -70,9 +70,10 @@ extension ClientMachine {
 
     func publication(without server: Endpoint) -> IndexLink.Publication {
         let relays = servers.filter { $0.guest == nil && $0.link.lease?.offers.relays == true }.map(\.link.server)
+        let seen = servers.filter { $0.guest == nil && $0.link.server != server }.compactMap { $0.link.lease?.seen }
         return IndexLink.Publication(
             mapped: reachability.mapped, relays: relays.filter { $0 != server },
-            hidesAddress: configuration.relayOnly)
+            seen: seen.filter { $0.isUnicast && !$0.isDiscard }, hidesAddress: configuration.relayOnly)
     }
 
     /// Records say what is so now.

@@ -39,6 +39,8 @@ struct IndexLink {
         var mapped: Endpoint?
         /// Servers that pass on what comes for us; this one need not be among them.
         var relays: [Endpoint] = []
+        /// Where other servers see us.
+        var seen: [Endpoint] = []
         /// Whether no address of ours is told.
         var hidesAddress = false
     }
@@ -448,7 +450,10 @@ struct IndexLink {
         let relayed = relays.map { Candidate(.relayed, $0) }
         guard !hidesAddress else { return relayed }
         let mapped = publication.mapped.flatMap { $0 == address ? nil : Candidate(.mapped, $0) }
-        return (mapped.map { [$0] } ?? []) + [Candidate(.reflexive, address)] + relayed
+        // What this server sees is of one family; the other one may have no router in the way.
+        let other = publication.seen.first { $0.isV6 != address.isV6 && !$0.isLoopback }
+        let reflexive = ([address] + (other.map { [$0] } ?? [])).map { Candidate(.reflexive, $0) }
+        return (mapped.map { [$0] } ?? []) + reflexive + relayed
     }
 
     private var isStale: Bool { signed.map { $0.candidates != candidates } ?? false }

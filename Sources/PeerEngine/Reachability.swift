@@ -69,20 +69,3 @@ extension Reachability.Mapping {
 extension Endpoint.Address {
     var isV4: Bool { if case .v4 = self { true } else { false } }
 }
-
-extension Endpoint {
-    /// Whether it is on this machine or this network: loopback, link-local, or private (RFC 1918, RFC 4193).
-    var isLocal: Bool {
-        switch address {
-        case .v4(let bits):
-            isLoopback || bits >> 24 == 10 || bits >> 20 == 0xAC1 || bits >> 16 == 0xC0A8 || bits >> 16 == 0xA9FE
-        case .v6(let high, _): isLoopback || high >> 57 == 0x7E || high >> 54 == 0x3FA
-        }
-    }
-
-    /// Whether it means only something on one link: fe80::/10 takes a zone, which an endpoint has not.
-    var isLinkLocalV6: Bool { if case .v6(let high, _) = address { high >> 54 == 0x3FA } else { false } }
-
-    /// 100::/64 (RFC 6666): by these an index server knows those who come by a tunnel.
-    var isDiscard: Bool { if case .v6(0x0100_0000_0000_0000, _) = address { true } else { false } }
-}

@@ -145,17 +145,3 @@ extension RemoteCandidate {
         return origin.rawValue * 2 + isV4
     }
 }
-
-extension Endpoint {
-    /// Whether it is on this machine or this network: loopback, link-local, or private (RFC 1918, RFC 4193).
-    var isLocal: Bool {
-        switch address {
-        case .v4(let bits):
-            isLoopback || bits >> 24 == 10 || bits >> 20 == 0xAC1 || bits >> 16 == 0xC0A8 || bits >> 16 == 0xA9FE
-        case .v6(let high, _): isLoopback || isLinkLocalV6 || high >> 57 == 0x7E
-        }
-    }
-
-    /// Means nothing without the name of an interface.
-    var isLinkLocalV6: Bool { if case .v6(let high, _) = address { high >> 54 == 0x3FA } else { false } }
-}

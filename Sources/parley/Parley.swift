@@ -26,7 +26,7 @@ struct Parley: ParsableCommand {
             """,
         version: parleyVersion,
         subcommands: [
-            Send.self, Pipe.self, ID.self, Log.self, Export.self, Import.self, SetPassphrase.self,
+            Send.self, Pipe.self, ID.self, Log.self, Export.self, Import.self, SetPassphrase.self, Doctor.self,
         ])
 
     @OptionGroup var options: Options
@@ -110,6 +110,21 @@ struct Parley: ParsableCommand {
 
         func run() throws {
             try LogProgram(home: try options.homePath, peer: peer, json: json).run()
+        }
+    }
+
+    struct Doctor: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say how people will reach you, and what would help. Changes nothing.",
+            discussion: "Exit status 0 when nothing is broken, else 1.")
+        @OptionGroup var options: Options
+        @Flag(help: "As JSON: {ok,nat,summary,advice,checks:[{topic,mark,text,help}]}.") var json = false
+
+        func run() throws {
+            let signals = SignalWatch()
+            let loop = try makeLoop("network")
+            let program = DoctorProgram(options: options, home: try options.homePath, json: json, loop: loop)
+            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
         }
     }
 

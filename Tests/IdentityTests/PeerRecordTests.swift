@@ -16,6 +16,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [[0], [1, 2, 3], Array(0..<16)] as [[UInt8]])
+    func `is bound to one cookie`(cookie: [UInt8]) throws {
+        let binding = PeerRecord.binding(to: cookie)
+        #expect(binding.count == 16 && binding != PeerRecord.binding(to: cookie + [0]))
+        let relay = Candidate(.relayed, .loopback(1))
+        for candidates in [[], [relay]] {
+            let record = PeerRecord(key: identity.key, sequence: 1, candidates: candidates, binding: binding)
+            #expect(try PeerRecord(verifying: record.signed(by: identity)) == record)
+        }
+    }
+
+    @Test(arguments: [
+        ([], false), ([Candidate(.relayed, .loopback(1))], false), ([Candidate(.reflexive, .loopback(1))], true),
+        ([Candidate(.relayed, .loopback(1)), Candidate(.mapped, .loopback(2))], true),
+        ([Candidate(.relayed, .loopback(1)), Candidate(.relayed, .loopback(2))], false),
+    ])
+    func `names an address or hides it, and its octets say so, too`(candidates: [Candidate], names: Bool) throws {
+        let record = PeerRecord(key: identity.key, sequence: 1, candidates: candidates)
+        let octets = try record.signed(by: identity)
+        #expect(record.namesAddress == names)
+        #expect(PeerRecord.namesAddress(verified: octets) == names)
+        #expect(try PeerRecord(verifying: octets).namesAddress == names)
+    }
+
     @Test func `is refused at every shorter length`() throws {
         let octets = try signed(two: true)
         for count in octets.indices {

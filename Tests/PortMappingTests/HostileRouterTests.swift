@@ -56,9 +56,11 @@ struct HostileRouterTests {
     private static let liar = """
         import socket, sys, threading, struct, os
         kind = sys.argv[1]
+        lookout = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); lookout.bind(('', 1900))
+        lookout.setsockopt(0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton('239.255.255.250') + socket.inet_aton('192.168.1.1'))
+        mapper = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); mapper.bind(('', 5351))
         def ssdp():
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 1900))
-            s.setsockopt(0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton('239.255.255.250') + socket.inet_aton('192.168.1.1'))
+            s = lookout
             while True:
                 d, a = s.recvfrom(2000)
                 st = 'urn:schemas-upnp-org:device:InternetGatewayDevice:1'
@@ -67,7 +69,7 @@ struct HostileRouterTests {
                     continue
                 s.sendto(('HTTP/1.1 200 OK\\r\\nLOCATION: http://192.168.1.1:5000/d\\r\\nST: %s\\r\\n\\r\\n' % st).encode(), a)
         def pmp():
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 5351))
+            s = mapper
             while True:
                 d, a = s.recvfrom(2000)
                 if kind == 'private':
@@ -93,8 +95,8 @@ struct HostileRouterTests {
                 c.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n' + os.urandom(100000))
                 c.close()
             except OSError: pass
-        for f in (ssdp, pmp): threading.Thread(target=f, daemon=True).start()
         l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); l.bind(('', 5000)); l.listen(50)
+        for f in (ssdp, pmp): threading.Thread(target=f, daemon=True).start()
         print('ready', flush=True)
         while True: threading.Thread(target=serve, args=(l.accept()[0],), daemon=True).start()
         """

@@ -43,7 +43,8 @@ private struct Fuzzer {
     private enum Kind { case request, reply, message }
 
     private static let corpus: [(Kind, [UInt8])] =
-        Samples.requests.map { (.request, Array($0.1.utf8)) } + Samples.replies.map { (.reply, Array($0.2.utf8)) }
+        (Samples.requests + Samples.reachingRequests).map { (.request, Array($0.1.utf8)) }
+        + (Samples.replies + Samples.reachingReplies).map { (.reply, Array($0.2.utf8)) }
         + Samples.messages.map { (.message, Array($0.1.utf8)) }
 
     private var random: SplitMix64

@@ -49,6 +49,42 @@ enum Samples {
         ),
     ]
 
+    /// What was added for peers behind routers.
+    static let reachingRequests: [(IndexRequest, String)] = [
+        (
+            .call(.init(caller: alice, token: octets, callee: bob, reference: 0x0102_0304_0506_0708, nonce: "n4")),
+            #"{"req_type":"call","uuid":"1d42741a-e9cf-8815-8140-d20c71a4a32b","token":"-_--AAECAwQFBg","#
+                + #""to":"7c9e6679-7425-40de-944b-e07fc1f90ae7","reference":"AQIDBAUGBwg","nonce":"n4"}"#
+        ),
+        (
+            .seen(nonce: "n5"),
+            #"{"req_type":"seen","nonce":"n5","pad":""# + String(repeating: "0", count: 85) + #""}"#
+        ),
+    ]
+
+    static let reachingReplies: [(IndexReply, nonce: String?, String)] = [
+        (
+            .registered(
+                uuid: alice,
+                lease: .init(
+                    token: [1, 2, 3], seconds: 7200, boot: "b0", seen: v6,
+                    offers: .init(relays: true, secondPort: 50_009))), "n1",
+            #"{"status":"OK","uuid":"1d42741a-e9cf-8815-8140-d20c71a4a32b","token":"AQID","lease_s":7200,"#
+                + #""boot":"b0","seen":"[2001:db8::7]:50001","relay":true,"second":50009,"nonce":"n1"}"#
+        ),
+        (
+            .cookie(octets, seen: .loopback(50_001), offers: .init(relays: true)), "n1",
+            #"{"status":"cookie","cookie":"-_--AAECAwQFBg","seen":"127.0.0.1:50001","relay":true,"nonce":"n1"}"#
+        ),
+        (
+            .calling(channel: RelayChannel(0xFF)), "n4",
+            #"{"status":"calling","channel":"AAAAAAAAAP8","nonce":"n4"}"#
+        ),
+        (.calling(channel: nil), "n4", #"{"status":"calling","nonce":"n4"}"#),
+        (.absent, "n4", #"{"status":"absent","nonce":"n4"}"#),
+        (.seen(v6), "n5", #"{"status":"seen","seen":"[2001:db8::7]:50001","nonce":"n5"}"#),
+    ]
+
     static let replies: [(IndexReply, nonce: String?, String)] = [
         (
             .registered(uuid: bob, lease: nil), nil,

@@ -43,6 +43,16 @@ private let golden: [(SessionFrame, String)] = [
         .refused(MessageID(random: 0, 1), reason: "too long"),
         #"{"type":"refused","id":"00000000-0000-4000-8000-000000000001","reason":"too long"}"#
     ),
+    (
+        .candidates(
+            .init(host: [.loopback(1)], reflexive: [Samples.v6], mapped: [Endpoint(address: .v4(0xCB00_7101), port: 9)])
+        ),
+        #"{"type":"candidates","mapped":["203.0.113.1:9"],"reflexive":["[2001:db8::7]:50001"],"#
+            + #""host":["127.0.0.1:1"]}"#
+    ),
+    (.candidates(.init()), #"{"type":"candidates","mapped":[],"reflexive":[],"host":[]}"#),
+    (.punch(round: 1, isAnswer: false), #"{"type":"punch","round":1,"answer":false}"#),
+    (.punch(round: 3, isAnswer: true), #"{"type":"punch","round":3,"answer":true}"#),
 ]
 
 private func read(_ text: String) -> FrameReading { SessionFrame.read(Array(text.utf8)) }

@@ -15,7 +15,8 @@ extension ParleyIndex {
                 plain echo in C, which is what the machine can do, and those of redis-server, opentracker and nsd that are \
                 installed. With --server each registration that it counts stays there until it expires.
 
-                Without anything named it does queries, keepalives, registrations, durable, signed and mixed ones. Exit status 1: \
+                Without anything named it does queries, keepalives, registrations, durable, signed and \
+                mixed ones, and relayed datagrams. Exit status 1: \
                 an answer was wrong.
                 """)
         @OptionGroup var options: BenchOptions

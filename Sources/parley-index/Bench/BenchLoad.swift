@@ -2,7 +2,7 @@
 
 /// What a server is asked to do, and how much of it at a time.
 struct BenchLoad: Sendable {
-    enum Kind: String, CaseIterable, Sendable { case queries, keepalives, registrations, durable, signed, mixed }
+    enum Kind: String, CaseIterable, Sendable { case queries, keepalives, registrations, durable, signed, mixed, relay }
 
     let kind: Kind
     /// Requests under way at any time.
@@ -19,7 +19,7 @@ struct BenchLoad: Sendable {
             switch kind {
             case .queries: [64, 256]
             case .durable: [64, 1024]
-            case .keepalives, .registrations, .signed, .mixed: [64]
+            case .keepalives, .registrations, .signed, .mixed, .relay: [64]
             }
         return widths.map { BenchLoad(kind: kind, outstanding: $0) }
     }

@@ -16,6 +16,7 @@ struct BenchOptions: ParsableArguments {
     @Flag(help: "Renew the leases of registered peers.") var keepalives = false
     @Flag(help: "Register peers by signed records and cookies.") var signed = false
     @Flag(help: "Look up, and register one time in ten.") var mixed = false
+    @Flag(help: "Pass datagrams on between peers that called each other.") var relay = false
     @Flag(help: "Measure the memory of 1,000,000 registrations.") var memory = false
     @Option(
         help: ArgumentHelp(
@@ -62,11 +63,12 @@ struct BenchOptions: ParsableArguments {
             case .signed: signed
             case .keepalives: keepalives
             case .mixed: mixed
+            case .relay: relay
             }
         }
         if chosen.isEmpty, !all, memory || flood != nil { return [] }
-        // What another server's store is, it decides.
-        let usual = BenchLoad.Kind.allCases.filter { server == nil || $0 != .durable }
+        // What another server's store is, it decides, and what it lets a pair send.
+        let usual = BenchLoad.Kind.allCases.filter { server == nil || $0 != .durable && $0 != .relay }
         return (chosen.isEmpty || all ? usual : chosen).flatMap { kind in
             outstanding.map { [BenchLoad(kind: kind, outstanding: $0)] } ?? BenchLoad.usual(kind)
         }

@@ -145,10 +145,19 @@ extension BenchChild {
     /// An index server with nothing in its store.
     static func index(store: String) throws(ProgramFailure) -> BenchChild {
         let directory = try ScratchDirectory()
+        // What a pair may send is not what is measured.
+        try directory.write(
+            """
+            relay = true
+            relay_rate_bits_per_s = 100_000_000_000
+            relay_burst_bytes = 1_000_000_000
+            relay_total_bits_per_s = 1_000_000_000_000
+
+            """, to: "config.toml")
         return try BenchChild(
             own: [
                 "serve", "--headless", "--quiet", "--listen", "127.0.0.1:0", "--store", store, "--data-dir",
-                directory.path,
+                directory.path, "--config", directory.file("config.toml"),
             ], in: directory)
     }
 }

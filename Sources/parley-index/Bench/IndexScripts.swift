@@ -25,6 +25,7 @@ struct IndexScripts {
         case .keepalives: try keepalives()
         case .registrations, .durable: same(BenchScript((0..<1024).map(registration)))
         case .mixed: same(BenchScript(try mixed()))
+        case .relay: try relayed()
         case .signed: try signed(min(seconds * Self.signedPerSecond, Self.signedLimit))
         }
     }
@@ -89,22 +90,60 @@ struct IndexScripts {
             let (cookie, seen) = try proof(lane)
             var exchanges: [BenchScript.Exchange] = []
             for _ in 0..<64 where !Task.isCancelled {
-                let identity = Identity()
-                let signed = IndexRequest.Signed(
-                    peer: identity.peer, record: try record(of: identity, at: seen, step: 0), cookie: cookie)
-                let request = IndexRequest.registration(.init(address: seen, signed: signed)).encoded()
-                guard case .registered(_, let lease?) = try ask(request, from: lane) else {
-                    throw ProgramFailure(.failure, "The server gave no lease.")
-                }
+                let (peer, lease) = try register(at: seen, cookie, lane)
                 exchanges.append(
                     .init(
-                        request: IndexRequest.keepalive(.init(peer: identity.peer, token: lease.token)).encoded(),
+                        request: IndexRequest.keepalive(.init(peer: peer, token: lease.token)).encoded(),
                         answer: IndexReply.alive(boot: lease.boot, leaseSeconds: lease.seconds).encoded(),
                         rule: .exactly))
             }
             scripts.append(BenchScript(exchanges))
         }
         return scripts
+    }
+
+    /// Datagrams of a session's size in the channels of eight pairs a socket. Both of a pair are at that socket, so what is
+    /// passed on comes back as it was.
+    private func relayed() throws(ProgramFailure) -> [BenchScript] {
+        var scripts: [BenchScript] = []
+        for lane in 0..<generator.count {
+            let (cookie, seen) = try proof(lane)
+            var exchanges: [BenchScript.Exchange] = []
+            for pair in 0..<8 where !Task.isCancelled {
+                let caller = try register(at: seen, cookie, lane)
+                let callee = try register(at: seen, cookie, lane)
+                let call = IndexRequest.call(
+                    .init(caller: caller.peer, token: caller.lease.token, callee: callee.peer, reference: 0)
+                ).encoded()
+                // The first brings the notice, too, which is for the same socket; the second comes too soon for another.
+                _ = generator.ask(call, from: lane)
+                guard case .calling(let channel?) = try ask(call, from: lane) else {
+                    throw ProgramFailure(.failure, "The server does not relay.")
+                }
+                for number in 0..<16 {
+                    var inside = [UInt8](
+                        repeating: UInt8(truncatingIfNeeded: number), count: WireLimits.sessionDatagram)
+                    (inside[0], inside[1]) = (DatagramTag.session, UInt8(truncatingIfNeeded: pair))
+                    let datagram = RelayDatagram.wrap(inside, in: channel)
+                    exchanges.append(.init(request: datagram, answer: datagram, rule: .exactly))
+                }
+            }
+            scripts.append(BenchScript(exchanges))
+        }
+        return scripts
+    }
+
+    private func register(
+        at seen: Endpoint, _ cookie: [UInt8], _ lane: Int
+    ) throws(ProgramFailure) -> (peer: PeerID, lease: IndexReply.Lease) {
+        let identity = Identity()
+        let signed = IndexRequest.Signed(
+            peer: identity.peer, record: try record(of: identity, at: seen, step: 0), cookie: cookie)
+        let request = IndexRequest.registration(.init(address: seen, signed: signed)).encoded()
+        guard case .registered(_, let lease?) = try ask(request, from: lane) else {
+            throw ProgramFailure(.failure, "The server gave no lease.")
+        }
+        return (identity.peer, lease)
     }
 
     /// A socket's proof of address, and the address.

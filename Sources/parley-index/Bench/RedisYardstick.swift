@@ -35,7 +35,7 @@ struct RedisYardstick: Yardstick {
             return Array(repeating: BenchScript((0..<IndexScripts.peers).map(get)), count: generator.count)
         case .registrations:
             return Array(repeating: BenchScript(sets(0..<IndexScripts.peers)), count: generator.count)
-        case .keepalives, .durable, .signed, .mixed: return nil
+        case .keepalives, .durable, .signed, .mixed, .relay: return nil
         }
     }
 

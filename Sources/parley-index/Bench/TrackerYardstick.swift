@@ -33,7 +33,7 @@ struct TrackerYardstick: Yardstick {
         case .registrations:
             let exchanges = (0..<IndexScripts.peers).map { announce($0, connection) }
             return Array(repeating: BenchScript(exchanges), count: generator.count)
-        case .keepalives, .durable, .signed, .mixed: return nil
+        case .keepalives, .durable, .signed, .mixed, .relay: return nil
         }
     }
 

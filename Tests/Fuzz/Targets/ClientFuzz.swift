@@ -78,7 +78,7 @@ struct ClientFuzz {
     }
 
     private mutating func step() {
-        switch octet() % 12 {
+        switch octet() % 14 {
         case 0:
             let id = SessionID(incomingSessions)
             incomingSessions += 2
@@ -98,6 +98,11 @@ struct ClientFuzz {
         case 9:
             // What failed stays pending and is written later.
             apply(machine.commitFailed(StoreError("full", mayPass: true), now: now, wall: wall))
+        case 12: pathChanges()
+        case 13:
+            let event: NetworkEvent =
+                octet() % 3 == 0 ? .slept : .addresses([.v4(0xC0A8_0000 + UInt32(octet()))])
+            apply(machine.receive(event, now: now, wall: wall))
         case 10: pass(Span.milliseconds(Int(octet()) * Int(octet())))
         default:
             guard let actions = try? machine.perform(command(), now: now, wall: wall) else { return }
@@ -111,7 +116,10 @@ struct ClientFuzz {
     }
 
     private mutating func frame() -> SessionFrame {
-        switch octet() % 10 {
+        switch octet() % 13 {
+        case 10, 11:
+            .candidates(.init(host: [Endpoint(address: .v4(0x0A00_0000 + UInt32(octet())), port: 9), .loopback(22)]))
+        case 12: .punch(round: Int(octet() % 3) + 1, isAnswer: octet() % 2 == 0)
         case 0, 1: .hello(.init(instance: UInt64(octet() % 2), contact: octet() % 2 == 0, name: "n"))
         case 2: .contact(proof: [UInt8](repeating: octet(), count: 32), name: nil)
         case 3: .accepted
@@ -140,6 +148,16 @@ struct ClientFuzz {
     }
 
     // MARK: The world
+
+    /// A session finds another way, or none.
+    private mutating func pathChanges() {
+        guard let id = session() else { return }
+        let route: Route =
+            octet() % 2 == 0 ? .direct(.loopback(4000)) : .relayed(by: .loopback(5001), RelayChannel(7))
+        let report = octet() % 3 == 0 ? nil : PathReport(route, route.isRelayed ? .relayed : .lan)
+        apply(machine.receive(.path(id, report), now: now, wall: wall))
+        apply(machine.receive(.observed(id, .loopback(UInt16(octet()) + 1)), now: now, wall: wall))
+    }
 
     private mutating func cameUp(_ id: SessionID, _ key: PeerKey) {
         sessions[id] = key
@@ -214,14 +232,29 @@ struct ClientFuzz {
             guard let key = sessions[id] else { return fault = "frames on session \(id), which is not up" }
             for frame in frames { check(SessionFrame.read(frame), to: key.peer) }
         case .consumed(_, let bytes): if bytes < 0 { fault = "\(bytes) bytes consumed" }
-        case .probe, .offer, .punch, .welcome, .networkChanged, .hide: break
+        case .offer(let id, let candidates, _): check(candidates, on: id)
+        case .punch(let id, _):
+            if let key = sessions[id], !isFriend(key.peer) { fault = "a stranger had us punch holes" }
+        case .welcome: fault = "a call, with no index"
+        case .probe, .networkChanged, .hide: break
         }
+    }
+
+    private func isFriend(_ peer: PeerID) -> Bool {
+        let contact = machine.contacts.all.first { $0.peer == peer }
+        return contact?.accepted == true && contact?.blocked == false
+    }
+
+    /// Nobody but a contact names places to be probed, and none of our own.
+    private mutating func check(_ candidates: [RemoteCandidate], on id: SessionID) {
+        if let key = sessions[id], !isFriend(key.peer) { fault = "a stranger named places to be probed" }
+        let own = candidates.contains { $0.route == .direct(.loopback(5000)) }
+        if own || candidates.count > SessionFrame.Candidates.limit { fault = "it would probe \(candidates)" }
     }
 
     private mutating func check(_ reading: FrameReading, to peer: PeerID) {
         guard case .frame(let frame) = reading else { return fault = "it sent what it can't read" }
-        let contact = machine.contacts.all.first { $0.peer == peer }
-        let isFriend = contact?.accepted == true && contact?.blocked == false
+        let isFriend = isFriend(peer)
         switch frame {
         case .hello(let hello): if !isFriend, hello.name != nil { fault = "a stranger was told a name" }
         case .message(let message):

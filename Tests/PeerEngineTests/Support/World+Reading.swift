@@ -51,6 +51,22 @@ extension World {
         (events[place] ?? []).compactMap { if case .path(_, let kind, _, _) = $0 { kind } else { nil } }
     }
 
+    /// The last thing told of how others reach a place.
+    func reachability(at place: Endpoint) -> Reachability? {
+        (events[place] ?? []).reversed().lazy.compactMap { if case .reachability(let seen) = $0 { seen } else { nil } }
+            .first
+    }
+
+    func ladders(at place: Endpoint) -> [[LadderStep]] {
+        (events[place] ?? []).compactMap { if case .ladder(_, let steps) = $0 { steps } else { nil } }
+    }
+
+    func pathReasons(at place: Endpoint, _ kind: PathKind) -> [String] {
+        (events[place] ?? []).compactMap { event in
+            if case .path(_, kind, _, let reason) = event { reason?.text } else { nil }
+        }
+    }
+
     func notices(at place: Endpoint) -> [String] {
         (events[place] ?? []).compactMap { if case .notice(let text, _) = $0 { text } else { nil } }
     }

@@ -55,6 +55,8 @@ struct World {
     var lan: Set<Endpoint> = []
     /// Servers that pass on, by their addresses.
     private(set) var relays: [Endpoint: RelayServer] = [:]
+    /// What each machine wanted done with sessions.
+    private(set) var commands: [Endpoint: [SessionCommand]] = [:]
     /// Whom each place was told to let in, and from where.
     private(set) var welcomes: [Endpoint: [(peer: PeerID, at: [Endpoint])]] = [:]
     /// What a server says to a tunnel; `nil` for silence.
@@ -75,7 +77,8 @@ struct World {
     @discardableResult
     mutating func addPeer(
         _ number: Int, at place: Endpoint? = nil, servers: [Endpoint] = [World.index], plaintext: Bool = false,
-        hasIndex: Bool = true, contacts: [Contact] = [], name: String? = nil, seed: UInt64? = nil
+        hasIndex: Bool = true, relayOnly: Bool = false, contacts: [Contact] = [], name: String? = nil,
+        seed: UInt64? = nil
     ) -> Endpoint {
         let place = place ?? World.place(number)
         let disk = disks[place] ?? Disk(contacts: contacts)
@@ -86,7 +89,8 @@ struct World {
         var machine = ClientMachine(
             ClientConfiguration(
                 identity: World.identity(number), address: place, allowsPlaintextPeers: plaintext, saved: disk.saved,
-                name: name, hasIndex: hasIndex, random: .seeded(seed ?? UInt64(number) &* 7919 &+ UInt64(run - 1))))
+                name: name, hasIndex: hasIndex, relayOnly: relayOnly,
+                random: .seeded(seed ?? UInt64(number) &* 7919 &+ UInt64(run - 1))))
         for server in servers { machine.addIndex("\(server)", at: server, now: now) }
         peers[place] = machine
         events[place, default: []] = events[place] ?? []
@@ -398,6 +402,7 @@ struct World {
     // MARK: Sessions
 
     private mutating func obey(_ command: SessionCommand, at place: Endpoint) {
+        commands[place, default: []].append(command)
         let run = runs[place] ?? 0
         func name(_ id: SessionID) -> SessionNet.EndName { SessionNet.EndName(place: place, run: run, id: id) }
         switch command {

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import CPosix
+import Glibc
+import Identity
+import Model
+import Network
+import Queues
+import Reactor
+import Wire
+
+/// Asks index servers, all from one fresh port: what they see of it can be compared.
+actor DoctorAsker {
+    /// What is asked, without the nonce.
+    enum Question: Sendable {
+        /// Answered with a cookie: where the server sees us, and what it offers. Registers nothing.
+        case someRegistration
+        /// For an ID that nobody has: every server answers, the seed's too.
+        case someQuery
+        case seen
+    }
+
+    private struct Waiting {
+        let endpoint: Endpoint
+        let asked: Instant
+        let answer: BoundedQueue<(IndexReply, Span)>
+    }
+
+    /// Milliseconds after the first try at which it is repeated, and the end.
+    private static let repeats = [0, 300, 800, 1500]
+
+    private nonisolated let loop: PollExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    private let port: DatagramPort
+    private var waiting: [String: Waiting] = [:]
+    private var random = RandomSource.system
+
+    init(port: DatagramPort, loop: PollExecutor) {
+        self.port = port
+        self.loop = loop
+    }
+
+    func open() {
+        port.receive(on: loop) { [unowned self] events in assumeIsolated { $0.take(events) } }
+    }
+
+    func close() { port.stop(on: loop) }
+
+    /// - Returns: `nil` when nothing came back.
+    func ask(_ question: Question, at endpoint: Endpoint) async -> (reply: IndexReply, span: Span)? {
+        let answer = BoundedQueue<(IndexReply, Span)>(capacity: 1)
+        var nonces: [String] = []
+        for (pause, next) in zip(Self.repeats, Self.repeats.dropFirst()) {
+            // Each try has a nonce of its own, so that the round trip is its own too.
+            let nonce = Base64URL.encode(random.octets(9))
+            nonces.append(nonce)
+            waiting[nonce] = Waiting(endpoint: endpoint, asked: Clocks.system.monotonic(), answer: answer)
+            _ = port.send([Datagram(request(question, nonce).encoded(), endpoint)])
+            let timer = Task {
+                try? await Task.sleep(for: .milliseconds(next - pause))
+                if !Task.isCancelled, next == Self.repeats.last { answer.finish() }
+                return answer.count > 0
+            }
+            if await timer.value { break }
+        }
+        for nonce in nonces { waiting[nonce] = nil }
+        answer.finish()
+        return await answer.next()?.first
+    }
+
+    private func request(_ question: Question, _ nonce: String) -> IndexRequest {
+        switch question {
+        case .someRegistration:
+            let signed = IndexRequest.Signed(
+                peer: PeerID(high: random.next(), low: random.next()), record: random.octets(160))
+            return .registration(
+                IndexRequest.Registration(address: .loopback(port.local.port), signed: signed, nonce: nonce))
+        case .someQuery:
+            return .query(IndexRequest.Query(text: "\(PeerID(high: random.next(), low: random.next()))", nonce: nonce))
+        case .seen: return .seen(nonce: nonce)
+        }
+    }
+
+    private func take(_ events: [DatagramEvent]) {
+        for case .received(let datagram) in events {
+            guard let answer = try? IndexAnswer(parsing: datagram.bytes) else { continue }
+            let asked =
+                answer.nonce.flatMap { waiting[$0] }
+                // The seed's servers echo none.
+                ?? waiting.values.first { answer.nonce == nil && $0.endpoint == datagram.endpoint }
+            guard let asked, asked.endpoint == datagram.endpoint else { continue }
+            asked.answer.offer([(answer.reply, Clocks.system.monotonic().since(asked.asked))])
+        }
+    }
+}
+
+/// Whether what is sent to the peers of this network arrives.
+enum DoctorGroup {
+    static func isHeard(loop: PollExecutor) async -> Bool {
+        guard let port = try? DatagramPort(ListenAddress(port: 0), reportsUnreachable: false), let lan = try? LanPort()
+        else { return false }
+        var random = RandomSource.system
+        // No probe, so nobody answers.
+        let call = Array("{\"doctor\":\"\(Base64URL.encode(random.octets(12)))\"}".utf8)
+        let heard = BoundedQueue<Bool>(capacity: 1)
+        let listener = Listener(loop: loop)
+        await listener.run { loop in
+            lan.receive(on: loop) { if $0.contains(where: { $0.bytes == call }) { heard.offer([true]) } }
+        }
+        port.sendToGroup(call)
+        let timer = Task {
+            try? await Task.sleep(for: .milliseconds(500))
+            heard.finish()
+        }
+        let isHeard = await heard.next() != nil
+        timer.cancel()
+        await listener.run { lan.stop(on: $0) }
+        return isHeard
+    }
+
+    private actor Listener {
+        private nonisolated let loop: PollExecutor
+        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+        init(loop: PollExecutor) { self.loop = loop }
+        func run(_ body: @Sendable (PollExecutor) -> Void) { body(loop) }
+    }
+}
+
+/// Whether somebody takes TCP connections there. Blocks for so many milliseconds at most.
+func connects(to endpoint: Endpoint, within limit: Int) -> Bool {
+    var place = cp_endpoint()
+    place.port = endpoint.port
+    switch endpoint.address {
+    case .v4(let bits): (place.family, place.low) = (4, UInt64(bits))
+    case .v6(let high, let low): (place.family, place.high, place.low) = (6, high, low)
+    }
+    let descriptor = cp_tcp_connect(&place)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    guard cp_poll(&ready, 1, Int64(limit) * 1_000_000) == 1 else { return false }
+    var code: Int32 = 0
+    var length = socklen_t(MemoryLayout.size(ofValue: code))
+    return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) == 0 && code == 0
+}

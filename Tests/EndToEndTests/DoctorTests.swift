@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
+import Model
+import Support
+import Testing
+
+extension EndToEnd {
+    /// `parley doctor`: always an answer, and nothing changed by it.
+    @Suite(.timeLimit(.minutes(2))) struct DoctorTests {
+        /// Runs it, and holds it to its time.
+        private func examine(
+            _ user: User, _ options: String..., in place: NetworkNamespace? = nil
+        ) throws -> ChildProcess.Result {
+            let start = Instant.now
+            let result = try ChildProcess.run(
+                (place?.launcher ?? []) + [try Executables.parley(), "doctor", "--home", user.homePath] + options)
+            #expect(Instant.now.since(start) < .seconds(8))
+            return result
+        }
+
+        private func check(_ topic: String, in report: JSON) throws -> (mark: String, text: String) {
+            let checks = try #require(report["checks"]?.array)
+            let check = try #require(checks.first { $0["topic"]?.string == topic }, "\(topic): \(report)")
+            return (try #require(check["mark"]?.string), try #require(check["text"]?.string))
+        }
+
+        private func files(_ user: User) throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: user.homePath).sorted()
+        }
+
+        @Test func `beside a running chat it says that all is well, and where the server sees us`() throws {
+            let site = try IndexSite()
+            let index = try site.startHeadless()
+            let user = try User("alice", index: site.address)
+            let pipe = try Pipe(user)
+            try pipe.waitForIndex()
+            let result = try examine(user, "--index", site.address, "--json")
+            #expect(result.status == .exited(0), "\(result.out)\(result.err)")
+            let report = try JSON(result.out)
+            #expect(report["ok"] == .bool(true))
+            #expect(try check("home", in: report).text.hasSuffix("ID \(pipe.uuid)"))
+            #expect(try check("history", in: report).mark == "ok")
+            let server = try check("index", in: report)
+            #expect(server.mark == "ok")
+            #expect(server.text.contains("sees us at 127.0.0.1:"))
+            #expect(report["nat"]?.string == "not seen from outside")
+            #expect(try site.registered() == [pipe.uuid])
+            let text = try examine(user, "--index", site.address).out
+            #expect(text.split(separator: "\n").allSatisfy { $0.count <= 160 })
+            #expect(text.contains("ok  index"))
+            withExtendedLifetime(index) {}
+        }
+
+        @Test func `an empty home stays empty, and a machine without a network is told so`() throws {
+            let user = try User("alice", index: "none")
+            let result = try examine(user, "--index", "none", "--json")
+            #expect(result.status == .exited(0), "\(result.out)\(result.err)")
+            #expect(try files(user) == [])
+            #expect(try JSON(result.out)["advice"]?.string?.contains("--index") == true)
+        }
+
+        @Test(.enabled(if: NetworkNamespace.isPossible, NetworkNamespace.needs))
+        func `without a network it says so at once`() throws {
+            let user = try User("alice", index: "none")
+            let place = try NetworkNamespace()
+            let start = Instant.now
+            let result = try examine(
+                user, "--index", "25.0.113.9:7777", "--index", "nowhere.invalid", "--json", in: place)
+            #expect(result.status == .exited(1))
+            #expect(Instant.now.since(start) < .seconds(8))
+            let report = try JSON(result.out)
+            #expect(try check("network", in: report).text.contains("no address"))
+            #expect(try check("NAT-PMP", in: report).text.contains("no router"))
+            #expect(try check("index", in: report).mark == "x")
+        }
+
+        @Test func `what is broken is marked, with what would help`() throws {
+            let user = try User("alice", index: "none")
+            try "not an identity".write(toFile: user.homePath + "/identity", atomically: true, encoding: .utf8)
+            try "not a database".write(toFile: user.homePath + "/history.sqlite", atomically: true, encoding: .utf8)
+            let before = try files(user)
+            let port = try DatagramSocket.freePort()
+            let result = try examine(user, "--index", "127.0.0.1:\(port)", "--json")
+            #expect(result.status == .exited(1))
+            let report = try JSON(result.out)
+            #expect(report["ok"] == .bool(false))
+            for topic in ["home", "history", "index"] { #expect(try check(topic, in: report).mark == "x", "\(topic)") }
+            #expect(try files(user) == before)
+        }
+
+        @Test func `foreign text is shown, not obeyed`() throws {
+            let user = try User("alice", index: "none")
+            let text = try examine(user, "--index", "a\u{1B}[31m\u{202E}b.invalid:1").out
+            #expect(!text.contains("\u{1B}") && !text.contains("\u{202E}"))
+            #expect(text.contains("b.invalid"))
+        }
+
+        @Test(arguments: [#"{"status":"cookie","cookie":"AAAA","seen":"25.0.0.1:9","second":7}"#, "junk", "{", ""])
+        func `a server that answers anything at all is survived`(answer: String) throws {
+            let server = try DatagramSocket()
+            let port = server.port
+            let isDone = Flag()
+            let thread = Thread {
+                while !isDone.value {
+                    if let (_, from) = try? server.next(.milliseconds(100)) { try? server.send(answer, to: from) }
+                }
+            }
+            thread.start()
+            defer { isDone.value = true }
+            let user = try User("alice", index: "none")
+            let result = try examine(user, "--index", "127.0.0.1:\(port)", "--json")
+            #expect(try JSON(result.out)["checks"]?.array?.isEmpty == false)
+        }
+    }
+}
+
+private final class Flag: @unchecked Sendable {
+    private let lock = NSLock()
+    private var flag = false
+    var value: Bool {
+        get { lock.withLock { flag } }
+        set { lock.withLock { flag = newValue } }
+    }
+}

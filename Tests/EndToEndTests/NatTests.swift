@@ -33,11 +33,19 @@ extension EndToEnd {
             for meeting in meetings {
                 #expect(meeting.faults.isEmpty, "\(meeting.cell.name): \(meeting.faults)\n\(meeting.transcript)")
             }
-            let table = NatTable(meetings).text
+            let table = try NatTable(meetings).text
             if NatTests.isWhole { print(table) }
-            if let path = NatTests.environment["PARLEY_NAT_TABLE"] {
-                try table.write(toFile: path, atomically: true, encoding: .utf8)
+            if let path = NatTests.environment["PARLEY_NAT_TABLE"] { try publish(table, in: path) }
+        }
+
+        /// Puts a table between the two marks of a document, or makes a file of it.
+        private func publish(_ table: String, in path: String) throws {
+            let (start, end) = ("<!-- measured -->\n", "<!-- end -->")
+            var text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? start + end + "\n"
+            if let from = text.range(of: start)?.upperBound, let to = text.range(of: end)?.lowerBound, from <= to {
+                text.replaceSubrange(from..<to, with: table)
             }
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
         }
 
         /// Does something for each of many, two at a time: they mostly wait.
@@ -85,6 +93,19 @@ struct NatTable {
     init(_ meetings: [NatMeeting]) { self.meetings = meetings }
 
     var text: String {
+        get throws { try head + tables }
+    }
+
+    /// Where and when.
+    private var head: String {
+        get throws {
+            let kernel = try ChildProcess.run(["uname", "-r"]).out.trimmingCharacters(in: .whitespacesAndNewlines)
+            let day = Date.now.formatted(.iso8601.year().month().day())
+            return "\(day), Linux \(kernel), `make nat`. Seconds.\n\n"
+        }
+    }
+
+    private var tables: String {
         let kinds = NatLab.Kind.allCases.filter { $0 != .upnp }
         var lines = [row([""] + kinds.map(\.rawValue)), row(Array(repeating: "---", count: kinds.count + 1))]
         for (index, kind) in kinds.enumerated() {

@@ -343,7 +343,10 @@ end_programs() {
     local node spaces pids
     spaces=$(for node in "$@"; do stat -L -c %i "/run/netns/$(ns "$node")"; done)
     [ -n "$spaces" ] || return 0
-    pids=$(stat -L -c '%i %n' /proc/[0-9]*/ns/net 2> /dev/null | grep -wF "$spaces" | cut -d/ -f3) || return 0
+    pids=$(stat -L -c '%i %n' /proc/[0-9]*/ns/net 2> /dev/null |
+        awk -v spaces="$spaces" 'BEGIN { split(spaces, list, "\n"); for (i in list) ours[list[i]] }
+            $1 in ours { split($2, path, "/"); print path[3] }')
+    [ -n "$pids" ] || return 0
     # shellcheck disable=SC2086
     kill -9 $pids 2> /dev/null || true
 }

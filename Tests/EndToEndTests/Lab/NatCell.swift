@@ -127,6 +127,8 @@ extension NatCell {
     /// Lets the two meet: who is called has never heard of the caller.
     private func meet() throws -> NatMeeting {
         let lab = try NatLab(kinds.caller, kinds.callee, options)
+        // Nothing below asks for it once all programs run, and with it they would end.
+        defer { withExtendedLifetime(lab) {} }
         let index = options.contains(.offline) ? nil : try lab.indexServer()
         let users = (try lab.user("caller", places.caller), try lab.user("callee", places.callee))
         let (caller, callee) = (try Pipe(users.0, options: flags), try Pipe(users.1))

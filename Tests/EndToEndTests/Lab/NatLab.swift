@@ -87,12 +87,10 @@ final class NatLab: Sendable {
         var user = try User(name, index: options.contains(.offline) ? "none" : NatLab.index)
         user.host = options.contains(.v6) ? "[::]" : "0.0.0.0"
         user.launcher = launcher(node)
-        if options.contains(.v6) { user.indexes.append(NatLab.index6) }
         return user
     }
 
     static let index = "203.0.113.10:50000"
-    static let index6 = "[2001:db8::10]:50000"
 
     /// A relaying index server at its place.
     func indexServer() throws -> IndexRuns {

@@ -31,6 +31,9 @@ public actor IndexServer {
     private nonisolated let serving: [ServingLoop]
     private nonisolated let sink = Lock<(any TunnelSink)?>(nil)
     private nonisolated let tunnels = Lock<@Sendable () -> Int>({ 0 })
+    private let identity: ServerIdentity?
+    private let tell: @Sendable (String) -> Void
+    private var gate: TunnelGate?
     private let metricsAddress: ListenAddress?
     private let clocks: Clocks
     private var control: ControlListener?
@@ -88,6 +91,8 @@ public actor IndexServer {
         configuration.notices.forEach(tell)
         controlPath = configuration.control
         metricsAddress = configuration.metrics
+        identity = configuration.identity
+        self.tell = tell
         sweepsAt = service.nextSweep(now: now)
         self.service = service
         self.clocks = clocks
@@ -106,11 +111,13 @@ public actor IndexServer {
         }
         await keeper.start(serving)
         for loop in serving { await loop.open() }
+        await openGate()
     }
 
     /// Reads no more, makes durable what waits for that and acknowledges it, closes the store and the sockets, and ends
     /// the threads.
     public nonisolated func stop() async {
+        await closeGate()
         for loop in serving { await loop.stopReading() }
         await keeper.finishQuestions()
         for loop in serving { await loop.takeDeliveries() }
@@ -150,6 +157,25 @@ public actor IndexServer {
     }
 
     // MARK: Tunnels
+
+    /// A server that passes nothing on is of no use to who can only be reached that way. One whose TCP port is taken
+    /// serves all others.
+    private func openGate() {
+        guard service.relays else { return }
+        do throws(NetworkError) {
+            let gate = try TunnelGate(at: local, identity: identity) { [weak self] bytes, tunnel, source in
+                self?.handleTunnelled(bytes, from: tunnel, realSource: source)
+            }
+            attach(gate) { gate.count }
+            gate.start()
+            self.gate = gate
+        } catch { tell(error.description) }
+    }
+
+    private func closeGate() {
+        gate?.stop()
+        gate = nil
+    }
 
     /// Says where datagrams for tunnels go from now on.
     /// - Parameter count: how many tunnels there are, for displays.

@@ -43,7 +43,8 @@ final class TunnelGate: TunnelSink, Sendable {
             let tunnel = Endpoint(address: .v6(tunnelPrefix, number), port: 1)
             for datagram in datagrams { handle(datagram, tunnel, source) }
         }
-        loop.onTurn { [unowned self] in turn() }
+        // Holds on to itself until the loop ends.
+        loop.onTurn { [self] in turn() }
     }
 
     // MARK: From any thread

@@ -309,14 +309,16 @@ struct HiddenTests {
         var limits = IndexLimits()
         limits.requests = .init(perSecond: 1, burst: 5)
         var index = IndexHarness(limits: limits)
-        let real = Endpoint(address: .v4(0xCB00_7101), port: 4000)
-        let results = (0..<20).map { number in
-            index.send(
-                Array(#"{"req_type":"query"}"#.utf8),
-                from: Endpoint(address: .v6(0x0100_0000_0000_0000, UInt64(number) << 48), port: 1), origin: real
-            ).event.result
+        func limited(_ origin: (UInt32) -> UInt32) -> Int {
+            (0..<20 as Range<UInt32>).count { number in
+                let tunnel = Endpoint(address: .v6(0x0100_0000_0000_0000, UInt64(number) << 48), port: 1)
+                let real = Endpoint(address: .v4(origin(number)), port: 4000)
+                let query = Array(#"{"req_type":"query"}"#.utf8)
+                return index.send(query, from: tunnel, origin: real).event.result == .limited
+            }
         }
-        #expect(results.count { $0 == .limited } == 15)
+        #expect(limited { _ in 0xCB00_7101 } == 15)
+        #expect(limited { 0x0900_0001 + $0 << 8 } == 0, "another network is not at fault")
     }
 }
 

@@ -260,7 +260,7 @@ public struct ClientMachine: Sendable {
     private mutating func advance() {
         dropGuests()
         let isTunnelled = servers.contains(where: \.link.isTunnelled)
-        let isWanted = isTunnelled && conversations.keys.contains(where: isWanted)
+        let isWanted = isTunnelled && conversations.contains { self.isWanted($0.key) || $0.value.link.current != nil }
         for index in servers.indices {
             servers[index].link.isWanted = isWanted
             let due = servers[index].link.advance(now: now, wall: wall, sequence: &sequence)

@@ -57,7 +57,9 @@ extension PathFinder {
     }
 
     mutating func use(_ route: Route, _ now: Instant) {
-        if route != current { taken = now }
+        // What was dead for a while begins anew: acknowledgements are overdue for that long, not for its fault of now.
+        let wasDead = doubt.map { now.since($0) >= limits.revival } ?? false
+        if route != current || wasDead { taken = now }
         current = route
         doubt = nil
         gaveUp = false

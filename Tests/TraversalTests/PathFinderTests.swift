@@ -202,6 +202,22 @@ private struct Bench {
         #expect(bench.finder.routes == [Bench.place(1)])
     }
 
+    @Test func `does not blame a route that is back for what was lost while it was dead`() {
+        let trips = [Bench.place(1): 5, Bench.relay: 30]
+        var bench = Bench()
+        bench.offer(Bench.place(1))
+        bench.offer(Bench.relay, .relayed)
+        bench.run(.seconds(2), trips)
+        bench.finder.awaits(since: bench.now, now: bench.now)
+        bench.run(.seconds(5))
+        #expect(bench.finder.report == nil)
+        bench.run(.milliseconds(700), trips)
+        #expect(bench.finder.routes == [Bench.place(1)])
+        bench.finder.awaits(since: nil, now: bench.now)
+        bench.run(.seconds(5), trips)
+        #expect(bench.finder.routes == [Bench.place(1)])
+    }
+
     @Test func `doubts while an acknowledgement is due, and gives up when nothing answers`() {
         var bench = Bench()
         bench.offer(Bench.place(1))

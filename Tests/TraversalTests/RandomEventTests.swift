@@ -102,7 +102,7 @@ import Wire
     @Test(arguments: 0..<10) func `it stays sane`(batch: Int) {
         for seed in (batch * 1000)..<(batch * 1000 + 1000) {
             var chaos = Chaos(seed: UInt64(seed))
-            for step in 0..<60 {
+            for step in 0..<40 {
                 chaos.step()
                 guard let fault = chaos.fault() else { continue }
                 Issue.record("seed \(seed), step \(step): \(fault)")

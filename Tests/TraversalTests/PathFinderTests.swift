@@ -202,6 +202,23 @@ private struct Bench {
         #expect(bench.finder.routes == [Bench.place(1)])
     }
 
+    @Test func `holds what was lost while a route was dead against nobody once it is back`() {
+        let trips = [Bench.place(1): 5, Bench.relay: 30]
+        var bench = Bench()
+        bench.offer(Bench.place(1))
+        bench.offer(Bench.relay, .relayed)
+        bench.run(.seconds(2), trips)
+        bench.finder.awaits(since: bench.now, now: bench.now)
+        bench.run(.seconds(3))
+        #expect(bench.finder.report == nil)
+        bench.pings = []
+        bench.run(.milliseconds(700), trips)
+        #expect(bench.finder.routes == [Bench.place(1)])
+        // What is still due after two seconds more is another matter.
+        bench.run(.milliseconds(2000), trips)
+        #expect(bench.finder.routes == [Bench.relay])
+    }
+
     @Test func `doubts while an acknowledgement is due, and gives up when nothing answers`() {
         var bench = Bench()
         bench.offer(Bench.place(1))

@@ -32,10 +32,19 @@ extension ClientMachine {
         order(.networkChanged(addresses: reachability.addresses))
         if !isFirst {
             observed = [:]
+            verifiedAt = now
             for index in servers.indices { servers[index].link.verify(now: now) }
             for peer in conversations.keys.sorted() { lookAgain(for: peer) }
         }
         noteReachability()
+    }
+
+    /// A session's route is in doubt. Perhaps the router gave us another outer port: relays pass on what comes from the one
+    /// that they know, and the other side has to learn the new one.
+    mutating func verifyServers() {
+        guard verifiedAt.map({ now.since($0) >= Timing.verification }) ?? true else { return }
+        verifiedAt = now
+        for index in servers.indices where servers[index].link.lease != nil { servers[index].link.verify(now: now) }
     }
 
     private mutating func lookAgain(for peer: PeerID) {
@@ -95,9 +104,13 @@ extension ClientMachine {
     /// Tells what changed of how we are seen, to the user and to contacts.
     mutating func noteReachability() {
         let own = servers.filter { $0.guest == nil }
+        let before = reachability.seen.map(\.endpoint)
         reachability.seen = own.compactMap { server in
             server.link.sighting.map { Reachability.Sighting(server.name, $0) }
         }
+        // What contacts said of an outer port that servers no longer see is as old.
+        let gone = Set(before).subtracting(reachability.seen.map(\.endpoint))
+        if !gone.isEmpty { observed = observed.filter { !gone.contains($0.value) } }
         reachability.relays = own.filter { $0.link.lease?.offers.relays == true }.map(\.name)
         reachability.udpBlocked = own.contains(where: \.link.isTunnelled)
         reachability.mapping = .judge(

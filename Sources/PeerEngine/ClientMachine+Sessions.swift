@@ -162,6 +162,7 @@ extension ClientMachine {
             guard let peer = owners[id], conversations[peer]?.link.current == id else { return }
             tellPath(of: peer, roundTrip: span)
         case .path(let id, let report): pathChanged(id, report)
+        case .doubt(let id): if owners[id] != nil { verifyServers() }
         case .attempts(let id, let attempts): attempted(id, attempts)
         case .observed(let id, let endpoint): if let peer = owners[id] { observed(endpoint, by: peer) }
         case .closed(let id, let end): ended(id, end)

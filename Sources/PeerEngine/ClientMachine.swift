@@ -100,6 +100,8 @@ public struct ClientMachine: Sendable {
     var reachability = Reachability()
     var toldReachability = Reachability()
     var knowsAddresses = false
+    /// When servers were last asked out of turn whether they have us registered.
+    var verifiedAt: Instant?
     /// Where contacts see us.
     var observed: [PeerID: Endpoint] = [:]
     var dropped: [DropReason: Int] = [:]

@@ -14,6 +14,8 @@ enum Timing {
     static let retryLimit = Span.seconds(60)
     /// Between two attempts at least, however much somebody waits for one.
     static let hurry = Span.seconds(1)
+    /// Between two questions at least whether a server has us registered, because sessions have trouble.
+    static let verification = Span.seconds(2)
     /// Between two records for one server at least, unless it asks for one.
     static let recordPause = Span.seconds(2)
     /// How long a server may be silent on UDP before a tunnel is asked for.

@@ -51,6 +51,7 @@ final class Session {
         var path: PathReport?
         var attempts: (all: [PathAttempt], at: Instant)?
         var observed: Endpoint?
+        var doubt = false
     }
 
     init(
@@ -157,6 +158,8 @@ final class Session {
     func takeRouteEvents(now: Instant) -> [SessionEvent] {
         var events: [SessionEvent] = []
         if isUp {
+            if finder.isInDoubt, !told.doubt { events.append(.doubt(id)) }
+            told.doubt = finder.isInDoubt
             let (old, new) = (told.path, finder.report)
             if old?.route != new?.route || old?.kind != new?.kind {
                 told.path = new

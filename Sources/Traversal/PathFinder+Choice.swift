@@ -15,6 +15,9 @@ extension PathFinder {
         return PathReport(trial.route, kind(of: trial), roundTrip: trial.roundTrip)
     }
 
+    /// Whether the route in use may be dead.
+    public var isInDoubt: Bool { doubt != nil }
+
     var inUse: CandidateTrial? { current.flatMap { index(of: $0) }.map { trials[$0] } }
 
     func kind(of trial: CandidateTrial) -> PathKind {
@@ -57,15 +60,20 @@ extension PathFinder {
     }
 
     mutating func use(_ route: Route, _ now: Instant) {
-        // What was dead for a while begins anew: acknowledgements are overdue for that long, not for its fault of now.
-        let wasDead = doubt.map { now.since($0) >= limits.revival } ?? false
-        if route != current || wasDead { taken = now }
+        if route != current || wasDead(now) { taken = now }
         current = route
         doubt = nil
         gaveUp = false
         settled = now
         checkAt = nil
         checkSince = nil
+    }
+
+    /// Whether the route in use answered nothing for so long that what is due since then was lost with it: no sign that it
+    /// loses packets from now on.
+    private func wasDead(_ now: Instant) -> Bool {
+        guard let doubt, let inUse else { return false }
+        return gaveUp || now.since(doubt) >= patience(inUse)
     }
 
     private func isWorth(_ trial: CandidateTrial, insteadOf inUse: CandidateTrial) -> Bool {

@@ -39,8 +39,5 @@ public struct PathLimits: Sendable {
     /// How often a route in use that brings nothing else is probed.
     public var keepalive = Span.seconds(15)
 
-    /// In doubt for so long and back, a route counts as newly taken.
-    public var revival = Span.seconds(1)
-
     public init() {}
 }

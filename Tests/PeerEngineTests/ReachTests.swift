@@ -177,6 +177,33 @@ import Wire
         #expect(rounds(alice) == 6)
     }
 
+    @Test func `at the first doubt servers learn our new outer port, and the other side from us`() throws {
+        var world = World()
+        let server = world.startRelay()
+        world.addPeer(1, contacts: [Self.friend(2)])
+        world.addPeer(2, contacts: [Self.friend(1)])
+        world.run(for: .seconds(1))
+        try say(in: &world)
+        world.run(for: .seconds(1))
+        let session = try #require(world.net.names(at: alice).last?.id)
+        world.deliver(.observed(session, alice), to: alice)
+        server.rebound[alice] = public1
+        func keepalives() -> Int {
+            world.traffic.count { $0.from == alice && World.kind(of: $0.datagram) == "keepalive" }
+        }
+        let before = keepalives()
+        for _ in 0..<10 {
+            world.deliver(.doubt(session), to: alice)
+            world.run(for: .milliseconds(100))
+        }
+        #expect(server.rows[aliceID]?.source == public1)
+        #expect(keepalives() == before + 1, "and nobody is asked without end")
+        let told = world.net.sent.filter { $0.from == alice }.compactMap { sent -> SessionFrame.Candidates? in
+            if case .frame(.candidates(let told)) = SessionFrame.read(sent.frame) { told } else { nil }
+        }
+        #expect(told.last?.reflexive == [public1], "the old one is no address of ours any more")
+    }
+
     @Test func `a stranger is told no address, and its own are not looked at`() throws {
         var world = World()
         world.startRelay()

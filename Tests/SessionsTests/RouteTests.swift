@@ -255,6 +255,19 @@ private final class Chatter {
         #expect(net.run(for: .seconds(5)) { client.ends == [.pathDied] })
     }
 
+    @Test func `doubt is told once as it begins, before there is said to be no route`() throws {
+        let meeting = try #require(meet(directly: true))
+        cut(meeting.net, meeting.client, meeting.server, direct: true, relay: true)
+        meeting.client.events = []
+        meeting.net.perform(meeting.client, [.send(meeting.dialled, frames: [[UInt8](repeating: 7, count: 40)])])
+        meeting.net.run(for: .milliseconds(1500))
+        #expect(meeting.client.events.count { $0 == .doubt(meeting.dialled) } == 1)
+        #expect(!meeting.client.paths.contains(nil))
+        meeting.net.run(for: .milliseconds(2000))
+        #expect(meeting.client.events.count { $0 == .doubt(meeting.dialled) } == 1)
+        #expect(meeting.client.paths.contains(nil))
+    }
+
     @Test func `every datagram fits in what any path carries, through a relay too`() throws {
         let meeting = try #require(meet(directly: false))
         meeting.net.captures = true

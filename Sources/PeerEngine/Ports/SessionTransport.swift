@@ -102,6 +102,8 @@ public enum SessionEvent: Equatable, Sendable {
     case roundTrip(SessionID, Span)
     /// Another route is in use, or another name fits it; `nil` while none answers. Only while a session is up.
     case path(SessionID, PathReport?)
+    /// The route in use no longer brings what is due, or may not: others are tried beside it. Told as it begins.
+    case doubt(SessionID)
     /// What became of each way, when that changed; also while it is being dialled.
     case attempts(SessionID, [PathAttempt])
     /// The other side of a session sees us there.

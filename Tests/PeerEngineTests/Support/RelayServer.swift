@@ -24,6 +24,8 @@ final class RelayServer {
     private var chance = SplitMix64(seed: 11)
     /// Where it sees a datagram come from at its second port.
     var translation: (Endpoint) -> Endpoint = { $0 }
+    /// Where it sees whom, other than at its own address, since a router was restarted.
+    var rebound: [Endpoint: Endpoint] = [:]
 
     init(boot: String, relays: Bool, second: UInt16?) {
         self.boot = boot
@@ -37,7 +39,8 @@ final class RelayServer {
     /// What leaves for whom.
     func take(_ datagram: Datagram, at place: Endpoint, wall: WallTime) -> [Datagram] {
         guard let request = try? IndexRequest(parsing: datagram.bytes) else { return [] }
-        let source = place.port == second ? translation(datagram.endpoint) : datagram.endpoint
+        let outer = rebound[datagram.endpoint] ?? datagram.endpoint
+        let source = place.port == second ? translation(outer) : outer
         func answer(_ reply: IndexReply, _ nonce: String?) -> [Datagram] {
             [Datagram(reply.encoded(nonce: nonce), datagram.endpoint)]
         }

@@ -12,6 +12,8 @@ public struct AddressBook: Sendable {
         var dead: Endpoint?
         /// Of the record it came from; 0 for an address without one.
         var sequence: UInt64
+        /// Whether a session was there: others only say where a peer is, and may say what they like.
+        var isReached: Bool
         /// The last moment at which the address was known to be good.
         var confirmed: Instant
         var used: Instant
@@ -26,12 +28,13 @@ public struct AddressBook: Sendable {
     /// How many peers are known, with an address or without.
     public var count: Int { entries.count }
 
-    /// Takes an address of the last run: it is known, but not confirmed.
+    /// Takes an address of the last run: it was reached, but is not confirmed.
     mutating func restore(_ peer: PeerID, _ saved: SavedAddress) {
         guard entries.count < limit else { return }
         let never = Instant(nanoseconds: 0)
         entries[peer] = Entry(
-            endpoint: saved.endpoint, sequence: saved.sequence, confirmed: never, used: never)
+            endpoint: saved.endpoint, sequence: saved.sequence, isReached: saved.endpoint != nil, confirmed: never,
+            used: never)
     }
 
     /// The address of a peer; `nil` when none is known, or it has not been confirmed for `Timing.addressLife`.
@@ -44,6 +47,11 @@ public struct AddressBook: Sendable {
     /// The address however old it is: better than none when no index server answers.
     func lastEndpoint(of peer: PeerID) -> Endpoint? { entries[peer]?.endpoint }
 
+    /// Where a session with the peer was last, however long ago.
+    func reachedEndpoint(of peer: PeerID) -> Endpoint? {
+        entries[peer].flatMap { $0.isReached ? $0.endpoint : nil }
+    }
+
     /// The address that was dropped because nobody reads there; an answer that names it again is no news.
     func deadEndpoint(of peer: PeerID) -> Endpoint? { entries[peer]?.dead }
 
@@ -51,12 +59,16 @@ public struct AddressBook: Sendable {
     func sequence(of peer: PeerID) -> UInt64 { entries[peer]?.sequence ?? 0 }
 
     /// Learns an address from a lookup or a session; `nil` for a peer that is reached through relays alone.
-    mutating func learn(_ peer: PeerID, _ endpoint: Endpoint?, sequence: UInt64, now: Instant) {
+    /// - Parameter isReached: whether a session was there.
+    mutating func learn(
+        _ peer: PeerID, _ endpoint: Endpoint?, sequence: UInt64, isReached: Bool = false, now: Instant
+    ) {
         if entries[peer] == nil, entries.count >= limit, let oldest = entries.min(by: { $0.value.used < $1.value.used })
         {
             entries[oldest.key] = nil
         }
-        entries[peer] = Entry(endpoint: endpoint, sequence: sequence, confirmed: now, used: now)
+        entries[peer] = Entry(
+            endpoint: endpoint, sequence: sequence, isReached: isReached, confirmed: now, used: now)
     }
 
     /// Nobody knew better: goes on with the address for another while, or lets a dead one be tried again.
@@ -80,9 +92,9 @@ public struct AddressBook: Sendable {
         entries[peer] = entry
     }
 
-    /// What of a peer is worth keeping for the next run.
+    /// What of a peer is worth keeping for the next run: where it was reached, not where it was said to be.
     func saved(_ peer: PeerID) -> SavedAddress? {
-        entries[peer].map { SavedAddress(endpoint: $0.endpoint, sequence: $0.sequence) }
+        entries[peer].map { SavedAddress(endpoint: $0.isReached ? $0.endpoint : nil, sequence: $0.sequence) }
     }
 
     /// Drops the address of whoever without a key lives at an endpoint; it takes a lookup to reach them again. Their sequences stay,

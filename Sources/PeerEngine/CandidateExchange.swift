@@ -37,6 +37,14 @@ struct CandidateExchange {
         return [.send(.candidates(mine))]
     }
 
+    /// The other side looks at addresses only from now on: what it was told before is lost.
+    mutating func tellAgain(_ mine: SessionFrame.Candidates, now: Instant) -> [Action] {
+        told = nil
+        let actions = tell(mine, now: now)
+        if actions.isEmpty { restart(now: now) }
+        return actions
+    }
+
     /// The other side's addresses.
     /// - Parameter isUsable: whether probes may be sent there.
     /// - Returns: `nil` when it tells too often.

@@ -99,13 +99,15 @@ extension ClientMachine {
         self.conversation(peer) { $0.introduces = false }
     }
 
-    /// The peer has let us in: its invite has served.
+    /// The peer has let us in: its invite has served, and it looks at our addresses from now on.
     mutating func acceptedByPeer(_ peer: PeerID) {
+        let isNews = conversations[peer]?.acceptsUs != true
         conversation(peer) { conversation in
             conversation.acceptsUs = true
             conversation.introduces = false
         }
         change(peer) { $0.inviteSecret = nil }
+        if isNews { retellCandidates(to: peer) }
     }
 
     // MARK: Keeping out

@@ -125,8 +125,8 @@ extension ClientMachine {
         switch outcome {
         case .found(let endpoint, let sequence):
             // Where a peer with a key was reached last is better than where others see it.
-            book.learn(
-                peer, peer.isKeyed ? book.lastEndpoint(of: peer) ?? endpoint : endpoint, sequence: sequence, now: now)
+            let reached = peer.isKeyed ? book.reachedEndpoint(of: peer) : nil
+            book.learn(peer, reached ?? endpoint, sequence: sequence, isReached: reached != nil, now: now)
             tell(.lookup(peer, .index, found: true, took: took))
             conversations[peer]?.search = .found(by: lookup.answeredBy ?? "an index server", took: took)
             if let record = lookup.record { found(record, of: peer) } else { found(peer) }

@@ -88,6 +88,16 @@ extension ClientMachine {
         carryOut(conversation(peer) { $0.exchange.tell(mine, now: now) }, with: peer)
     }
 
+    /// A peer that has only now let us in passed over what we told it.
+    mutating func retellCandidates(to peer: PeerID) {
+        guard exchanges(with: peer), let session = conversations[peer]?.link.current,
+            conversations[peer]?.exchange.session == session
+        else { return }
+        let (mine, now) = (ownCandidates, now)
+        carryOut(conversation(peer) { $0.exchange.tellAgain(mine, now: now) }, with: peer)
+        advanceExchange(with: peer)
+    }
+
     private var ownCandidates: SessionFrame.Candidates {
         let port = configuration.address.port
         let host = reachability.addresses.map { Endpoint(address: $0, port: port) }.filter {

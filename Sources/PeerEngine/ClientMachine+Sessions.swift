@@ -95,11 +95,13 @@ extension ClientMachine {
         placeCalls(for: peer)
     }
 
-    /// Where a peer may be reached directly: where it was last, and what its record says.
+    /// Where a peer may be reached directly: where it was reached last, and what its record says. Only the former is free
+    /// of the budget of probes, so an address that a lookup brought must never pass for it.
     private func remoteCandidates(of peer: PeerID) -> [RemoteCandidate] {
         guard !configuration.relayOnly else { return [] }
-        let last = book.lastEndpoint(of: peer).map { RemoteCandidate(.direct($0), .last) }
-        let named = conversations[peer]?.record?.addresses ?? []
+        let last = book.reachedEndpoint(of: peer).map { RemoteCandidate(.direct($0), .last) }
+        let found = last == nil ? book.lastEndpoint(of: peer).map { [Candidate(.reflexive, $0)] } : nil
+        let named = conversations[peer]?.record?.addresses ?? found ?? []
         let others = named.filter { $0.endpoint != last?.route.endpoint && isUsable($0.endpoint) }
         return (last.map { [$0] } ?? [])
             + others.map { RemoteCandidate(.direct($0.endpoint), $0.kind == .mapped ? .mapped : .reflexive) }
@@ -204,8 +206,8 @@ extension ClientMachine {
     }
 
     mutating func noteAddress(_ endpoint: Endpoint, of peer: PeerID) {
-        let isNews = book.lastEndpoint(of: peer) != endpoint
-        book.learn(peer, endpoint, sequence: book.sequence(of: peer), now: now)
+        let isNews = book.reachedEndpoint(of: peer) != endpoint
+        book.learn(peer, endpoint, sequence: book.sequence(of: peer), isReached: true, now: now)
         if isNews, let saved = book.saved(peer) { commit(.address(peer, saved)) }
     }
 

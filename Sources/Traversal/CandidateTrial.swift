@@ -21,8 +21,8 @@ struct CandidateTrial: Sendable {
     }
 
     let candidate: RemoteCandidate
-    /// Of the record that named it, for the budget.
-    var sequence: UInt64
+    /// Of the record that named it, for the budget; 0 for none, `nil` once it showed itself.
+    var sequence: UInt64?
     /// Whether packets may go there before it answered a probe: a relay that gave a channel, or where a session came from.
     let isVouched: Bool
     /// Whether it waits for its turn.
@@ -50,7 +50,7 @@ struct CandidateTrial: Sendable {
     /// Answers probes, but seems to lose packets: until then, others come first.
     var distrustedUntil: Instant?
 
-    init(_ candidate: RemoteCandidate, sequence: UInt64 = 0, isVouched: Bool = false) {
+    init(_ candidate: RemoteCandidate, sequence: UInt64?, isVouched: Bool = false) {
         self.candidate = candidate
         self.sequence = sequence
         self.isVouched = isVouched

@@ -56,7 +56,7 @@ extension PathFinder {
 
     /// A later record names it again: it may be tried again.
     mutating func renew(_ index: Int, _ sequence: UInt64, _ now: Instant) {
-        guard sequence > trials[index].sequence else { return }
+        guard sequence > trials[index].sequence ?? 0 else { return }
         trials[index].sequence = sequence
         if trials[index].isGivenUp { trials[index].start(now: now, isCharged: isCharged(trials[index])) }
     }
@@ -90,7 +90,7 @@ extension PathFinder {
             else { return }
             trials.remove(at: index)
         }
-        var trial = CandidateTrial(candidate)
+        var trial = CandidateTrial(candidate, sequence: nil)
         trial.lastHeard = now
         trial.start(now: now, isCharged: true)
         trials.append(trial)
@@ -100,7 +100,7 @@ extension PathFinder {
     mutating func provoke(_ index: Int, _ now: Instant) {
         guard !trials[index].answers(since: epoch) else { return }
         if let last = trials[index].lastSent, now.since(last) < PathFinder.provocation { return }
-        if !trials[index].hasAnswered { trials[index].sequence = 0 }
+        if !trials[index].hasAnswered { trials[index].sequence = nil }
         if trials[index].burst == nil {
             trials[index].start(now: now, isCharged: isCharged(trials[index]))
         } else {
@@ -112,7 +112,7 @@ extension PathFinder {
         guard !route.isRelayed, route.endpoint.isUnicast, !own.contains(route.endpoint) else { return }
         if index(of: route) == nil {
             guard trials.count(where: { $0.candidate.origin == .lan }) < limits.observed else { return }
-            trials.append(CandidateTrial(RemoteCandidate(route, .lan)))
+            trials.append(CandidateTrial(RemoteCandidate(route, .lan), sequence: nil))
         }
         guard let index = index(of: route) else { return }
         trials[index].confirm(sent: sent, epoch: epoch, now: now)

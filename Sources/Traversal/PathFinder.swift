@@ -78,7 +78,7 @@ public struct PathFinder: Sendable {
         self.welcomed = Set(welcomed.prefix(PathFinder.offerLimit).map(\.address))
         guard let accepted, accepted.endpoint.isUnicast else { return }
         var trial = CandidateTrial(
-            RemoteCandidate(accepted, accepted.isRelayed ? .relayed : .observed), isVouched: true)
+            RemoteCandidate(accepted, accepted.isRelayed ? .relayed : .observed), sequence: nil, isVouched: true)
         trial.isOpen = cameUnasked
         trial.lastHeard = now
         trial.start(now: now, isCharged: !accepted.isRelayed)

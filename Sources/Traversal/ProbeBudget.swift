@@ -3,45 +3,59 @@ public import Model
 
 /// How many probes an address may get that never answered one: what an attacker who registers somebody else's address can
 /// make all of us send there. Addresses that answered cost nothing. Bounded: the oldest entries go.
+///
+/// Each record grants an address so many probes once, and all records together no more than that in any minute: whoever
+/// names a victim can sign a new record, or be dialled anew, as often as it likes.
 public struct ProbeBudget: Sendable {
-    private struct Key: Hashable {
+    private struct Place: Hashable {
+        var endpoint: Endpoint
+        /// Whether others named it; what showed itself has an allowance of its own, since it must answer somebody's call
+        /// though its record's addresses were tried in vain a moment ago.
+        var wasNamed: Bool
+    }
+    private struct Naming: Hashable {
         var endpoint: Endpoint
         var sequence: UInt64
     }
     private struct Spent {
-        var count: Int
-        var since: Instant
+        var count = 0
+        var last: Instant
     }
 
     private let tries: Int
-    private var spent = RecentTable<Key, Spent>(limit: ProbeBudget.limit)
+    private var minutes = RecentTable<Place, Spent>(limit: ProbeBudget.limit)
+    private var records = RecentTable<Naming, Int>(limit: ProbeBudget.limit)
     private var known = RecentTable<Endpoint, Bool>(limit: ProbeBudget.limit)
 
-    /// Addresses of either kind that are remembered.
+    /// Addresses of each kind that are remembered.
     public static let limit = 4096
-    /// After so long an address may be tried anew that no record named: it was told inside a session, or seen.
-    static let renewal = Span.seconds(60)
+    /// After so long without a probe an address may be tried anew.
+    public static let renewal = Span.seconds(60)
 
     public init(limits: PathLimits = PathLimits()) { tries = limits.tries }
 
-    /// Takes one probe for an address that a record of this sequence named, 0 for what no record named.
+    /// Takes one probe for an address.
+    /// - Parameter sequence: of the record that named it; 0 if it was named, but in no record; `nil` if an authentic probe
+    ///   or packet came from there.
     /// - Returns: whether there is one left.
-    public mutating func take(_ endpoint: Endpoint, sequence: UInt64, now: Instant) -> Bool {
+    public mutating func take(_ endpoint: Endpoint, sequence: UInt64?, now: Instant) -> Bool {
         if known[endpoint] != nil { return true }
-        let key = Key(endpoint: endpoint, sequence: sequence)
-        var entry = spent[key] ?? Spent(count: 0, since: now)
-        if sequence == 0, now.since(entry.since) >= ProbeBudget.renewal { entry = Spent(count: 0, since: now) }
-        guard entry.count < tries else { return false }
-        entry.count += 1
-        spent.set(entry, for: key)
+        let place = Place(endpoint: endpoint, wasNamed: sequence != nil)
+        var minute = minutes[place] ?? Spent(last: now)
+        if now.since(minute.last) >= ProbeBudget.renewal { minute.count = 0 }
+        let naming = (sequence ?? 0) == 0 ? nil : sequence.map { Naming(endpoint: endpoint, sequence: $0) }
+        let used = naming.flatMap { records[$0] } ?? 0
+        guard minute.count < tries, used < tries else { return false }
+        minutes.set(Spent(count: minute.count + 1, last: now), for: place)
+        if let naming { records.set(used + 1, for: naming) }
         return true
     }
 
     /// It answered: it may be probed as often as need be.
     public mutating func answered(_ endpoint: Endpoint) { known.set(true, for: endpoint) }
 
-    /// Addresses that are remembered, of both kinds.
-    public var count: Int { spent.count + known.count }
+    /// Addresses that are remembered, of all kinds.
+    public var count: Int { minutes.count + records.count + known.count }
 }
 
 /// A table that forgets what was added first once it is full.

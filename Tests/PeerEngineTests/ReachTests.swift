@@ -220,6 +220,63 @@ import Wire
         #expect(world.peers[bob]?.dropped[.unsolicited] ?? 0 >= 1)
     }
 
+    @Test func `who is let in later tells its addresses again, and the session moves over`() throws {
+        var world = World()
+        world.startRelay()
+        world.reaches = { _, _ in false }
+        world.addPeer(1, contacts: [Self.friend(2)])
+        world.addPeer(2)
+        world.run(for: .seconds(1))
+        for place in [alice, bob] { world.deliver(.addresses([place.address]), to: place) }
+        try say(in: &world)
+        world.run(for: .seconds(20))
+        #expect(world.paths(at: alice).last == .relayed)
+        // Only the side that was a stranger can open the way, once it knows where to.
+        let bob = bob
+        world.reaches = { from, _ in from == bob }
+        func told() -> Int { world.frames(from: alice).count { $0 == "candidates" } }
+        func rounds() -> Int { (world.commands[bob] ?? []).count { if case .punch = $0 { true } else { false } } }
+        let (before, punched) = (told(), rounds())
+        try world.perform(.accept(aliceID), at: bob)
+        world.run(for: .seconds(1))
+        #expect(told() == before + 1 && rounds() > punched)
+        #expect(world.paths(at: alice).last == .lan && world.paths(at: bob).last == .lan)
+        #expect(world.shown(at: bob) == ["hello"])
+        world.run(for: .seconds(20))
+        #expect(told() == before + 1, "and not without end")
+    }
+
+    @Test func `an address that a record names and nobody was met at never counts as the last good one`() throws {
+        var world = World()
+        world.startRelay(relays: false)
+        apart(&world)
+        let victim = Endpoint(address: .v4(0xC633_6442), port: 4444)
+        world.deliver(.mapped(victim, by: "UPnP", failures: []), to: bob)
+        world.run(for: .seconds(3))
+        try world.perform(.open(bobID), at: alice)
+        world.run(for: .seconds(40))
+        func plans() -> [[RemoteCandidate]] {
+            (world.commands[alice] ?? []).compactMap { command in
+                switch command {
+                case .dial(_, _, let plan): plan.candidates
+                case .offer(_, let candidates, _): candidates
+                default: nil
+                }
+            }
+        }
+        #expect(plans().count { $0.contains(RemoteCandidate(.direct(victim), .mapped)) } >= 2)
+        #expect(!plans().joined().contains { $0.origin == .last })
+        #expect(world.disks[alice]?.saved.addresses[bobID].map { $0.endpoint == nil && $0.sequence > 0 } == true)
+        // Nor after a restart.
+        world.remove(alice)
+        world.addPeer(1)
+        let before = plans().count
+        world.run(for: .seconds(1))
+        try world.perform(.open(bobID), at: alice)
+        world.run(for: .seconds(10))
+        #expect(plans().count > before && !plans().joined().contains { $0.origin == .last })
+    }
+
     @Test func `of what a contact names, only what may be probed is`() throws {
         var world = World()
         world.startRelay()

@@ -117,6 +117,39 @@ private final class Chatter {
         #expect(client.ends.isEmpty && server.ends.isEmpty)
     }
 
+    @Test func `a victim that records name gets ten probes a minute, however often it is offered and dialled`() {
+        let net = Net()
+        let (client, attacker) = (net.node(1), Identity().key)
+        let victim = Endpoint(address: .v4(0xCB00_7142), port: 4444)
+        let named = [RemoteCandidate(.direct(victim), .mapped)]
+        func octets() -> Int {
+            net.captured.reduce(0) { $0 + ($1.datagram.endpoint == victim ? $1.datagram.bytes.count : 0) }
+        }
+        let start = net.now
+        net.perform(client, [.dial(SessionID(2), key: attacker, DialPlan(named, sequence: 0, reference: 7))])
+        net.run(for: .seconds(1))
+        #expect(octets() >= 64, "the record is believed: else nothing is shown")
+        // The record comes, and a newer one again and again.
+        for sequence in 1...5 as ClosedRange<UInt64> {
+            net.perform(client, [.offer(SessionID(2), named, sequence: sequence)])
+            net.run(for: .seconds(4))
+        }
+        net.perform(client, [.close(SessionID(2), .done)])
+        for number in 2...5 as ClosedRange<UInt64> {
+            let plan = DialPlan(named, sequence: number * 10, reference: number)
+            net.perform(client, [.dial(SessionID(number * 2), key: attacker, plan)])
+            net.run(for: .seconds(9))
+            net.perform(client, [.close(SessionID(number * 2), .done)])
+        }
+        #expect(net.now.since(start) < .seconds(60))
+        #expect(octets() == 640)
+        // It is not given up for ever.
+        net.run(for: .seconds(60))
+        net.perform(client, [.dial(SessionID(20), key: attacker, DialPlan(named, sequence: 99, reference: 99))])
+        net.run(for: .seconds(8))
+        #expect(octets() == 1280)
+    }
+
     @Test func `a route that joins before the first answer gets the first packets at once`() throws {
         let net = Net()
         let (client, server) = (net.node(1), net.node(2))

@@ -253,19 +253,34 @@ private struct Bench {
         #expect(bench.pings.first.map { $0.at.since(start) <= .seconds(15) } == true)
     }
 
+    @Test func `grants an address ten probes a record, and ten in any minute whatever names it`() {
+        var budget = ProbeBudget()
+        let place = Endpoint(address: .v4(1 << 24), port: 1)
+        func taken(_ sequence: UInt64?, after seconds: Int) -> Int {
+            let now = Instant(nanoseconds: 5) + .seconds(seconds)
+            return (0..<20).count { _ in budget.take(place, sequence: sequence, now: now) }
+        }
+        #expect(taken(1, after: 0) == 10)
+        #expect(taken(2, after: 59) == 0 && taken(0, after: 59) == 0, "another record, or none, is no way around")
+        #expect(taken(nil, after: 59) == 10 && taken(nil, after: 60) == 0, "what showed itself is asked all the same")
+        #expect(taken(1, after: 60) == 0, "a record grants no more than once")
+        #expect(taken(2, after: 60) == 10)
+        #expect(taken(0, after: 119) == 0)
+        #expect(taken(0, after: 120) == 10 && taken(0, after: 180) == 10)
+    }
+
     @Test func `forgets budgets in the order of their coming`() {
         var budget = ProbeBudget()
         let now = Instant(nanoseconds: 5)
         let first = Endpoint(address: .v4(1 << 24), port: 1)
         let taken = (0..<11).map { _ in budget.take(first, sequence: 1, now: now) }
-        let ofAnother = budget.take(first, sequence: 2, now: now)
-        #expect(taken == Array(repeating: true, count: 10) + [false] && ofAnother)
+        #expect(taken == Array(repeating: true, count: 10) + [false])
         for number in 0..<20_000 {
             let place = Endpoint(address: .v4(0x0800_0000 + UInt32(number)), port: 1)
             _ = budget.take(place, sequence: 1, now: now)
             budget.answered(place)
         }
-        #expect(budget.count <= 2 * ProbeBudget.limit)
+        #expect(budget.count <= 3 * ProbeBudget.limit)
         budget.answered(first)
         let known = (0..<100).map { _ in budget.take(first, sequence: 1, now: now) }
         #expect(known == Array(repeating: true, count: 100))

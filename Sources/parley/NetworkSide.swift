@@ -49,7 +49,9 @@ final class NetworkSide: Sendable {
         self.sessions = sessions
         let mapsPort = !isHidden && opensPort && !port.local.isLoopback
         mapper =
-            !mapsPort ? nil : PortMapper(port: port.local.port, router: { DefaultRoutes.current.router }) {
+            !mapsPort
+            ? nil
+            : PortMapper(port: port.local.port, router: { DefaultRoutes.current.router }) {
                 target.client?.take(NetworkEvent($0))
             }
         if isHidden { sessions.perform([.hide(true)]) }

@@ -20,7 +20,7 @@ final class NetworkSide: Sendable {
     let tunnels: TunnelHost
     let sessions: SessionHost
     private let watch = InterfaceWatch()
-    /// `nil` when peers are reached through relays alone, or the system has no multicast.
+    /// `nil` when peers are reached through relays alone, the port is this machine's alone, or the system has no multicast.
     private let lan: LanPort?
     /// `nil` when the user wants no port opened.
     private let mapper: PortMapper?
@@ -40,14 +40,15 @@ final class NetworkSide: Sendable {
             loop: loop, events: { target.client?.take($0) },
             received: { target.route($0.map { .received($0) }) })
         uplink = Uplink(port, tunnels: tunnels)
-        lan = isHidden ? nil : try? LanPort()
+        let isAlone = port.local.isLoopback
+        lan = isHidden || isAlone ? nil : try? LanPort()
         let sessions = SessionHost(
             identity: identity, transport: uplink, loop: loop, clocks: .system, localPort: port.local.port,
-            searchLAN: { [port] in _ = port.sendToGroup($0) }
+            searchLAN: { [port] in _ = isAlone ? 0 : port.sendToGroup($0) }
         ) { target.client?.take($0) }
         target.sessions.withLock { $0 = sessions }
         self.sessions = sessions
-        let mapsPort = !isHidden && opensPort && !port.local.isLoopback
+        let mapsPort = !isHidden && opensPort && !isAlone
         mapper =
             !mapsPort
             ? nil

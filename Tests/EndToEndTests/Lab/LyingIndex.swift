@@ -49,7 +49,9 @@ final class LyingIndex: Sendable {
     private static func ask(_ request: String, _ server: UInt16, _ socket: DatagramSocket) throws -> String? {
         try socket.send(request, to: server)
         while let (bytes, port) = try socket.next(.milliseconds(200)) {
-            if port == server { return String(decoding: bytes, as: UTF8.self) }
+            let text = String(decoding: bytes, as: UTF8.self)
+            // What the server tells unasked is no answer.
+            if port == server, !text.hasPrefix(#"{"call""#) { return text }
         }
         return nil
     }

@@ -5,7 +5,7 @@ extension ScreenText {
     /// The rows without what differs at every run, so that they can be compared with a file.
     ///
     /// Clock times, dates, milliseconds and ports become `#`; so does every other number when `numbers` is set, and
-    /// sparklines become one bar. Runs of blanks and rules shrink to two, because what stood beside them had a width.
+    /// sparklines become one bar. A way's round trip, which may not be measured yet, goes. Runs of blanks and rules shrink to two, because what stood beside them had a width.
     func masked(_ names: [String: String] = [:], numbers: Bool = false) -> [String] {
         lines.map { line in
             var line = line
@@ -14,6 +14,7 @@ extension ScreenText {
                 .replacing(/\b[A-Za-z][a-z]{2} (?=\d\d:\d\d)/, with: "")
                 .replacing(/\d\d:\d\d(:\d\d(\.\d+)?)?/, with: "#time")
                 .replacing(/\d+(\.\d+)? (ms|µs|us)\b/, with: "# ms")
+                .replacing(/\blan # ms/, with: "lan")
                 .replacing(/(127\.0\.0\.1|\[::1?\]):\d+/) { "\($0.output.1):#" }
             if numbers {
                 line = line.replacing(/[▁▂▃▄▅▆▇█]+/, with: "▁").replacing(/\d+([.,]\d+)*/, with: "#")

@@ -53,12 +53,15 @@ struct TrafficTests {
         counters.challenges = 8
         counters.keepalives = 9
         counters.roams = 10
-        for (index, denial) in Denial.allCases.enumerated() { counters[denial] = UInt64(11 + index) }
-        counters.malformed = 22
-        counters.ignored = 23
-        counters.limited = 24
-        counters.unready = 25
-        #expect(IndexResult.all.map(counters.total) == Array(1...25))
+        counters.calls = 11
+        counters.absences = 12
+        counters.sightings = 13
+        for (index, denial) in Denial.allCases.enumerated() { counters[denial] = UInt64(14 + index) }
+        counters.malformed = 25
+        counters.ignored = 26
+        counters.limited = 27
+        counters.unready = 28
+        #expect(IndexResult.all.map(counters.total) == Array(1...28))
         #expect(IndexResult.all.reduce(0) { $0 + counters.total(of: $1) } == counters.datagrams)
     }
 

@@ -33,6 +33,8 @@ extension EndToEnd {
             try left.type("/add \(bobID) bob<enter>")
             try left.type("hello Bob<enter>")
             try left.wait(for: "hello Bob")
+            // Bob would ask for her as well, if he added her before she is there.
+            try left.wait(for: "· lan")
             try right.type("/add \(aliceID) alice<enter>")
             try right.wait(for: "hello Bob")
             try right.type("hello yourself, Alice<enter>")

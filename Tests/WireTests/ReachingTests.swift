@@ -83,9 +83,10 @@ import Wire
     }
 
     @Test func `fits its limit with the longest record`() {
+        let address = Endpoint(address: .v6(0x2FFF_FFFF_FFFF_FFFF, .max), port: 65_535)
         let longest = IndexNotice.call(
             .init(
-                caller: Samples.alice, address: Samples.longest, record: [UInt8](repeating: 255, count: 384),
+                caller: Samples.alice, address: address, record: [UInt8](repeating: 255, count: 384),
                 reference: .max, channel: RelayChannel(.max)))
         #expect(longest.encoded().count <= IndexNotice.sizeLimit && read(longest.encoded()) == longest)
     }

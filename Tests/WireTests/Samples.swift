@@ -58,7 +58,7 @@ enum Samples {
         ),
         (
             .seen(nonce: "n5"),
-            #"{"req_type":"seen","nonce":"n5","pad":""# + String(repeating: "0", count: 85) + #""}"#
+            #"{"req_type":"seen","nonce":"n5","pad":""# + String(repeating: "0", count: 87) + #""}"#
         ),
     ]
 

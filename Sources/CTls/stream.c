@@ -22,7 +22,8 @@ static const char priorities[] =
 
 static void note_error(ct_stream *stream) {
     int code = errno;
-    if (code != EAGAIN) stream->system_error = code;
+    // The first one is the cause: a reset that was read once makes what is written after it, such as the alert, EPIPE.
+    if (code != EAGAIN && !stream->system_error) stream->system_error = code == EPIPE ? ECONNRESET : code;
     gnutls_transport_set_errno(stream->tls, code);
 }
 

@@ -82,7 +82,8 @@ let package = Package(
         layer(
             "Sessions",
             uses: [
-                "Model", "Wire", "Identity", "Queues", "Traversal", "PeerEngine", "Reactor", "Network", "CQuic", crypto,
+                "Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "Reactor", "Network",
+                "CQuic", crypto,
             ]),
         layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", grdb]),
         layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", grdb]),
@@ -142,8 +143,8 @@ let package = Package(
         tests(
             "SessionsTests",
             uses: [
-                "Model", "Wire", "Identity", "Queues", "Traversal", "PeerEngine", "Reactor", "Network", "Sessions",
-                "CQuic",
+                "Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "Reactor", "Network",
+                "Sessions", "CQuic",
             ]),
         // Commits group after group and says so, until it is killed.
         testProgram("StoreHammer", uses: ["Model", "PeerEngine", "ChatStore"]),

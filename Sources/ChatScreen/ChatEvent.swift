@@ -80,4 +80,6 @@ public enum ChatSetting: String, CaseIterable, Sendable {
     case typing
     /// Telling contacts whether the user is at the keyboard.
     case presence
+    /// Passing on for contacts that can't reach each other.
+    case relay
 }

@@ -43,7 +43,7 @@ public struct ChatState: Sendable {
     var digits: [PeerID: String] = [:]
     var invite: String?
     /// What the user switched off.
-    var switchedOff: Set<ChatSetting> = []
+    var switchedOff: Set<ChatSetting> = [.relay]
     /// Where `goBack` leads.
     var origin: Origin?
     /// Where the walk through unread conversations began.

@@ -52,6 +52,7 @@ struct Explanation {
         let relays =
             reach.relays.isEmpty ? "none of your index servers passes on" : reach.relays.joined(separator: ", ")
         lines.append(("relay", relays))
+        if let passing = reach.passing { lines.append(("passes on", passing.words)) }
         return lines.map { ($0.0, String($0.1.prefix(Self.textLimit))) }
     }
 
@@ -81,7 +82,8 @@ struct Explanation {
         if steps.isEmpty || isTrying { return "wait a moment: it is still being tried" }
         if all(.relay, are: .failed) { return patience }
         if all(.relay, are: .off) || reach?.relays.isEmpty != false {
-            return "an index server in common that passes on (parley-index --relay)"
+            return
+                "an index server in common that passes on (parley-index --relay), or a contact who does (/set relay on)"
         }
         if let reach, reach.router == .strict, reach.mapped == nil { return openPort }
         return patience
@@ -110,6 +112,15 @@ extension OwnReach.Router {
     }
 }
 
+extension OwnReach.Passing {
+    fileprivate var words: String {
+        switch self {
+        case .withheld(let reason): "not offered to contacts: \(reason)"
+        case .offered(let pairs): "for contacts: \(pairs == 1 ? "1 pair" : "\(pairs) pairs") now"
+        }
+    }
+}
+
 extension PathKind {
     /// How a path is told of in a word and its time: `direct 12 ms`.
     func words(_ roundTrip: Span?) -> String {
@@ -122,7 +133,7 @@ extension PathKind {
         case .lan: "on the same network"
         case .direct: "straight there"
         case .punched: "straight there, through routers that both sides opened at once"
-        case .relayed: "through an index server, which sees only ciphertext; Alt+W says why"
+        case .relayed: "through a relay, which sees only ciphertext; Alt+W says why"
         case .plaintext, .none: nil
         }
     }

@@ -25,7 +25,7 @@ public struct PlainChat: Sendable {
     private var requestTexts: [PeerID: String] = [:]
     private var digits: [PeerID: String] = [:]
     private var invite: String?
-    private var switchedOff: Set<ChatSetting> = []
+    private var switchedOff: Set<ChatSetting> = [.relay]
     private var searchToken = 0
     private var paths: [PeerID: Path] = [:]
     private var reach: OwnReach?

@@ -23,7 +23,7 @@ extension ClientMachine {
     }
 
     /// The session that calls are made for: one that is dialled, or has no way any more.
-    private func callSession(of peer: PeerID) -> PeerLink.Session? {
+    func callSession(of peer: PeerID) -> PeerLink.Session? {
         guard let link = conversations[peer]?.link else { return nil }
         if let current = link.currentSession { return current.isLost ? current : nil }
         return link.sessions.last { $0.isDialling }

@@ -57,7 +57,10 @@ extension ClientMachine {
         contacts.update(peer, change)
         // Whoever called before it was a contact has shown its key, and where it lives.
         let caller = conversations[peer]
-        contacts.update(peer) { $0.key = $0.key ?? caller?.key?.octets }
+        contacts.update(peer) { contact in
+            contact.key = contact.key ?? caller?.key?.octets
+            contact.relays = caller?.relays ?? contact.relays
+        }
         guard let contact = contacts[peer] else { return }
         commit(.contact(contact), then: .accepted(peer))
         guard peer.isKeyed else { return }
@@ -76,6 +79,7 @@ extension ClientMachine {
         tellPath(of: peer)
         beginExchange(with: peer)
         announce(peer)
+        sayRelaying(to: peer)
         sendReceipts(to: peer)
         // What was dropped there comes again on another session, in order.
         for session in conversations[peer]?.link.sessions ?? [] where session.isLossy { close(session.id, .done) }
@@ -107,7 +111,9 @@ extension ClientMachine {
             conversation.introduces = false
         }
         change(peer) { $0.inviteSecret = nil }
-        if isNews { retellCandidates(to: peer) }
+        guard isNews else { return }
+        retellCandidates(to: peer)
+        saySoAgain(to: peer)
     }
 
     // MARK: Keeping out
@@ -134,6 +140,7 @@ extension ClientMachine {
         lookups[peer] = nil
         calls.forget(peer)
         observed[peer] = nil
+        forgetRelays(of: peer)
         closeAll(peer, .refused)
         conversations[peer] = nil
         paths[peer] = nil

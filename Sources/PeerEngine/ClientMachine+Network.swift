@@ -117,9 +117,11 @@ extension ClientMachine {
             own: reachability.addresses,
             servers: own.flatMap { [$0.link.sighting, $0.link.secondSighting] }.compactMap(\.self),
             peers: Array(observed.values))
+        reachability.passing = passing
         guard reachability != toldReachability else { return }
         toldReachability = reachability
         tell(.reachability(reachability))
         for peer in conversations.keys.sorted() { tellCandidates(to: peer) }
+        tellRelaying()
     }
 }

@@ -56,6 +56,7 @@ extension ClientMachine {
         tellPath(of: peer)
         if report == nil { placeCalls(for: peer) }
         advanceExchange(with: peer)
+        wayChanged(of: peer)
     }
 
     mutating func attempted(_ id: SessionID, _ attempts: [PathAttempt]) {
@@ -178,7 +179,8 @@ extension ClientMachine {
             calls: servers.compactMap { server in
                 outcomes[server.link.server].map { (name: server.name, outcome: $0) }
             },
-            hasServer: servers.contains { $0.link.lease != nil }, reachability: reachability)
+            hasServer: servers.contains { $0.link.lease != nil }, asked: askedRelays(for: peer),
+            via: relayName(to: peer), reachability: reachability)
     }
 
     mutating func watch(_ peer: PeerID?) {

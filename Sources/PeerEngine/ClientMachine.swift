@@ -60,6 +60,9 @@ public struct ClientMachine: Sendable {
 
     var servers: [Server] = []
     var calls = CallSheet()
+    /// What we pass on for contacts, and they for us.
+    var desk = RelayDesk()
+    var errands = RelayErrands()
     /// How fast servers may tell us of calls.
     var callPace = Pacer(rate: 20, burst: 20)
     var sequence: UInt64
@@ -269,6 +272,7 @@ public struct ClientMachine: Sendable {
             perform(due, at: index)
         }
         for datagram in calls.advance(now: now) { put(.send(datagram)) }
+        advanceDesk()
         for peer in lookups.keys.sorted() { advanceLookup(of: peer) }
         for peer in lanes.keys.sorted() { drain(peer) }
         for peer in conversations.keys.sorted() { advanceConversation(with: peer) }
@@ -284,6 +288,7 @@ public struct ClientMachine: Sendable {
         servers.forEach { consider($0.link.deadline) }
         consider(guestDeadline)
         consider(calls.deadline)
+        consider(desk.deadline)
         consider(watched?.deadline)
         lookups.values.forEach { consider($0.deadline) }
         for (peer, lane) in lanes where !waitsForLookup(peer, now: now) { consider(lane.next) }

@@ -26,6 +26,10 @@ struct Ladder {
     var calls: [(name: String, outcome: CallSheet.Outcome)] = []
     /// Servers at which we are registered, and those among them that pass on.
     var hasServer = false
+    /// Contacts that were asked to pass on, by the names that the user gave them.
+    var asked: [(name: String, outcome: RelayErrands.Outcome)] = []
+    /// Which of them does.
+    var via: String?
     var reachability = Reachability()
 
     var steps: [LadderStep] { [index, lan, mapping, direct, punch, relay, own] }
@@ -97,22 +101,33 @@ struct Ladder {
 
     private var relay: LadderStep {
         if let report, report.kind == .relayed { return LadderStep(.relay, .worked, describe(report)) }
-        guard hasServer || !calls.isEmpty else {
+        guard hasServer || !calls.isEmpty || !asked.isEmpty else {
             return LadderStep(.relay, hasIndex ? .untried : .off, "no index server has us registered")
         }
-        guard !calls.isEmpty else { return LadderStep(.relay, .untried, "not asked yet") }
-        let said = calls.map { "\($0.name) \(text($0.outcome))" }.joined(separator: ", ")
+        guard !calls.isEmpty || !asked.isEmpty else { return LadderStep(.relay, .untried, "not asked yet") }
+        let words =
+            calls.map { "\($0.name) \(text($0.outcome))" }
+            + asked.map { "asked \($0.name) to relay: \(text($0.outcome))" }
+        let said = words.joined(separator: ", ")
         let state: LadderStep.State =
-            if calls.contains(where: { if case .told(_?) = $0.outcome { true } else { false } }) {
+            if isReady {
                 report == nil ? .trying : .worked
-            } else if calls.contains(where: { $0.outcome == .asking }) {
+            } else if calls.contains(where: { $0.outcome == .asking })
+                || asked.contains(where: { $0.outcome == .asking })
+            {
                 .trying
-            } else if calls.allSatisfy({ $0.outcome == .told(nil) }) {
+            } else if asked.isEmpty, calls.allSatisfy({ $0.outcome == .told(nil) }) {
                 .off
             } else {
                 .failed
             }
         return LadderStep(.relay, state, said)
+    }
+
+    /// Whether a server or a contact has a channel for us.
+    private var isReady: Bool {
+        calls.contains { if case .told(_?) = $0.outcome { true } else { false } }
+            || asked.contains { if case .open = $0.outcome { true } else { false } }
     }
 
     private var own: LadderStep {
@@ -151,7 +166,8 @@ struct Ladder {
 
     private func describe(_ report: PathReport) -> String {
         let time = report.roundTrip.map { ", \(text($0))" } ?? ""
-        return report.kind == .relayed ? "\(report.route)\(time): \(whyRelayed)" : "\(report.route)\(time)"
+        guard report.kind == .relayed else { return "\(report.route)\(time)" }
+        return "\(via.map { "relayed by \($0)" } ?? "\(report.route)")\(time): \(whyRelayed)"
     }
 
     /// The best of some attempts, and how many there are.
@@ -186,6 +202,15 @@ struct Ladder {
         case .absent: "has it not registered"
         case .refused(let reason): "refused\(reason.isEmpty ? "" : ": \(reason)")"
         case .noAnswer: "gave no answer"
+        }
+    }
+
+    private func text(_ outcome: RelayErrands.Outcome) -> String {
+        switch outcome {
+        case .asking: "no answer yet"
+        case .open: "stands by"
+        case .refused(let reason): reason.isEmpty ? "refused" : reason
+        case .noAnswer: "no answer"
         }
     }
 

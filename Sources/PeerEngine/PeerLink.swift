@@ -26,6 +26,8 @@ struct PeerLink {
         var lastUse: Instant
         /// Whether a message was dropped on it: those behind it must not overtake it.
         var isLossy = false
+        /// Whether the other side was told that we pass on.
+        var isToldRelaying = false
 
         /// The ways by which it is dialled.
         var dialled: [RemoteCandidate] {
@@ -37,6 +39,8 @@ struct PeerLink {
         var isLost: Bool { !isDialling && report == nil }
         /// Where the other side is, if no relay stands between.
         var endpoint: Endpoint? { report.flatMap { $0.route.isRelayed ? nil : $0.route.endpoint } }
+        /// Whether any of its ways answered.
+        var hasAnswer: Bool { attempts.contains { if case .answered = $0.state { true } else { false } } }
         var isDialling: Bool { if case .dialling = phase { true } else { false } }
     }
 
@@ -153,6 +157,10 @@ struct PeerLink {
 
     mutating func use(_ id: SessionID, now: Instant) {
         if let index = sessions.firstIndex(where: { $0.id == id }) { sessions[index].lastUse = now }
+    }
+
+    mutating func noteRelaying(_ isTold: Bool, on id: SessionID) {
+        if let index = sessions.firstIndex(where: { $0.id == id }) { sessions[index].isToldRelaying = isTold }
     }
 
     mutating func noteLoss(on id: SessionID) {

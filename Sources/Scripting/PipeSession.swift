@@ -32,6 +32,7 @@ public struct PipeSession: Sendable {
             case .retry(let id): try await perform(.retry(id), "retry", tag: nil)
             case .cancel(let id): try await perform(.cancel(id), "cancel", tag: nil)
             case .peers: return Outcome(lines: [PipeEvent.peers(await client.peers)])
+            case .set(let setting, let on): try await perform(.set(setting, on), "set", tag: nil)
             case .why(let peer): return Outcome(lines: [try await why(peer)])
             case .quit: return Outcome(quits: true)
             }

@@ -15,7 +15,7 @@ extension PathFinder {
         let endpoint = candidate.route.endpoint
         if !endpoint.isUnicast { return "packets may not go there" }
         if candidate.route.isRelayed {
-            return trials.count(where: \.isRelayed) >= limits.relays ? "there are enough relays already" : nil
+            return isFullOfRelays && staleRelay == nil ? "there are enough relays already" : nil
         }
         if endpoint.isLinkLocalV6 { return "a link-local address needs an interface" }
         if own.contains(endpoint) { return "it is this machine" }
@@ -33,6 +33,7 @@ extension PathFinder {
         let isRelayed = candidate.route.isRelayed
         var trial = CandidateTrial(candidate, sequence: sequence, isVouched: isRelayed)
         if isRelayed {
+            if isFullOfRelays, let staleRelay { trials.remove(at: staleRelay) }
             trial.start(now: now, isCharged: false)
             if current == nil { use(candidate.route, now) }
         } else {
@@ -42,6 +43,13 @@ extension PathFinder {
             if !trials.contains(where: \.isWaiting) { nextStart = max(nextStart, now) }
         }
         trials.append(trial)
+    }
+
+    private var isFullOfRelays: Bool { trials.count(where: \.isRelayed) >= limits.relays }
+
+    /// A relay that brought nothing, or brings nothing any more, makes room for another.
+    private var staleRelay: Int? {
+        trials.firstIndex { $0.isRelayed && $0.route != current && $0.burst == nil && $0.unanswered >= 2 }
     }
 
     private mutating func makeRoom() -> Bool {

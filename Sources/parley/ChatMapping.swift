@@ -78,7 +78,17 @@ extension Reachability {
     fileprivate var shown: OwnReach {
         OwnReach(
             router: mapping.shown, seen: seen.map(\.endpoint), mapped: mapped, mappedBy: mappedBy,
-            mappingFailures: mappingFailures, relays: relays, isUDPBlocked: udpBlocked)
+            mappingFailures: mappingFailures, relays: relays, isUDPBlocked: udpBlocked, passing: passing.shown)
+    }
+}
+
+extension Reachability.Passing {
+    fileprivate var shown: OwnReach.Passing? {
+        switch self {
+        case .off: nil
+        case .withheld(let reason): .withheld(reason)
+        case .offered(let pairs): .offered(pairs: pairs)
+        }
     }
 }
 
@@ -99,6 +109,7 @@ extension ClientSetting {
         case .readReceipts: .readReceipts
         case .typing: .typing
         case .presence: .presence
+        case .relay: .relay
         }
     }
 }
@@ -109,6 +120,7 @@ extension ChatSetting {
         case .readReceipts: .readReceipts
         case .typing: .typing
         case .presence: .presence
+        case .relay: .relay
         }
     }
 }

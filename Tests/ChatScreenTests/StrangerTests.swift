@@ -254,7 +254,7 @@ private let theirs = "777778888899999000001111122222"
     }
 
     @Test(arguments: [
-        ("/set typing", "usage: /set [SETTING on|off] with one of read-receipts, typing, presence"),
+        ("/set typing", "usage: /set [SETTING on|off] with one of read-receipts, typing, presence, relay"),
         ("/plaintext dave", "usage: /plaintext PEER on|off"),
         ("/plaintext bob on", "bob has a key: nothing to it ever goes in the open"),
     ])

@@ -71,6 +71,16 @@ private func parse(_ line: String) throws(PipeError) -> PipeCommand { try PipeCo
         } catch { #expect(error.message.contains("damaged") && error.command == "add") }
     }
 
+    @Test func `set names a setting and says on or off`() throws {
+        #expect(try parse(#"{"command":"set","setting":"relay","on":true}"#) == .set(.relay, true))
+        #expect(try parse(#"{"command":"set","setting":"read-receipts","on":false}"#) == .set(.readReceipts, false))
+        for members in [
+            #""setting":"relay""#, #""setting":"relay","on":"yes""#, #""setting":"relays","on":true"#, #""on":true"#,
+        ] {
+            #expect(throws: PipeError.self) { try parse(#"{"command":"set",\#(members)}"#) }
+        }
+    }
+
     @Test func `why names a peer`() throws {
         #expect(try parse(#"{"command":"why","peer":"bob"}"#) == .why(peer: "bob"))
         #expect(throws: PipeError.self) { try parse(#"{"command":"why"}"#) }

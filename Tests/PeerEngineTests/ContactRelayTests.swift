@@ -270,6 +270,19 @@ import Wire
         }
     }
 
+    @Test func `who hides turns to no contact when nobody answers`() throws {
+        for hides in [true, false] {
+            var world = World()
+            world.startRelay()
+            world.addPeer(2, relayOnly: hides, contacts: [Self.friend(1), Self.friend(3, relays: true)])
+            world.run(for: .seconds(1))
+            try say(in: &world)
+            world.run(for: .seconds(10))
+            let keys = (world.commands[bob] ?? []).compactMap { if case .dial(_, let key, _) = $0 { key } else { nil } }
+            #expect(keys.contains(World.identity(1).key) && keys.contains(World.identity(3).key) == !hides)
+        }
+    }
+
     // MARK: Those who may not
 
     @Test func `an ask of a stranger, and one for no contact, is refused and costs nothing`() throws {

@@ -20,11 +20,16 @@ import Wire
         let channel = RelayChannel(0x0102_0304_0506_0708)
         static let dialled = SessionID(2)
 
-        init?(limits: SessionLimits = SessionLimits()) {
+        /// - Parameter isAnswered: whether Carol's probes arrive.
+        init?(limits: SessionLimits = SessionLimits(), isAnswered: Bool = true) {
             net = Net()
             (alice, bob, carol) = (net.node(1), net.node(2), net.node(3, limits: limits))
             let ends = Set([alice.endpoint, bob.endpoint])
-            net.tamper = { datagram, source in Set([datagram.endpoint, source]) == ends ? [] : [datagram] }
+            let asker = isAnswered ? nil : carol.endpoint
+            net.tamper = { datagram, source in
+                let isPing = datagram.bytes.starts(with: [DatagramTag.probe, 1])
+                return Set([datagram.endpoint, source]) == ends || isPing && source == asker ? [] : [datagram]
+            }
             var accepted: [SessionID] = []
             for node in [alice, bob] {
                 net.perform(node, [.dial(Three.dialled, key: carol.key, at: [carol.endpoint])])
@@ -101,6 +106,10 @@ import Wire
         three.net.run(for: .seconds(3))
         #expect(three.sent(three.datagram(60), from: elsewhere).map(\.endpoint) == [three.alice.endpoint])
         #expect(three.sent(three.datagram(60), from: three.alice.endpoint).map(\.endpoint) == [elsewhere])
+        // A session alone proves no address: whoever dials may name somebody else's.
+        let silent = try #require(Three(isAnswered: false))
+        silent.open()
+        #expect(silent.sent(silent.datagram(60), from: silent.alice.endpoint).isEmpty)
     }
 
     @Test func `nothing passes that is too long, or beyond what a pair or all may send`() throws {

@@ -63,10 +63,13 @@ extension EndToEnd {
             }
             #expect(try three.why().hasPrefix("relayed by carol"))
             if soak > 1 {
-                // Longer than any session without use lasts.
-                pause(until: .now + .seconds(150))
-                try Three.talk(bob, to: alice, "alice", "still there?", within: .seconds(1))
-                #expect(try bob.paths(to: alice.uuid).filter { $0.path == "none" }.count <= 1)
+                // Longer than those with Carol would last without use.
+                let silences = try bob.paths(to: alice.uuid).count { $0.path == "none" }
+                for number in 1...6 {
+                    pause(until: .now + .seconds(25))
+                    try Three.talk(bob, to: alice, "alice", "still there, \(number)?", within: .seconds(1))
+                }
+                #expect(try bob.paths(to: alice.uuid).count { $0.path == "none" } == silences)
             }
 
             three.carol.process.child.send(SIGKILL)

@@ -10,6 +10,8 @@ RELEASE := swift build -c release --static-swift-stdlib
 BIN := .build/release
 SOAK ?= 20
 STRICT := --explicit-target-dependency-import-check error
+# Where there are threads: targets, and of some only these suites.
+RACE_TARGETS := QueuesTests,TunnelsTests,PeerEngineTests,IndexEngineTests,NetworkTests,SessionsTests,ChatStoreTests,IndexServerTests
 RACES := 'QueuesTests|TunnelsTests|PeerEngineTests.ClientTests|IndexEngineTests|NetworkTests|SessionsTests.HostTests|ChatStoreTests|IndexServerTests'
 # What the laboratory needs beyond a build: a bad line and a disk of its own are made by root alone, else skipped.
 LAB := python3=python3 strace=strace nsenter=util-linux mkfs.ext4=e2fsprogs ip=iproute2 nft=nftables conntrack=conntrack \
@@ -45,7 +47,8 @@ lint:
 	swift format lint --strict -r Package.swift Sources Tests
 
 races: ## The engines under the thread sanitiser
-	PARLEY_SLOW=1 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions swift test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter $(RACES) 2>&1 | $(TELL_FAILURES)
+	PARLEY_SLOW=1 PARLEY_ONLY=$(RACE_TARGETS) TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions \
+		swift test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter $(RACES) 2>&1 | $(TELL_FAILURES)
 
 asan: ## Everything but whole programs under the address sanitiser
 	PARLEY_SLOW=1 ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --disable-xctest --scratch-path .build-asan --skip EndToEndTests

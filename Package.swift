@@ -192,3 +192,21 @@ if Context.environment["PARLEY_FUZZ"] != nil {
             name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/LibFuzzer",
             swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
 }
+
+// Some targets and what they need, for who waits for no others: `PARLEY_ONLY=WireTests,ModelTests swift test`.
+if let only = Context.environment["PARLEY_ONLY"] {
+    let targets = Dictionary(package.targets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var kept: Set<String> = []
+    var next = only.split(separator: ",").map { String($0) }
+    while let name = next.popLast() {
+        guard let target = targets[name], kept.insert(name).inserted else { continue }
+        next += target.dependencies.compactMap { dependency in
+            switch dependency {
+            case .byNameItem(let name, _), .targetItem(let name, _): name
+            default: nil
+            }
+        }
+    }
+    package.targets.removeAll { !kept.contains($0.name) }
+    package.products.removeAll { !kept.contains($0.name) }
+}

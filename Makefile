@@ -75,11 +75,12 @@ nat: ## Every pair of NAT kinds, and the table of docs/NAT.md; as root
 	PARLEY_NAT=all PARLEY_NAT_TABLE=$(CURDIR)/docs/NAT.md PARLEY_BIN=$(BIN) swift test --no-parallel --filter NatTests
 
 bench: ## The figures of docs/BENCHMARKS.md
-	@assets/need.sh $(HEADERS) python3=python3 irssi=irssi redis-server=redis-server opentracker=opentracker nsd=nsd
+	@assets/need.sh $(HEADERS) $(LAB) irssi=irssi redis-server=redis-server opentracker=opentracker nsd=nsd
 	@$(MAKE) --no-print-directory build
 	$(BIN)/parley-index bench --all
 	python3 assets/bench/bench.py $(BIN)
 	python3 assets/bench/delivery.py $(BIN)
+	python3 assets/bench/traffic.py $(BIN)
 
 shots: ## The pictures of the README, from real programs
 	@assets/need.sh $(HEADERS) tmux=tmux xterm=xterm Xvfb=xvfb import=imagemagick xwininfo=x11-utils \

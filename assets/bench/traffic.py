@@ -22,17 +22,19 @@ INDEX = "203.0.113.10:50000"
 WAYS = {"direct": "port-restricted", "relayed": "symmetric", "relayed by TLS": "udp-blocked"}
 COUNTERS = """table inet traffic {
     counter every { }
-    chain in { type filter hook input priority -300; iifname != "lo" counter name every }
-    chain out { type filter hook output priority -300; oifname != "lo" counter name every }
+    chain in { type filter hook input priority -300; iifname != "lo" counter name every; }
+    chain out { type filter hook output priority -300; oifname != "lo" counter name every; }
 }"""
 
 
 class World(Scratch):
     """A lab with an index server, and homes for the two who talk."""
 
-    def __init__(self, number, kind):
+    def __init__(self, number):
         super().__init__()
         self.lab = f"traffic{number}"
+
+    def start(self, kind):
         subprocess.run([LAB, "up", self.lab, kind, kind], env=self.environment, check=True)
         command = self.at("idx", f"{BIN}/parley-index", "serve", "--headless", "--relay", "--listen", "0.0.0.0:50000",
                           "--data-dir", f"{self.path}/index")
@@ -102,7 +104,8 @@ def main():
     worlds, results = [], {}
     try:
         for number, kind in enumerate(WAYS.values()):
-            worlds.append(World(number, kind))
+            worlds.append(World(number))
+            worlds[-1].start(kind)
         threads = [threading.Thread(target=measure, args=(world, way, results)) for world, way in zip(worlds, WAYS)]
         for thread in threads:
             thread.start()

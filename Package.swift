@@ -47,13 +47,11 @@ let package = Package(
         .systemLibrary(name: "CNcurses", providers: [.apt(["libncurses-dev"])]),
         .target(name: "CPosix"),
         .systemLibrary(name: "CQrencode", providers: [.apt(["libqrencode-dev"])]),
+        .target(name: "CCertificate", linkerSettings: [.linkedLibrary("gnutls")]),
         .target(
-            name: "CQuic",
-            linkerSettings: [
-                .linkedLibrary("ngtcp2"), .linkedLibrary("ngtcp2_crypto_gnutls"), .linkedLibrary("gnutls"),
-            ]),
-
-        .target(name: "CTls", linkerSettings: [.linkedLibrary("gnutls")]),
+            name: "CQuic", dependencies: ["CCertificate"],
+            linkerSettings: [.linkedLibrary("ngtcp2"), .linkedLibrary("ngtcp2_crypto_gnutls")]),
+        .target(name: "CTls", dependencies: ["CCertificate"]),
         .systemLibrary(name: "CNatPMP", providers: [.apt(["libnatpmp-dev"])]),
         .target(name: "CMiniUPnPc", linkerSettings: [.linkedLibrary("miniupnpc")]),
 

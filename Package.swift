@@ -82,8 +82,9 @@ let package = Package(
             uses: [
                 "Model", "Wire", "Identity", "Queues", "Traversal", "PeerEngine", "Reactor", "Network", "CQuic", crypto,
             ]),
-        layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", grdb]),
-        layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", grdb]),
+        layer("DatabaseFile", uses: [grdb]),
+        layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", "DatabaseFile", grdb]),
+        layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", "DatabaseFile", grdb]),
         layer(
             "IndexServer",
             uses: [

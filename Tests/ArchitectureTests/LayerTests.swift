@@ -85,7 +85,7 @@ import Testing
         switch module {
         case "ArgumentParser": #expect(owners == ["CommandLineKit", "parley", "parley-index"])
         case "CCertificate": #expect(owners == ["CQuic", "CTls"])
-        case "GRDB": #expect(owners == ["ChatStore", "RegistryStore"])
+        case "GRDB": #expect(owners == ["ChatStore", "DatabaseFile", "RegistryStore"])
         case "Crypto": #expect(owners == ["Identity", "IndexEngine", "PeerEngine", "Sessions", "Traversal"])
         default: #expect(owners == [owner])
         }

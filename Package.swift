@@ -123,8 +123,8 @@ let package = Package(
         // MARK: Tests
         .systemLibrary(name: "CVTerm", path: "Tests/CVTerm", providers: [.apt(["libvterm-dev"])]),
         .target(
-            name: "Support", dependencies: ["Model", "TerminalKit", "CVTerm"], path: "Tests/Support",
-            swiftSettings: swiftSettings),
+            name: "Support", dependencies: ["Model", "Queues", "Reactor", "TerminalKit", "CVTerm"],
+            path: "Tests/Support", swiftSettings: swiftSettings),
         tests("ModelTests", uses: ["Model"]),
         tests("SafeTextTests", uses: ["SafeText"]),
         tests("WireTests", uses: ["Model", "Wire"]),

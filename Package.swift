@@ -47,13 +47,11 @@ let package = Package(
         .systemLibrary(name: "CNcurses", providers: [.apt(["libncurses-dev"])]),
         .target(name: "CPosix"),
         .systemLibrary(name: "CQrencode", providers: [.apt(["libqrencode-dev"])]),
+        .target(name: "CCertificate", linkerSettings: [.linkedLibrary("gnutls")]),
         .target(
-            name: "CQuic",
-            linkerSettings: [
-                .linkedLibrary("ngtcp2"), .linkedLibrary("ngtcp2_crypto_gnutls"), .linkedLibrary("gnutls"),
-            ]),
-
-        .target(name: "CTls", linkerSettings: [.linkedLibrary("gnutls")]),
+            name: "CQuic", dependencies: ["CCertificate"],
+            linkerSettings: [.linkedLibrary("ngtcp2"), .linkedLibrary("ngtcp2_crypto_gnutls")]),
+        .target(name: "CTls", dependencies: ["CCertificate"]),
         .systemLibrary(name: "CNatPMP", providers: [.apt(["libnatpmp-dev"])]),
         .target(name: "CMiniUPnPc", linkerSettings: [.linkedLibrary("miniupnpc")]),
 
@@ -84,8 +82,9 @@ let package = Package(
             uses: [
                 "Model", "Wire", "Identity", "Queues", "Traversal", "PeerEngine", "Reactor", "Network", "CQuic", crypto,
             ]),
-        layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", grdb]),
-        layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", grdb]),
+        layer("DatabaseFile", uses: [grdb]),
+        layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", "DatabaseFile", grdb]),
+        layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", "DatabaseFile", grdb]),
         layer(
             "IndexServer",
             uses: [
@@ -124,8 +123,8 @@ let package = Package(
         // MARK: Tests
         .systemLibrary(name: "CVTerm", path: "Tests/CVTerm", providers: [.apt(["libvterm-dev"])]),
         .target(
-            name: "Support", dependencies: ["Model", "TerminalKit", "CVTerm"], path: "Tests/Support",
-            swiftSettings: swiftSettings),
+            name: "Support", dependencies: ["Model", "Queues", "Reactor", "TerminalKit", "CVTerm"],
+            path: "Tests/Support", swiftSettings: swiftSettings),
         tests("ModelTests", uses: ["Model"]),
         tests("SafeTextTests", uses: ["SafeText"]),
         tests("WireTests", uses: ["Model", "Wire"]),

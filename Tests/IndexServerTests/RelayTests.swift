@@ -51,7 +51,7 @@ private func relaying(_ configuration: inout IndexServerConfiguration) { configu
         return (alice, bob, channel)
     }
 
-    private func notice(_ socket: DatagramSocket, _ limit: Span = .seconds(2)) throws -> IndexNotice? {
+    private func notice(_ socket: DatagramSocket, _ limit: Span = .seconds(10)) throws -> IndexNotice? {
         try socket.receive(limit).flatMap { try IndexNotice(JSONObject(parsing: $0)) }
     }
 
@@ -239,7 +239,7 @@ private final class Pipe: TunnelSink {
     func deliver(_ bytes: [UInt8], to endpoint: Endpoint) { taken.withLock { $0.append(Datagram(bytes, endpoint)) } }
 
     func next() async throws -> Datagram {
-        let deadline = Instant.now + .seconds(5)
+        let deadline = Instant.now + .seconds(20)
         while Instant.now < deadline {
             if let first = taken.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return first }
             await Task.yield()

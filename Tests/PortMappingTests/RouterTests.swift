@@ -38,8 +38,9 @@ import Testing
         #expect(try router.openPorts().count == 1)
         let stop = Instant.now
         mapped.mapper.stop()
-        #expect(Instant.now.since(stop) < .seconds(1))
-        #expect(try router.hasOpenPorts(0, .seconds(1)))
+        #expect(Instant.now.since(stop).isWithin(.milliseconds(1500)))
+        // What was not taken back would be there for two seconds at least, until its lease ends.
+        #expect(try router.hasOpenPorts(0, .milliseconds(1500)))
     }
 
     @Test func `both protocols are there: one mapping, at once`() throws {
@@ -49,7 +50,7 @@ import Testing
         let start = Instant.now
         let mapped = try Mapped(router.inside)
         #expect(try mapped.next() == MappingReport(mapped: outside, by: .natPMP))
-        #expect(Instant.now.since(start) < .seconds(1))
+        #expect(Instant.now.since(start).isWithin(.seconds(1)))
         pause(until: start + .seconds(3))
         #expect(try router.openPorts().count == 1)
     }
@@ -65,12 +66,13 @@ import Testing
         pause(until: .now + .seconds(4))
         first.child.send(9)
         _ = first.wait()
+        try router.forget()
+        #expect(try router.openPorts().isEmpty)
         let second = try router.serve()
         defer { second.child.send(9) }
-        #expect(try router.openPorts().isEmpty)
         #expect(try router.hasOpenPorts(1, .seconds(25)))
         mapped.mapper.stop()
-        #expect(try router.hasOpenPorts(0, .seconds(1)))
+        #expect(try router.hasOpenPorts(0))
     }
 
     @Test func `a port that another machine has is passed over`() throws {

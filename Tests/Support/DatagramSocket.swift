@@ -37,10 +37,10 @@ public final class DatagramSocket: Sendable {
     public func send(_ text: String, to port: UInt16) throws { try send(Array(text.utf8), to: port) }
 
     /// The next datagram; `nil` when none comes in time.
-    public func receive(_ limit: Span = .seconds(2)) throws -> [UInt8]? { try next(limit)?.bytes }
+    public func receive(_ limit: Span = .seconds(10)) throws -> [UInt8]? { try next(limit)?.bytes }
 
     /// The next datagram and the port that it came from; `nil` when none comes in time.
-    public func next(_ limit: Span = .seconds(2)) throws -> (bytes: [UInt8], port: UInt16)? {
+    public func next(_ limit: Span = .seconds(10)) throws -> (bytes: [UInt8], port: UInt16)? {
         guard try socket.isReady(POLLIN, deadline: .now + limit) else { return nil }
         var buffer = [UInt8](repeating: 0, count: 65_536)
         var source = sockaddr_in6()
@@ -58,8 +58,9 @@ public final class DatagramSocket: Sendable {
         return (Array(buffer.prefix(count)), UInt16(bigEndian: source.sin6_port))  // at one offset in both families
     }
 
-    /// Sends a request until something answers, as UDP wants it; `nil` when nothing does.
-    public func ask(_ request: String, at port: UInt16, tries: Int = 4, each: Span = .milliseconds(500)) throws
+    /// Sends a request until something answers, as UDP wants it; `nil` when nothing does. Who asks again too soon reads the
+    /// late first answer as one to his next question.
+    public func ask(_ request: String, at port: UInt16, tries: Int = 4, each: Span = .seconds(3)) throws
         -> String?
     {
         for _ in 0..<tries {

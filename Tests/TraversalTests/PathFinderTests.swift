@@ -135,6 +135,14 @@ private struct Bench {
         #expect(bench.pings.count < 1000)
     }
 
+    @Test func `knows an open address by what came from it unasked`() {
+        var bench = Bench()
+        let (open, asked) = (Bench.place(1), Bench.place(2))
+        let isOpen = bench.finder.pinged(from: open, now: bench.now)
+        let isOpenToo = bench.finder.pinged(from: asked, wasAsked: true, now: bench.now)
+        #expect(isOpen && !isOpenToo)
+    }
+
     @Test func `names routes by how they were opened`() {
         func kind(_ route: Route, _ origin: RemoteCandidate.Origin, isOpen: Bool = false) -> PathKind? {
             var bench = Bench()

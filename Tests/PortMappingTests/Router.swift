@@ -72,7 +72,7 @@ final class Router: Sendable {
             ]
         try (lines.joined(separator: "\n") + "\n").write(
             toFile: files.file("conf"), atomically: true, encoding: .utf8)
-        try place.shell("nft flush chain inet miniupnpd prerouting_miniupnpd")
+        try forget()
         let daemon = try ChildProcess(
             place.launcher + ["miniupnpd", "-d", "-f", files.file("conf"), "-P", files.file("pid")])
         // NAT-PMP's port, or the one of descriptions.
@@ -82,6 +82,9 @@ final class Router: Sendable {
         }
         return daemon
     }
+
+    /// As a router that was switched off.
+    func forget() throws { try place.shell("nft flush chain inet miniupnpd prerouting_miniupnpd") }
 
     /// The ports that lead inside, as the packet filter has them.
     func openPorts() throws -> [String] {

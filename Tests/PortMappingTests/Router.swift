@@ -103,6 +103,8 @@ final class Router: Sendable {
             """
             ip addr add fd00:1::2/64 dev eth0 nodad; ip addr add \(Router.own6)/64 dev eth0 nodad
             ip route add default via fe80::1 dev eth0
+            # Towards fe80::1 the system prefers its link-local address, as soon as it may be used.
+            while ip -6 addr show dev eth0 | grep -q tentative; do sleep 0.02; done
             """)
         try outside.shell(
             "ip addr add \(Router.outside6)/64 dev eth0 nodad; ip route add 2a00:1:2:1::/64 via 2a00:1:2::21")

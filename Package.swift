@@ -135,6 +135,7 @@ let package = Package(
         tests(
             "TunnelsTests", uses: ["Model", "Wire", "Identity", "Queues", "Reactor", "Network", "Tunnels", "CPosix"]),
         tests("PortMappingTests", uses: ["Model", "PortMapping"]),
+        tests("ParleyTests", uses: ["Model", "Wire", "PortMapping", "parley"]),
         tests(
             "PeerEngineTests",
             uses: ["Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "IndexEngine"]),

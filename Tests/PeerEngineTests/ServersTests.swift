@@ -221,6 +221,47 @@ import Wire
         #expect(calls.count == 1)
     }
 
+    @Test func `what the server says by its other address is taken, and nobody else's word`() throws {
+        var world = World()
+        let site = start(&world, at: [Self.v4, Self.v6])
+        world.addPeer(1, servers: [Self.v4, Self.v6])
+        world.run(for: .seconds(60))
+        let silent = try #require(site.registrations.last) == Self.v4 ? Self.v6 : Self.v4
+        let (carol, place) = (World.identity(3), Endpoint(address: .v4(0xC633_6407), port: 7))
+        let record = try PeerRecord(
+            key: carol.key, sequence: UInt64(world.wall.milliseconds), candidates: [Candidate(.reflexive, place)]
+        ).signed(by: carol)
+        let notice = IndexNotice.call(.init(caller: carol.peer, address: place, record: record, reference: 5))
+        for (source, count) in [(Self.other, 0), (silent, 1)] {
+            world.deliver(.received(Datagram(notice.encoded(), source)), to: alice)
+            #expect(world.welcomes[alice]?.count ?? 0 == count)
+        }
+    }
+
+    @Test(arguments: 1...8 as ClosedRange<UInt64>)
+    func `the address whose key is pinned leads, whichever was first`(seed: UInt64) {
+        var world = World(seed: seed)
+        world.weather = { _, _ in World.Weather(delay: 1...40) }
+        let site = start(&world, at: [Self.v4, Self.v6])
+        let key = World.identity(9)
+        site.program = IndexProgram(identity: key, now: world.now)
+        world.addPeer(1, servers: [], seed: seed)
+        world.addIndex(Self.v4, key: key.key, to: alice)
+        world.addIndex(Self.v6, to: alice)
+        world.run(for: .seconds(60))
+        let count = site.registrations.count
+        #expect(site.registrations.last == Self.v4 && count <= 5, "\(site.registrations)")
+        #expect(told(world, of: Self.v6).last == .sameServer(as: "\(Self.v4)"))
+        // The other one leads while it has to.
+        site.deaf = [Self.v4]
+        world.run(for: .seconds(60))
+        #expect(site.registrations.last == Self.v6)
+        site.deaf = []
+        world.run(for: .seconds(120))
+        #expect(site.registrations.last == Self.v4 && isOK(told(world, of: Self.v4).last))
+        #expect(site.registrations.count <= count + 5)
+    }
+
     @Test func `a name that leads to both is one name`() {
         for isDead in [false, true] {
             var world = World()

@@ -136,8 +136,8 @@ struct World {
         advance(place)
     }
 
-    mutating func addIndex(_ server: Endpoint, named name: String? = nil, to place: Endpoint) {
-        peers[place]?.addIndex(name ?? "\(server)", at: server, now: now)
+    mutating func addIndex(_ server: Endpoint, named name: String? = nil, key: PeerKey? = nil, to place: Endpoint) {
+        peers[place]?.addIndex(name ?? "\(server)", at: server, key: key, now: now)
         advance(place)
     }
 

@@ -33,7 +33,7 @@ extension ClientMachine {
         if !isFirst {
             observed = [:]
             verifiedAt = now
-            for index in servers.indices { servers[index].link.verify(now: now) }
+            for index in servers.indices { servers[index].verify(now: now) }
             for peer in conversations.keys.sorted() { lookAgain(for: peer) }
         }
         noteReachability()
@@ -71,6 +71,8 @@ extension ClientMachine {
 
     /// A server has us registered.
     mutating func registered(at index: Int) {
+        servers[index].isRelay = servers[index].link.lease?.offers.relays == true
+        unite(with: index)
         republish()
         for peer in conversations.keys.sorted() where conversations[peer]?.link.isEmpty == false {
             placeCalls(for: peer)
@@ -78,8 +80,8 @@ extension ClientMachine {
     }
 
     func publication(without server: Endpoint) -> IndexLink.Publication {
-        let relays = servers.filter { $0.guest == nil && $0.link.lease?.offers.relays == true }.map(\.link.server)
-        let seen = servers.filter { $0.guest == nil && $0.link.server != server }.compactMap { $0.link.lease?.seen }
+        let relays = servers.filter { $0.guest == nil && $0.relays }.map(\.link.server)
+        let seen = servers.filter { $0.guest == nil && $0.link.server != server }.compactMap(\.seen)
         return IndexLink.Publication(
             mapped: reachability.mapped, relays: relays.filter { $0 != server },
             seen: seen.filter { $0.isUnicast && !$0.isDiscard }, hidesAddress: configuration.relayOnly)
@@ -106,7 +108,7 @@ extension ClientMachine {
         let own = servers.filter { $0.guest == nil }
         let before = reachability.seen.map(\.endpoint)
         reachability.seen = own.compactMap { server in
-            server.link.sighting.map { Reachability.Sighting(server.name, $0) }
+            server.sighting.map { Reachability.Sighting(server.name, $0) }
         }
         // What contacts said of an outer port that servers no longer see is as old.
         let gone = Set(before).subtracting(reachability.seen.map(\.endpoint))
@@ -115,7 +117,7 @@ extension ClientMachine {
         reachability.udpBlocked = own.contains(where: \.link.isTunnelled)
         reachability.mapping = .judge(
             own: reachability.addresses,
-            servers: own.flatMap { [$0.link.sighting, $0.link.secondSighting] }.compactMap(\.self),
+            servers: own.flatMap { [$0.sighting, $0.secondSighting] }.compactMap(\.self),
             peers: Array(observed.values))
         guard reachability != toldReachability else { return }
         toldReachability = reachability

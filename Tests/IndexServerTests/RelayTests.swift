@@ -140,6 +140,30 @@ private func relaying(_ configuration: inout IndexServerConfiguration) { configu
         await site.server.stop()
     }
 
+    /// A router lets in only what comes from where its peer wrote to.
+    @Test func `of several addresses, notices and the first relayed datagram leave from the one that was written to`()
+        async throws
+    {
+        let site = try await Site {
+            relaying(&$0)
+            $0.listen = ListenAddress(port: 0)
+        }
+        let second: UInt32 = 0x7F00_0002
+        let alice = try Party(at: site)
+        let bob = try Party(at: site, on: DatagramSocket(towards: second))
+        guard case .calling(let channel?) = try alice.socket.ask(alice.call(bob.identity.peer), at: site).reply else {
+            throw Missing()
+        }
+        guard case .call? = try notice(bob.socket) else {
+            Issue.record("the notice left from elsewhere")
+            return
+        }
+        let bytes = RelayDatagram.wrap([4, 4], in: channel)
+        try alice.socket.send(bytes, to: site.port)
+        #expect(try bob.socket.receive() == bytes, "and he has sent nothing in the channel yet")
+        await site.server.stop()
+    }
+
     @Test func `a server that started anew knows no channel, says nothing and counts`() async throws {
         let first = try await Site(change: relaying)
         let (alice, bob, channel) = try pair(at: first)

@@ -136,8 +136,8 @@ struct World {
         advance(place)
     }
 
-    mutating func addIndex(_ server: Endpoint, to place: Endpoint) {
-        peers[place]?.addIndex("\(server)", at: server, now: now)
+    mutating func addIndex(_ server: Endpoint, named name: String? = nil, key: PeerKey? = nil, to place: Endpoint) {
+        peers[place]?.addIndex(name ?? "\(server)", at: server, key: key, now: now)
         advance(place)
     }
 
@@ -406,8 +406,8 @@ struct World {
         let run = runs[place] ?? 0
         func name(_ id: SessionID) -> SessionNet.EndName { SessionNet.EndName(place: place, run: run, id: id) }
         switch command {
-        case .punch, .networkChanged, .hide: break
-        case .welcome(let key, let endpoints, _): welcomes[place, default: []].append((key.peer, endpoints))
+        case .punch, .networkChanged, .hide, .relays: break
+        case .welcome(let key, let endpoints, _, _): welcomes[place, default: []].append((key.peer, endpoints))
         case .dial(let id, let key, let plan):
             let routes = plan.candidates.map(\.route) + (plan.searchesLAN ? neighbours(of: place) : [])
             net.ends[name(id)] = SessionNet.End(lastArrival: now, dialled: key)

@@ -8,9 +8,50 @@ extension IndexLink {
     mutating func start(_ request: IndexRequest, _ nonce: String?, now: Instant) -> [Action] {
         let bytes = request.encoded()
         lastStart = now
-        exchange = Exchange(request: bytes, nonce: nonce, sentAt: now, repeatAt: now + Timing.retransmission[0])
-        if case .registering = phase, way == .udp { exchange?.tunnelAt = now + Timing.tunnel }
+        var pauses = pauses
+        let first = pauses.removeFirst()
+        exchange = Exchange(
+            request: bytes, nonce: nonce, sentAt: now, isDoubted: isDoubted, repeatAt: now + first, pauses: pauses,
+            tunnelAt: way == .udp ? now + tunnelPatience : nil)
+        isDoubted = false
         return [leaving(bytes)]
+    }
+
+    private var isChecking: Bool {
+        switch phase {
+        case .checking, .checkingName: true
+        default: false
+        }
+    }
+
+    /// Never empty.
+    private var pauses: ArraySlice<Span> {
+        // While the tunnel stands, a lost answer must not keep us from it.
+        if way == .returning { return Timing.doubted.prefix(3) }
+        if isDoubted { return Timing.doubted[...] }
+        return isChecking ? Timing.retransmission.prefix(1 + Timing.keepaliveRepeats) : Timing.retransmission[...]
+    }
+
+    private var tunnelPatience: Span {
+        if isDoubted { return doubtedPatience }
+        return isChecking ? Timing.keepaliveTunnel : Timing.tunnel
+    }
+
+    /// A server that is far away is not silent.
+    private var doubtedPatience: Span {
+        guard case .ok(let roundTrip) = status else { return Timing.doubtedTunnel }
+        return max(Timing.doubtedTunnel, Span(nanoseconds: min(2 * roundTrip.nanoseconds, Timing.tunnel.nanoseconds)))
+    }
+
+    /// What is asked already is asked as if it began now, and as one that is in doubt.
+    mutating func hurryExchange(now: Instant) {
+        guard var current = exchange else { return }
+        current.isDoubted = true
+        current.repeatAt = now
+        current.pauses = Timing.doubted[...]
+        let due = now + doubtedPatience
+        if way == .udp { current.tunnelAt = min(current.tunnelAt ?? due, due) }
+        exchange = current
     }
 
     private func leaving(_ bytes: [UInt8]) -> Action {
@@ -19,20 +60,10 @@ extension IndexLink {
 
     mutating func repeatExchange(now: Instant) -> [Action] {
         guard var current = exchange else { return [] }
-        current.repeats += 1
-        guard current.repeats <= repeatLimit else { return fail(current.failure, now: now) }
-        current.repeatAt = now + Timing.retransmission[min(current.repeats, Timing.retransmission.count - 1)]
+        guard let pause = current.pauses.popFirst() else { return fail(current.failure, now: now) }
+        current.repeatAt = now + pause
         exchange = current
-        // So that it is known by the end whether there is another way.
-        let asking = if case .checking = phase, current.repeats == repeatLimit { askForTunnel() } else { [Action]() }
-        return [leaving(current.request)] + asking
-    }
-
-    private var repeatLimit: Int {
-        switch phase {
-        case .checking, .checkingName: Timing.keepaliveRepeats
-        default: Timing.retransmission.count - 1
-        }
+        return [leaving(current.request)]
     }
 
     /// The network says that nobody reads there. A hint: the request's repetitions go on.

@@ -130,12 +130,9 @@ extension IndexLink {
         failures = 0
         tunnelFault = nil
         self.lease = lease
-        let next = now + jittered(Timing.keepalive)
+        let next = now + jittered(way == .tunnel ? Timing.tunnelKeepalive : Timing.keepalive)
         phase = .registered(lease, since: since, nextKeepalive: isStale ? soonestRecord(now) : next)
-        let told = report(.ok(roundTrip))
-        guard way == .returning else { return told }
-        way = .udp
-        return told + [.tunnel(.close(server)), .returnedToUDP]
+        return report(.ok(roundTrip)) + settleWay()
     }
 
     /// The seed's server gives no lease, so it is asked for our name as often as another one gets a keepalive.
@@ -171,15 +168,18 @@ extension IndexLink {
         phase = .pause(until: min(until, max(now, lastStart + Timing.hurry)))
     }
 
+    /// Sessions are in doubt: perhaps nothing comes through.
+    mutating func doubt(now: Instant) {
+        // However many doubt, a question that is asked already comes to its end.
+        if exchange?.isDoubted != true { verify(now: now) }
+    }
+
     /// The network changed or this machine slept: whether we are registered is asked at once.
     mutating func verify(now: Instant) {
         failures = 0
-        if way == .tunnel, let nonce = check?.nonce { check = (nonce, Instant(nanoseconds: 0)) }
-        if exchange != nil {
-            exchange?.repeats = 0
-            exchange?.repeatAt = now
-            return
-        }
+        if way == .tunnel { hurryCheck() }
+        guard exchange == nil else { return hurryExchange(now: now) }
+        isDoubted = true
         switch phase {
         case .pause: phase = .pause(until: now)
         case .registered(let lease, let since, _): phase = .registered(lease, since: since, nextKeepalive: now)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Identity
 internal import Model
 internal import Wire
 
@@ -9,7 +10,7 @@ extension IndexLink {
 
     var checkDeadline: Instant? {
         guard way == .tunnel, let check else { return nil }
-        return check.at + (isWanted ? Timing.wantedCheck : Timing.idleCheck)
+        return check.at + min(check.pause, isWanted ? Timing.wantedCheck : Timing.idleCheck)
     }
 
     mutating func advanceTunnel(now: Instant) -> [Action] {
@@ -28,7 +29,7 @@ extension IndexLink {
         secondSighting = nil
         sighting = nil
         exchange = nil
-        check = (newNonce(), now)
+        check = UDPCheck(nonce: newNonce(), at: now, pause: Timing.firstCheck)
         return register(cookie: nil, now: now, wall: wall, &sequence) + [.sighted]
     }
 
@@ -62,8 +63,25 @@ extension IndexLink {
 
     private mutating func askUDP(now: Instant) -> Action {
         let nonce = newNonce()
-        check = (nonce, now)
+        let pause = check.map { min($0.pause.nanoseconds * 2, Timing.idleCheck.nanoseconds) }
+        check = UDPCheck(nonce: nonce, at: now, pause: pause.map { Span(nanoseconds: $0) } ?? Timing.firstCheck)
         return .sendByUDP(IndexRequest.seen(nonce: nonce).encoded(), to: server)
+    }
+
+    /// Asks now, and soon again.
+    mutating func hurryCheck() {
+        check?.at = Instant(nanoseconds: 0)
+        check?.pause = Timing.firstCheck
+    }
+
+    /// The server has us registered by the way in use.
+    mutating func settleWay() -> [Action] {
+        let isBack = way == .returning
+        if isBack { way = .udp }
+        let closing = isBack ? [Action.tunnel(.close(server))] : []
+        guard hasTunnelledLease != isTunnelled else { return closing }
+        hasTunnelledLease = isTunnelled
+        return closing + [.changedWay]
     }
 
     /// UDP comes through: the registration goes back to it.

@@ -18,8 +18,8 @@ struct IndexLink {
         case registered
         /// Something new is known of how we are seen.
         case sighted
-        /// UDP comes through again.
-        case returnedToUDP
+        /// It has us registered by a tunnel and not by UDP any more, or the other way round.
+        case changedWay
     }
 
     /// What our record says besides where this server sees us.
@@ -65,8 +65,12 @@ struct IndexLink {
     var way = Way.udp
     /// Why there is no tunnel.
     var tunnelFault: String?
+    /// Whether the last lease came by a tunnel.
+    var hasTunnelledLease = false
     /// The last question whether UDP comes through.
-    var check: (nonce: String, at: Instant)?
+    var check: UDPCheck?
+    /// Whether the next request is for finding out if anything comes through.
+    var isDoubted = false
     var second: SecondQuestion?
     /// Failed attempts in a row: the pauses between them grow.
     var failures = 0
@@ -101,6 +105,14 @@ struct IndexLink {
         case returning
     }
 
+    /// Past the tunnel: do you hear me?
+    struct UDPCheck {
+        var nonce: String
+        var at: Instant
+        /// Until the next one, at most.
+        var pause: Span
+    }
+
     /// To the second port: where do you see me?
     struct SecondQuestion {
         var nonce: String
@@ -115,8 +127,11 @@ struct IndexLink {
         /// `nil` for a request of the seed's, whose answers carry none.
         var nonce: String?
         var sentAt: Instant
-        var repeats = 0
+        /// Whether it is for finding out if anything comes through.
+        var isDoubted: Bool
         var repeatAt: Instant
+        /// The pauses after that.
+        var pauses: ArraySlice<Span>
         /// What the network said meanwhile.
         var failure = "no answer"
         /// When it is time for a tunnel; `nil` when one was asked for.

@@ -10,6 +10,8 @@ RELEASE := swift build -c release --static-swift-stdlib
 BIN := .build/release
 SOAK ?= 20
 STRICT := --explicit-target-dependency-import-check error
+# Where there are threads: targets, and of some only these suites.
+RACE_TARGETS := QueuesTests,TunnelsTests,PeerEngineTests,IndexEngineTests,NetworkTests,SessionsTests,ChatStoreTests,IndexServerTests
 RACES := 'QueuesTests|TunnelsTests|PeerEngineTests.ClientTests|IndexEngineTests|NetworkTests|SessionsTests.HostTests|ChatStoreTests|IndexServerTests'
 # What the laboratory needs beyond a build: a bad line and a disk of its own are made by root alone, else skipped.
 LAB := python3=python3 strace=strace nsenter=util-linux mkfs.ext4=e2fsprogs ip=iproute2 nft=nftables conntrack=conntrack \
@@ -45,7 +47,8 @@ lint:
 	swift format lint --strict -r Package.swift Sources Tests
 
 races: ## The engines under the thread sanitiser
-	PARLEY_SLOW=1 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions swift test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter $(RACES) 2>&1 | $(TELL_FAILURES)
+	PARLEY_SLOW=1 PARLEY_ONLY=$(RACE_TARGETS) TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions \
+		swift test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter $(RACES) 2>&1 | $(TELL_FAILURES)
 
 asan: ## Everything but whole programs under the address sanitiser
 	PARLEY_SLOW=1 ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --disable-xctest --scratch-path .build-asan --skip EndToEndTests
@@ -72,11 +75,12 @@ nat: ## Every pair of NAT kinds, and the table of docs/NAT.md; as root
 	PARLEY_NAT=all PARLEY_NAT_TABLE=$(CURDIR)/docs/NAT.md PARLEY_BIN=$(BIN) swift test --no-parallel --filter NatTests
 
 bench: ## The figures of docs/BENCHMARKS.md
-	@assets/need.sh $(HEADERS) python3=python3 irssi=irssi redis-server=redis-server opentracker=opentracker nsd=nsd
+	@assets/need.sh $(HEADERS) $(LAB) irssi=irssi redis-server=redis-server opentracker=opentracker nsd=nsd
 	@$(MAKE) --no-print-directory build
 	$(BIN)/parley-index bench --all
 	python3 assets/bench/bench.py $(BIN)
 	python3 assets/bench/delivery.py $(BIN)
+	python3 assets/bench/traffic.py $(BIN)
 
 shots: ## The pictures of the README, from real programs
 	@assets/need.sh $(HEADERS) tmux=tmux xterm=xterm Xvfb=xvfb import=imagemagick xwininfo=x11-utils \

@@ -47,13 +47,11 @@ let package = Package(
         .systemLibrary(name: "CNcurses", providers: [.apt(["libncurses-dev"])]),
         .target(name: "CPosix"),
         .systemLibrary(name: "CQrencode", providers: [.apt(["libqrencode-dev"])]),
+        .target(name: "CCertificate", linkerSettings: [.linkedLibrary("gnutls")]),
         .target(
-            name: "CQuic",
-            linkerSettings: [
-                .linkedLibrary("ngtcp2"), .linkedLibrary("ngtcp2_crypto_gnutls"), .linkedLibrary("gnutls"),
-            ]),
-
-        .target(name: "CTls", linkerSettings: [.linkedLibrary("gnutls")]),
+            name: "CQuic", dependencies: ["CCertificate"],
+            linkerSettings: [.linkedLibrary("ngtcp2"), .linkedLibrary("ngtcp2_crypto_gnutls")]),
+        .target(name: "CTls", dependencies: ["CCertificate"]),
         .systemLibrary(name: "CNatPMP", providers: [.apt(["libnatpmp-dev"])]),
         .target(name: "CMiniUPnPc", linkerSettings: [.linkedLibrary("miniupnpc")]),
 
@@ -85,8 +83,9 @@ let package = Package(
                 "Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "Reactor", "Network",
                 "CQuic", crypto,
             ]),
-        layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", grdb]),
-        layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", grdb]),
+        layer("DatabaseFile", uses: [grdb]),
+        layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", "DatabaseFile", grdb]),
+        layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", "DatabaseFile", grdb]),
         layer(
             "IndexServer",
             uses: [
@@ -125,8 +124,8 @@ let package = Package(
         // MARK: Tests
         .systemLibrary(name: "CVTerm", path: "Tests/CVTerm", providers: [.apt(["libvterm-dev"])]),
         .target(
-            name: "Support", dependencies: ["Model", "TerminalKit", "CVTerm"], path: "Tests/Support",
-            swiftSettings: swiftSettings),
+            name: "Support", dependencies: ["Model", "Queues", "Reactor", "TerminalKit", "CVTerm"],
+            path: "Tests/Support", swiftSettings: swiftSettings),
         tests("ModelTests", uses: ["Model"]),
         tests("SafeTextTests", uses: ["SafeText"]),
         tests("WireTests", uses: ["Model", "Wire"]),
@@ -137,6 +136,7 @@ let package = Package(
         tests(
             "TunnelsTests", uses: ["Model", "Wire", "Identity", "Queues", "Reactor", "Network", "Tunnels", "CPosix"]),
         tests("PortMappingTests", uses: ["Model", "PortMapping"]),
+        tests("ParleyTests", uses: ["Model", "Wire", "PortMapping", "parley"]),
         tests(
             "PeerEngineTests",
             uses: ["Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "IndexEngine"]),
@@ -192,4 +192,22 @@ if Context.environment["PARLEY_FUZZ"] != nil {
         .executableTarget(
             name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/LibFuzzer",
             swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
+}
+
+// Some targets and what they need, for who waits for no others: `PARLEY_ONLY=WireTests,ModelTests swift test`.
+if let only = Context.environment["PARLEY_ONLY"] {
+    let targets = Dictionary(package.targets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var kept: Set<String> = []
+    var next = only.split(separator: ",").map { String($0) }
+    while let name = next.popLast() {
+        guard let target = targets[name], kept.insert(name).inserted else { continue }
+        next += target.dependencies.compactMap { dependency in
+            switch dependency {
+            case .byNameItem(let name, _), .targetItem(let name, _): name
+            default: nil
+            }
+        }
+    }
+    package.targets.removeAll { !kept.contains($0.name) }
+    package.products.removeAll { !kept.contains($0.name) }
 }

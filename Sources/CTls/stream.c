@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "credentials.h"
+#include "ctls.h"
+#include "ccertificate.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+_Static_assert(CT_KEY_SIZE == CC_KEY_SIZE, "one kind of key");
 
 struct ct_stream {
     gnutls_session_t tls;
@@ -54,10 +57,18 @@ static int is_readable(gnutls_transport_ptr_t context, unsigned timeout) {
 
 // MARK: Life
 
-static bool configure(ct_stream *stream, const ct_credentials *credentials, const char *protocol) {
+ct_credentials *ct_credentials_new(const uint8_t *seed, const uint8_t *key) {
+    return cc_credentials_new(seed, key, "parley-index");
+}
+
+void ct_credentials_free(ct_credentials *credentials) {
+    if (credentials) gnutls_certificate_free_credentials(credentials);
+}
+
+static bool configure(ct_stream *stream, ct_credentials *credentials, const char *protocol) {
     gnutls_datum_t name = {(uint8_t *)protocol, (unsigned)strlen(protocol)};
     if (gnutls_priority_set_direct(stream->tls, priorities, NULL) != 0
-        || gnutls_credentials_set(stream->tls, GNUTLS_CRD_CERTIFICATE, credentials->handle) != 0
+        || gnutls_credentials_set(stream->tls, GNUTLS_CRD_CERTIFICATE, credentials) != 0
         || gnutls_alpn_set_protocols(stream->tls, &name, 1, GNUTLS_ALPN_MANDATORY) != 0) {
         return false;
     }
@@ -69,7 +80,7 @@ static bool configure(ct_stream *stream, const ct_credentials *credentials, cons
     return true;
 }
 
-ct_stream *ct_stream_new(int descriptor, const ct_credentials *credentials, const char *protocol, bool is_server) {
+ct_stream *ct_stream_new(int descriptor, ct_credentials *credentials, const char *protocol, bool is_server) {
     // No tickets: a session is never resumed, so every one proves the server's key anew and nothing is sent early.
     unsigned flags = (is_server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET : GNUTLS_CLIENT) | GNUTLS_NONBLOCK
         | GNUTLS_NO_TICKETS;
@@ -120,7 +131,7 @@ ptrdiff_t ct_write(ct_stream *stream, const uint8_t *octets, size_t count) {
 void ct_finish(ct_stream *stream) { gnutls_bye(stream->tls, GNUTLS_SHUT_WR); }
 
 bool ct_peer_key(ct_stream *stream, uint8_t key[CT_KEY_SIZE]) {
-    return stream->is_open && ct_certificate_key(stream->tls, key);
+    return stream->is_open && cc_peer_key(stream->tls, key);
 }
 
 int ct_system_error(const ct_stream *stream) { return stream->system_error; }

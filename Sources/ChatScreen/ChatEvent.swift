@@ -67,9 +67,19 @@ public enum IndexStatus: Equatable, Sendable {
     case connecting
     /// It answered, so many milliseconds after it was asked.
     case ok(milliseconds: Double)
+    /// It is the server of this other name, and answers.
+    case sameServer(as: String)
     case unreachable(reason: String)
     /// It answers, but takes no keyed identities: a server of the seed.
     case noIdentities
+
+    /// Whether it has us registered, by this name or another.
+    var isWorking: Bool {
+        switch self {
+        case .ok, .sameServer: true
+        case .connecting, .unreachable, .noIdentities: false
+        }
+    }
 }
 
 /// What `/set` switches.

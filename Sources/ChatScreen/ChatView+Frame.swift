@@ -250,12 +250,13 @@ extension ChatView {
     /// One index server in full; of several, how many answer.
     private var indexWords: String {
         guard state.indexes.count == 1, let only = state.indexes.first else {
-            let working = state.indexes.filter { if case .ok = $0.status { true } else { false } }.count
+            let working = state.indexes.count { $0.status.isWorking }
             return "index \(working) of \(state.indexes.count) ok"
         }
         switch only.status {
         case .connecting: return "index \(only.server) asked"
         case .ok(let milliseconds): return "index ok \(shown(milliseconds: milliseconds)) ms"
+        case .sameServer(let name): return "index ok, the same server as \(name)"
         case .unreachable(let reason): return "index unreachable: \(reason)"
         case .noIdentities: return "index ok, takes no identities"
         }
@@ -324,7 +325,7 @@ extension ChatView {
         var isAsked = false
         for index in state.indexes {
             switch index.status {
-            case .ok, .noIdentities: return "ok"
+            case .ok, .sameServer, .noIdentities: return "ok"
             case .connecting: isAsked = true
             case .unreachable: break
             }

@@ -221,6 +221,7 @@ public struct PlainChat: Sendable {
         return switch status {
         case .connecting: []
         case .ok: [line("index \(server) answers")]
+        case .sameServer(let name): [line("index \(server) is the same server as \(name)")]
         case .unreachable(let reason): [line("index \(server) is unreachable: \(reason)")]
         case .noIdentities: [line("index \(server) answers, but knows no identities")]
         }

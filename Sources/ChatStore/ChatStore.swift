@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import DatabaseFile
 internal import GRDB
 public import PeerEngine
 internal import Queues
@@ -134,51 +135,21 @@ public final class ChatStore: ClientStore, Sendable {
     }
 
     private static func opening(_ path: String) throws(StoreError) -> (DatabasePool, [String]) {
+        let file = StoreFile(path)
         do {
-            return (try opened(path), [])
-        } catch let damage as Damage {
-            let aside = try StoreFile.setAside(path)
-            let notice = "The history was damaged; it lies in \(aside), and a new one was started (\(damage.reason))."
-            do { return (try opened(path), [notice]) } catch { throw StoreError(error, path: path) }
+            do { return (try file.open(), []) } catch let damage as Damage {
+                let aside = try file.setAside()
+                let notice =
+                    "The history was damaged; it lies in \(aside), and a new one was started (\(damage.reason))."
+                return (try file.open(), [notice])
+            }
         } catch {
             throw StoreError(error, path: path)
         }
     }
 
-    /// - Throws: `Damage`, a `StoreError`, or what SQLite says.
-    private static func opened(_ path: String) throws -> DatabasePool {
-        do {
-            if try StoreFile.prepare(path) { try StoreFile.inspect(path) }
-            let pool = try DatabasePool(path: path, configuration: StoreFile.configuration(readonly: false))
-            try pool.writeWithoutTransaction { db in
-                // The pool sets NORMAL, with which a commit may be lost in a power cut.
-                try db.execute(sql: "PRAGMA synchronous = FULL")
-                guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
-                    throw StoreError("SQLite refuses to sync \(path).", mayPass: false)
-                }
-                try db.inTransaction(.immediate) {
-                    try Schema.migrate(db, path: path)
-                    try Schema.verify(db)
-                    try db.execute(sql: "DELETE FROM fact WHERE name = 'suspect'")
-                    return .commit
-                }
-            }
-            return pool
-        } catch let error as DatabaseError where error.isDamage || error.extendedResultCode == .SQLITE_READONLY {
-            // We may write the file, so it is its own header that forbids it: a version that SQLite does not know.
-            throw Damage(error.message ?? "SQLite can't read it")
-        }
-    }
-
     private static func openedForReading(_ path: String) throws -> any DatabaseReader {
-        if try StoreFile.hasContent(path) {
-            do {
-                let queue = try DatabaseQueue(path: path, configuration: StoreFile.configuration(readonly: true))
-                if try queue.read({ try StoreFile.recognise($0, path) }) { return queue }
-            } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {
-                // Its maker died before the first tables.
-            }
-        }
+        if let queue = try StoreFile(path).openForReading() { return queue }
         let empty = try DatabaseQueue()
         try empty.write { try Schema.migrate($0, path: path) }
         return empty

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import DatabaseFile
 internal import GRDB
+internal import PeerEngine
 
 /// The tables, and the steps by which older files reach them.
 ///
@@ -95,7 +97,7 @@ enum Schema {
     /// Brings a new or older file to the newest tables. Call inside a transaction.
     static func migrate(_ db: Database, path: String) throws {
         let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-        guard version <= steps.count, version >= 0 else { throw StoreFile.newer(path) }
+        guard version <= steps.count, version >= 0 else { throw StoreError.newer(path) }
         for step in steps.dropFirst(version) {
             for statement in step.statements { try db.execute(sql: statement) }
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import DatabaseFile
 internal import GRDB
 internal import PeerEngine
 
@@ -7,6 +8,7 @@ extension StoreError {
     init(_ error: any Error, path: String) {
         switch error {
         case let error as StoreError: self = error
+        case let obstacle as Obstacle: self.init(obstacle.description, mayPass: obstacle.isFullDisk)
         case let damage as Damage: self = .damaged(path, damage.reason)
         case let error as DatabaseError: self.init(error, path: path)
         default: self.init("The history in \(path) failed: \(error).", mayPass: false)
@@ -37,20 +39,5 @@ extension StoreError {
 
     private static func damaged(_ path: String, _ reason: String) -> StoreError {
         StoreError("\(path) is damaged (\(reason)): the next start sets it aside.", mayPass: false)
-    }
-}
-
-extension DatabaseError {
-    /// Whether the content is at fault, not the disk or another program.
-    var isDamage: Bool { resultCode == .SQLITE_CORRUPT || resultCode == .SQLITE_NOTADB }
-
-    /// Whether there is no room; the shared memory beside the log needs some too.
-    fileprivate var isFullDisk: Bool {
-        resultCode == .SQLITE_FULL || extendedResultCode == .SQLITE_IOERR_SHMSIZE
-    }
-
-    /// Whether the disk failed to confirm a write: what the system's cache holds can't be trusted from then on.
-    var isFailedSync: Bool {
-        extendedResultCode == .SQLITE_IOERR_FSYNC || extendedResultCode == .SQLITE_IOERR_DIR_FSYNC
     }
 }

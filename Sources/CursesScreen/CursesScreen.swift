@@ -82,6 +82,16 @@ public import TerminalKit
         resetText =
             Self.frameEnd + Self.pasteOff + Self.mouseOff
             + ["rmkx", "cnorm", "sgr0", "rmcup"].map(Terminfo.unpadded).joined()
+        Self.setModes(window, pad)
+        keys = KeyTable()
+        writer = CellWriter(palette: Palette(wantsColor: !options.noColor), ascii: options.ascii)
+        arm()
+        querySize()
+        listen()
+    }
+
+    /// Comes before the key table: curses reads the keys of the terminal when it is told to look out for them.
+    private static func setModes(_ window: UnsafeMutablePointer<WINDOW>, _ pad: UnsafeMutablePointer<WINDOW>) {
         raw()
         noecho()
         nonl()
@@ -91,11 +101,10 @@ public import TerminalKit
         keypad(pad, true)
         nodelay(pad, true)
         meta(pad, true)
-        keys = KeyTable()
-        writer = CellWriter(palette: Palette(wantsColor: !options.noColor), ascii: options.ascii)
         idlok(window, true)
-        arm()
-        querySize()
+    }
+
+    private func listen() {
         executor.watch(options.input) { [weak self] readiness in
             ScreenActor.assumeIsolated { self?.takeInput(readiness) }
         }

@@ -10,6 +10,8 @@ struct Exchange {
     let source: Endpoint
     /// Where the datagram came from: another address if it came by a tunnel.
     let origin: Endpoint
+    /// Which of this machine's addresses the datagram was sent to.
+    let local: UInt8
     let now: Instant
     let wall: WallTime
     let isFinal: Bool
@@ -27,8 +29,8 @@ struct Exchange {
 
     /// - Parameter buffer: for the reply; what was in it goes.
     init(
-        size: Int, source: Endpoint, origin: Endpoint? = nil, now: Instant, wall: WallTime, isFinal: Bool = false,
-        buffer: inout [UInt8]
+        size: Int, source: Endpoint, origin: Endpoint? = nil, local: UInt8 = LocalAddresses.unknown, now: Instant,
+        wall: WallTime, isFinal: Bool = false, buffer: inout [UInt8]
     ) {
         reply = []
         swap(&reply, &buffer)
@@ -36,6 +38,7 @@ struct Exchange {
         self.size = size
         self.source = source
         self.origin = origin ?? source
+        self.local = local
         self.now = now
         self.wall = wall
         self.isFinal = isFinal

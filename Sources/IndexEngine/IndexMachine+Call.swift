@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Identity
 public import Model
-import Relaying
+public import Relaying
 import Wire
 
 extension IndexMachine {
     /// Something for somebody who did not ask.
     public struct Notice: Equatable, Sendable {
         public var bytes: [UInt8]
-        /// A registered address, so one that proved that it reads what is sent there.
-        public var destination: Endpoint
+        /// To a registered address, so one that proved that it reads what is sent there.
+        public var leg: RelayLeg
+        public var destination: Endpoint { leg.remote }
     }
 
     /// Tells a peer that another one wants to reach it, and gives the two a channel if this server relays.
@@ -30,12 +31,12 @@ extension IndexMachine {
         let channel = service.relay?.open(from: call.caller, to: call.callee, now: exchange.now, using: &generator)
         exchange.result = .called
         exchange.send(.calling(channel: channel), nonce: call.nonce)
-        guard service.notices(call.caller, to: call.callee, now: exchange.now) else { return }
+        guard service.notices(call.caller, from: exchange.origin, to: call.callee, now: exchange.now) else { return }
         let notice = IndexNotice.call(
             .init(
                 caller: call.caller, address: caller.told, record: caller.record, reference: call.reference,
                 channel: channel))
-        exchange.notice = Notice(bytes: notice.encoded(), destination: callee.address)
+        exchange.notice = Notice(bytes: notice.encoded(), leg: service.leg(to: callee.address, from: callee.local))
     }
 
     /// The caller's row, if the call holds its token and comes from its address; else says why not, as to a keepalive.

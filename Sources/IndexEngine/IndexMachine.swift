@@ -56,15 +56,17 @@ public struct IndexMachine: Sendable {
     /// - Parameters:
     ///   - source: where the answer goes, and what proofs and rows are about.
     ///   - origin: where the datagram really came from, if that is another address: what is limited, and displayed.
+    ///   - local: which of this machine's addresses it was sent to, as `IndexService.number` has it; 0 if that is not known.
     ///   - isFinal: whether the store was asked already, so that memory holds all there is of the peer in question.
     ///   - reply: where the answer is written; what was in it goes.
     ///   - generator: the source of the random UUIDs of seed peers.
     public func handle(
-        _ bytes: Swift.Span<UInt8>, from source: Endpoint, origin: Endpoint? = nil, now: Instant, wall: WallTime,
-        isFinal: Bool = false, reply: inout [UInt8], using generator: inout some RandomNumberGenerator
+        _ bytes: Swift.Span<UInt8>, from source: Endpoint, origin: Endpoint? = nil, to local: UInt8 = 0, now: Instant,
+        wall: WallTime, isFinal: Bool = false, reply: inout [UInt8], using generator: inout some RandomNumberGenerator
     ) -> Outcome {
         var exchange = Exchange(
-            size: bytes.count, source: source, origin: origin, now: now, wall: wall, isFinal: isFinal, buffer: &reply)
+            size: bytes.count, source: source, origin: origin, local: local, now: now, wall: wall, isFinal: isFinal,
+            buffer: &reply)
         defer { swap(&reply, &exchange.reply) }
         // What was asked of the store first was admitted then.
         if isFinal || service.limiter.admits(exchange.origin, .requests, now: now) {
@@ -150,7 +152,9 @@ public struct IndexMachine: Sendable {
         exchange.operation = .keepalive
         exchange.target = .peer(peer)
         let boot = service.info.boot
-        let renewal = isOwner ? service.registry.renew(peer, from: exchange.source, now: exchange.now) : .unknown
+        let renewal =
+            isOwner
+            ? service.registry.renew(peer, from: exchange.source, to: exchange.local, now: exchange.now) : .unknown
         switch renewal {
         case .renewed(let isDue):
             exchange.result = .alive
@@ -218,7 +222,9 @@ public struct IndexMachine: Sendable {
         else { return exchange.ask(signed.peer) }
         do throws(Refused) {
             let record = try Self.verified(signed, proving: cookie, from: exchange.source, wall: exchange.wall)
-            let row = Registry.Keyed(record: signed.record, sequence: record.sequence, address: exchange.source)
+            let row = Registry.Keyed(
+                record: signed.record, sequence: record.sequence, address: exchange.source,
+                local: exchange.local)
             exchange.result = service.registry.put(row, for: signed.peer, now: exchange.now)
         } catch {
             exchange.result = .denied(error.denial)

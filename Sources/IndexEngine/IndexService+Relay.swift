@@ -17,14 +17,14 @@ extension IndexService {
     public func route(_ bytes: Swift.Span<UInt8>, by leg: RelayLeg, now: Instant) -> RelayLeg? {
         guard let relay else { return nil }
         guard bytes.count <= RelayLimits.datagram, let channel = RelayDatagram.channel(of: bytes),
-            let pair = relay.pair(of: channel, now: now), let (side, destination) = way(in: pair, leg.remote, now)
+            let pair = relay.pair(of: channel, now: now), let (side, place) = way(in: pair, leg.remote, now)
         else {
             relay.refuse()
             return nil
         }
         switch relay.forward(channel, from: side, bytes: bytes.count, by: leg, now: now) {
-        case .pass(let last?) where last.remote == destination: return last
-        case .pass: return RelayLeg(remote: destination)
+        case .pass(let last?) where last.remote == place.endpoint: return last
+        case .pass: return self.leg(to: place.endpoint, from: place.local)
         case .overQuota: return nil
         case .unknown:
             relay.refuse()
@@ -35,13 +35,22 @@ extension IndexService {
     /// Which of the two is at an address, and where the other one is; `nil` when neither is, or the other one nowhere.
     private func way(
         in pair: PeerPair, _ source: Endpoint, _ now: Instant
-    ) -> (side: PeerPair.Side, destination: Endpoint)? {
-        let (first, second) = (
-            registry.address(of: pair.first, now: now), registry.address(of: pair.second, now: now)
-        )
-        if let second, first == source { return (.first, second) }
-        if let first, second == source { return (.second, first) }
+    ) -> (side: PeerPair.Side, place: PeerPlace)? {
+        let (first, second) = (registry.place(of: pair.first, now: now), registry.place(of: pair.second, now: now))
+        if let second, first?.endpoint == source { return (.first, second) }
+        if let first, second?.endpoint == source { return (.second, first) }
         return nil
+    }
+
+    /// The number of an address of this machine's that somebody wrote to: what `IndexMachine.handle` wants to know.
+    public func number(of local: Endpoint.Address, interface: UInt32) -> UInt8 {
+        locals.number(of: local, interface: interface)
+    }
+
+    /// The way to a registered peer, from the address that it last wrote to.
+    func leg(to peer: Endpoint, from local: UInt8) -> RelayLeg {
+        let place = locals[local]
+        return RelayLeg(remote: peer, local: place?.address, interface: place?.interface ?? 0)
     }
 
     /// What displays see of the relay.

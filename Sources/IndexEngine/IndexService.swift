@@ -14,6 +14,7 @@ public typealias ServerIdentity = Identity
 public final class IndexService: Sendable {
     public let info: ServerInfo
     let registry: Registry
+    let locals = LocalAddresses()
     let limiter: SourceLimiter
     let proof: AddressProof
     let identity: Identity?
@@ -114,8 +115,8 @@ public final class IndexService: Sendable {
     }
 
     /// Whether a peer may be told now that another one calls it.
-    func notices(_ caller: PeerID, to callee: PeerID, now: Instant) -> Bool {
-        calls.withLock { $0.admits(caller, to: callee, now: now) }
+    func notices(_ caller: PeerID, from source: Endpoint, to callee: PeerID, now: Instant) -> Bool {
+        calls.withLock { $0.admits(caller, from: source, to: callee, now: now) }
     }
 
     // MARK: Time

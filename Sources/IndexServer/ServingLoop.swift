@@ -37,6 +37,8 @@ actor ServingLoop {
     private var handled: [HandledEvent] = []
     private var changes: [QueuedChange] = []
     private var questions: [Question] = []
+    /// The last address that somebody wrote to, and its number: mostly there is but one.
+    private var lastLocal: (address: Endpoint.Address, interface: UInt32, number: UInt8)?
     /// What goes to others than those who asked.
     private var unasked: [DeferredAnswer] = []
 
@@ -124,8 +126,10 @@ actor ServingLoop {
                 continue
             }
             let source = batch.source(of: index)
+            let local = number(of: batch.returnPath(of: index))
             let outcome = batch.withBytes(of: index) { bytes in
-                machine.handle(bytes, from: source, now: began, wall: wall, reply: &reply, using: &random)
+                machine.handle(
+                    bytes, from: source, to: local, now: began, wall: wall, reply: &reply, using: &random)
             }
             // One reading of the clock for each: the end of one is the beginning of the next.
             let ended = clocks.monotonic()
@@ -179,7 +183,16 @@ actor ServingLoop {
     /// What somebody else is to be told goes with the batch's end.
     private func announce(_ outcome: IndexMachine.Outcome) {
         guard let notice = outcome.notice else { return }
-        unasked.append(DeferredAnswer(notice.bytes, ReturnPath(to: notice.destination)))
+        unasked.append(DeferredAnswer(notice.bytes, ReturnPath(notice.leg)))
+    }
+
+    /// Of the address that somebody wrote to.
+    private func number(of path: ReturnPath) -> UInt8 {
+        guard let address = path.local else { return 0 }
+        if let last = lastLocal, last.address == address, last.interface == path.interface { return last.number }
+        let number = service.number(of: address, interface: path.interface)
+        lastLocal = (address, path.interface, number)
+        return number
     }
 
     /// Keeps the answer until the store has the row.
@@ -246,9 +259,9 @@ actor ServingLoop {
         var answers: [DeferredAnswer] = []
         for question in questions {
             let outcome = machine.handle(
-                question.bytes.span, from: question.path.source, origin: question.event.source, now: clocks.monotonic(),
-                wall: wall, isFinal: true,
-                reply: &reply, using: &random)
+                question.bytes.span, from: question.path.source, origin: question.event.source,
+                to: number(of: question.path), now: clocks.monotonic(), wall: wall, isFinal: true, reply: &reply,
+                using: &random)
             announce(outcome)
             switch outcome.verdict {
             case .replyWhenDurable where !keeper.isVolatile:

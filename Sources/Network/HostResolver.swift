@@ -5,24 +5,34 @@ public import Model
 
 /// Turns `HOST:PORT` into an endpoint.
 public enum HostResolver {
-    /// Literal addresses at once, names by getaddrinfo(3), which blocks: on a thread of its own.
+    /// The first that `resolveAll` finds.
     /// - Throws: `NetworkError` with a sentence.
     public static func resolve(_ text: String, defaultPort: UInt16) async throws(NetworkError) -> Endpoint {
+        guard let first = try await resolveAll(text, defaultPort: defaultPort).first else {
+            throw NetworkError("'\(text)' leads to no address.")
+        }
+        return first
+    }
+
+    /// Literal addresses at once, names by getaddrinfo(3), which blocks: on a thread of its own.
+    /// - Returns: at least one; of a name, the first of each family, in the system's order (RFC 6724).
+    /// - Throws: `NetworkError` with a sentence.
+    public static func resolveAll(_ text: String, defaultPort: UInt16) async throws(NetworkError) -> [Endpoint] {
         if let endpoint = Endpoint(text) ?? literal(text, defaultPort) {
             guard endpoint.isUnicast else { throw NetworkError("'\(text)' is no address that can be sent to.") }
-            return endpoint
+            return [endpoint]
         }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard let name = parts.first.map(String.init), !name.isEmpty, parts.count <= 2,
             let port = parts.count == 2 ? portNumber(parts[1]) : defaultPort
         else { throw NetworkError("'\(text)' is no HOST:PORT.") }
-        let address = await withCheckedContinuation { continuation in
+        let addresses = await withCheckedContinuation { continuation in
             // A pool thread must not block for as long as a name server likes.
             let lookup = LookupThread(name) { continuation.resume(returning: $0) }
             lookup.start()
         }
-        guard let address else { throw NetworkError("The name '\(name)' leads to no address.") }
-        return Endpoint(address: address, port: port)
+        guard !addresses.isEmpty else { throw NetworkError("The name '\(name)' leads to no address.") }
+        return addresses.map { Endpoint(address: $0, port: port) }
     }
 
     /// An address alone, an IPv6 one with its brackets or without.
@@ -44,9 +54,9 @@ public enum HostResolver {
 /// One blocking call on one detached thread.
 private final class LookupThread: Sendable {
     private let name: String
-    private let done: @Sendable (Endpoint.Address?) -> Void
+    private let done: @Sendable ([Endpoint.Address]) -> Void
 
-    init(_ name: String, _ done: @escaping @Sendable (Endpoint.Address?) -> Void) {
+    init(_ name: String, _ done: @escaping @Sendable ([Endpoint.Address]) -> Void) {
         self.name = name
         self.done = done
     }
@@ -58,25 +68,31 @@ private final class LookupThread: Sendable {
             { context in
                 guard let context else { return nil }
                 let lookup = Unmanaged<LookupThread>.fromOpaque(context).takeRetainedValue()
-                lookup.done(lookup.address())
+                lookup.done(lookup.addresses())
                 return nil
             }, Unmanaged.passRetained(self).toOpaque())
-        if code == 0 { pthread_detach(thread) } else { done(nil) }
+        if code == 0 { pthread_detach(thread) } else { done([]) }
     }
 
-    private func address() -> Endpoint.Address? {
+    private func addresses() -> [Endpoint.Address] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
         // No AI_ADDRCONFIG: it hides 127.0.0.1 on a machine with nothing but a loopback.
-        guard getaddrinfo(name, nil, &hints, &list) == 0 else { return nil }
+        guard getaddrinfo(name, nil, &hints, &list) == 0 else { return [] }
         defer { freeaddrinfo(list) }
+        var found: [Int32: Endpoint.Address] = [:]
+        var families: [Int32] = []
         var next = list
         while let entry = next?.pointee {
-            if let address = entry.ai_addr.flatMap({ Endpoint.Address($0, family: entry.ai_family) }) { return address }
             next = entry.ai_next
+            guard found[entry.ai_family] == nil,
+                let address = entry.ai_addr.flatMap({ Endpoint.Address($0, family: entry.ai_family) })
+            else { continue }
+            found[entry.ai_family] = address
+            families.append(entry.ai_family)
         }
-        return nil
+        return families.compactMap { found[$0] }
     }
 }
 

@@ -68,6 +68,10 @@ extension cp_interface {
 public struct DefaultRoutes: Equatable, Sendable {
     /// The router of IPv4, which a port can be asked of; `nil` without one.
     public let router: Endpoint.Address?
+    /// The router of IPv6, often by its link-local address; `nil` without one.
+    public let router6: Endpoint.Address?
+    /// The kernel's number of the interface by which packets of IPv6 leave; 0 without one.
+    public let interface6: UInt32
     private let words: [UInt64]
     let interfaces: Set<UInt32>
 
@@ -83,6 +87,10 @@ public struct DefaultRoutes: Equatable, Sendable {
 
     private init(_ routes: [cp_route]) {
         router = routes.first.flatMap { $0.gateway_low == 0 ? nil : .v4(UInt32(truncatingIfNeeded: $0.gateway_low)) }
+        router6 = routes.last.flatMap {
+            ($0.gateway_high, $0.gateway_low) == (0, 0) ? nil : .v6($0.gateway_high, $0.gateway_low)
+        }
+        interface6 = routes.last?.interface ?? 0
         words = routes.flatMap { [$0.gateway_high, $0.gateway_low, UInt64($0.interface)] }
         interfaces = Set(routes.map(\.interface)).subtracting([0])
     }

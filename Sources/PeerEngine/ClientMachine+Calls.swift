@@ -22,10 +22,14 @@ extension ClientMachine {
         return Array((preferred + others).prefix(ClientMachine.callLimit))
     }
 
-    /// The session that calls are made for: one that is dialled, or has no way any more.
-    func callSession(of peer: PeerID) -> PeerLink.Session? {
+    /// The session that calls are made for: one that is dialled, has no way any more, or has one that needs UDP where that
+    /// doesn't pass.
+    private func callSession(of peer: PeerID) -> PeerLink.Session? {
         guard let link = conversations[peer]?.link else { return nil }
-        if let current = link.currentSession { return current.isLost ? current : nil }
+        if let current = link.currentSession {
+            let needsUDP = current.report?.route.isRelayed == false && servers.contains { $0.link.hasTunnelledLease }
+            return current.isLost || needsUDP ? current : nil
+        }
         return link.sessions.last { $0.isDialling }
     }
 
@@ -79,6 +83,8 @@ extension ClientMachine {
     /// A server where we are registered says that somebody wants to reach us. Nothing proves that but the caller's record.
     mutating func receive(_ notice: IndexNotice, at index: Int) {
         guard case .call(let call) = notice else { return }
+        // It may speak by another of its addresses than the one that we registered at.
+        let index = registration(of: index)
         let server = servers[index].link.server
         guard servers[index].link.lease != nil else { return drop(.unsolicited, nil) }
         guard callPace.take(1, now: now) > 0 else { return drop(.tooManyCalls, "calls: too many came at once") }
@@ -99,7 +105,9 @@ extension ClientMachine {
             isUsable($0) && (!$0.isLoopback || server.isLoopback)
         }
         guard !endpoints.isEmpty else { return }
-        order(.welcome(record.key, at: Array(endpoints.prefix(2)), reference: call.reference))
+        order(
+            .welcome(
+                record.key, at: Array(endpoints.prefix(2)), reference: call.reference, sequence: record.sequence))
     }
 
     /// Whether probes may be sent there at somebody's word.

@@ -57,13 +57,11 @@ extension ClientMachine {
         contacts.update(peer, change)
         // Whoever called before it was a contact has shown its key, and where it lives.
         let caller = conversations[peer]
-        contacts.update(peer) { contact in
-            contact.key = contact.key ?? caller?.key?.octets
-            contact.relays = caller?.relays ?? contact.relays
-        }
+        contacts.update(peer) { $0.key = $0.key ?? caller?.key?.octets }
         guard let contact = contacts[peer] else { return }
         commit(.contact(contact), then: .accepted(peer))
         guard peer.isKeyed else { return }
+        if caller?.relays == true { noteRelaying(true, of: peer) }
         if let endpoint = caller?.link.sessions.lazy.compactMap(\.endpoint).last { noteAddress(endpoint, of: peer) }
         conversation(peer) { $0.introduces = !$0.acceptsUs }
         pursue(peer)

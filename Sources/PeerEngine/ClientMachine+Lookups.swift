@@ -17,8 +17,8 @@ extension ClientMachine {
             if readNotice(datagram.bytes, at: index) || readCall(datagram.bytes, at: index) { return }
             if let (reply, nonce) = servers[index].link.read(datagram.bytes) { return receive(reply, nonce, at: index) }
         }
-        if let index = servers.firstIndex(where: { $0.link.secondEndpoint == datagram.endpoint }) {
-            return perform(servers[index].link.receiveFromSecondPort(datagram.bytes), at: index)
+        if let index = servers.firstIndex(where: { $0.secondEndpoint == datagram.endpoint }) {
+            return receiveFromSecondPort(datagram.bytes, at: index)
         }
         do throws(WireError) {
             receive(try PeerMessage(JSONObject(parsing: datagram.bytes)), from: datagram.endpoint)
@@ -61,6 +61,7 @@ extension ClientMachine {
     }
 
     private mutating func linkReceive(_ reply: IndexReply, _ nonce: String?, at index: Int) {
+        guard servers[index].standby == nil else { return standbyReceive(reply, nonce, at: index) }
         perform(
             servers[index].link.receive(reply, nonce: nonce, now: now, wall: wall, sequence: &sequence), at: index)
     }
@@ -70,13 +71,12 @@ extension ClientMachine {
             switch action {
             case .send(let bytes): put(.send(Datagram(bytes, servers[index].link.server)))
             case .sendByUDP(let bytes, let endpoint): put(.sendByUDP(Datagram(bytes, endpoint)))
-            case .status(let status):
-                if servers[index].guest == nil { tell(.index(server: servers[index].name, status)) }
+            case .status: if servers[index].guest == nil { tellStatus(of: servers[index].name) }
             case .signed(let sequence): commit(.sequence(sequence))
             case .tunnel(let command): put(.tunnel(command))
             case .registered: registered(at: index)
             case .sighted: break
-            case .returnedToUDP: order(.networkChanged(addresses: reachability.addresses))
+            case .changedWay: changedWay(to: servers[index].link.server)
             }
         }
         if !actions.isEmpty { noteReachability() }
@@ -108,15 +108,21 @@ extension ClientMachine {
     }
 
     mutating func advanceLookup(of peer: PeerID) {
-        let asked = servers.lazy.filter { $0.guest == nil }.map(\.link.asked)
-        guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: Array(asked)), let lookup = lookups[peer]
+        let asked = asked
+        guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: asked), let lookup = lookups[peer]
         else { return }
-        if asked.isEmpty, !configuration.hasIndex { return finishLookup(of: peer, .failed(lookup.reason)) }
+        if asked.isEmpty, !configuration.hasIndex { return finishLookup(of: peer, .failed(withoutIndex(peer))) }
         if let outcome { return finishLookup(of: peer, outcome) }
         for datagram in send { put(.send(datagram)) }
         if !send.isEmpty, lookup.isLate(now: now), book.lastEndpoint(of: peer) == nil, currentPath(of: peer) == .none {
             setPath(peer, .none, lookup.reason)
         }
+    }
+
+    /// Why a peer is not found where no index server is wanted.
+    private func withoutIndex(_ peer: PeerID) -> Reason {
+        let rest = peer.isKeyed && !configuration.relayOnly ? ", so it is looked for on this network alone" : ""
+        return Reason(.noAnswer, "no index server is in use" + rest)
     }
 
     private mutating func finishLookup(of peer: PeerID, _ outcome: Lookup.Outcome) {
@@ -131,7 +137,7 @@ extension ClientMachine {
             conversations[peer]?.search = .found(by: lookup.answeredBy ?? "an index server", took: took)
             if let record = lookup.record { found(record, of: peer) } else { found(peer) }
         case .failed(let reason):
-            tell(.lookup(peer, .index, found: false, took: took))
+            if lookup.hasAsked { tell(.lookup(peer, .index, found: false, took: took)) }
             conversations[peer]?.search = .failed(reason.text)
             if peer.isKeyed { notFound(peer, reason) } else { giveUp(peer, reason) }
         }

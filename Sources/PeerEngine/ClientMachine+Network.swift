@@ -32,19 +32,26 @@ extension ClientMachine {
         order(.networkChanged(addresses: reachability.addresses))
         if !isFirst {
             observed = [:]
-            verifiedAt = now
-            for index in servers.indices { servers[index].link.verify(now: now) }
+            (verifiedAt, verifyAt) = (now, nil)
+            for index in servers.indices { servers[index].verify(now: now) }
             for peer in conversations.keys.sorted() { lookAgain(for: peer) }
         }
         noteReachability()
     }
 
     /// A session's route is in doubt. Perhaps the router gave us another outer port: relays pass on what comes from the one
-    /// that they know, and the other side has to learn the new one.
+    /// that they know, and the other side has to learn the new one. Or no UDP comes through any more.
     mutating func verifyServers() {
-        guard verifiedAt.map({ now.since($0) >= Timing.verification }) ?? true else { return }
+        // A doubt is told once: one that comes too soon after another one waits, and isn't lost.
+        verifyAt = verifiedAt.map { max(now, $0 + Timing.verification) } ?? now
+        advanceVerification()
+    }
+
+    mutating func advanceVerification() {
+        guard let verifyAt, verifyAt <= now else { return }
+        self.verifyAt = nil
         verifiedAt = now
-        for index in servers.indices where servers[index].link.lease != nil { servers[index].link.verify(now: now) }
+        for index in servers.indices where servers[index].link.lease != nil { servers[index].link.doubt(now: now) }
     }
 
     private mutating func lookAgain(for peer: PeerID) {
@@ -67,10 +74,19 @@ extension ClientMachine {
         }
     }
 
+    /// Datagrams for a server take another way: what sessions knew of theirs is in doubt, and what the server said of calls
+    /// was for the other one.
+    mutating func changedWay(to server: Endpoint) {
+        calls.forget(server: server)
+        order(.networkChanged(addresses: reachability.addresses))
+    }
+
     // MARK: How we are seen
 
     /// A server has us registered.
     mutating func registered(at index: Int) {
+        servers[index].isRelay = servers[index].link.lease?.offers.relays == true
+        unite(with: index)
         republish()
         for peer in conversations.keys.sorted() where conversations[peer]?.link.isEmpty == false {
             placeCalls(for: peer)
@@ -78,8 +94,8 @@ extension ClientMachine {
     }
 
     func publication(without server: Endpoint) -> IndexLink.Publication {
-        let relays = servers.filter { $0.guest == nil && $0.link.lease?.offers.relays == true }.map(\.link.server)
-        let seen = servers.filter { $0.guest == nil && $0.link.server != server }.compactMap { $0.link.lease?.seen }
+        let relays = servers.filter { $0.guest == nil && $0.relays }.map(\.link.server)
+        let seen = servers.filter { $0.guest == nil && $0.link.server != server }.compactMap(\.seen)
         return IndexLink.Publication(
             mapped: reachability.mapped, relays: relays.filter { $0 != server },
             seen: seen.filter { $0.isUnicast && !$0.isDiscard }, hidesAddress: configuration.relayOnly)
@@ -106,7 +122,7 @@ extension ClientMachine {
         let own = servers.filter { $0.guest == nil }
         let before = reachability.seen.map(\.endpoint)
         reachability.seen = own.compactMap { server in
-            server.link.sighting.map { Reachability.Sighting(server.name, $0) }
+            server.sighting.map { Reachability.Sighting(server.name, $0) }
         }
         // What contacts said of an outer port that servers no longer see is as old.
         let gone = Set(before).subtracting(reachability.seen.map(\.endpoint))
@@ -115,7 +131,7 @@ extension ClientMachine {
         reachability.udpBlocked = own.contains(where: \.link.isTunnelled)
         reachability.mapping = .judge(
             own: reachability.addresses,
-            servers: own.flatMap { [$0.link.sighting, $0.link.secondSighting] }.compactMap(\.self),
+            servers: own.flatMap { [$0.sighting, $0.secondSighting] }.compactMap(\.self),
             peers: Array(observed.values))
         reachability.passing = passing
         guard reachability != toldReachability else { return }

@@ -61,6 +61,7 @@ extension ClientMachine {
     }
 
     mutating func forgetRelays(of peer: PeerID) {
+        relaying.remove(peer)
         errands.forget(peer)
         guard desk.pairs > 0 || !desk.waiting.isEmpty else { return }
         desk.forget(peer)
@@ -178,9 +179,32 @@ extension ClientMachine {
     mutating func heardRelaying(_ on: Bool, from peer: PeerID) {
         let now = now
         guard conversation(peer, { $0.offerPace.take(1, now: now) }) > 0 else { return drop(.unsolicited, nil) }
-        conversation(peer) { $0.relays = on }
-        change(peer) { $0.relays = on }
+        noteRelaying(on, of: peer)
         if !on { relayMissed(peer) }
+    }
+
+    /// What a contact said of itself.
+    mutating func noteRelaying(_ on: Bool, of peer: PeerID) {
+        conversation(peer) { $0.relays = on }
+        guard mayTalk(to: peer) else { return }
+        if on { relaying.insert(peer) } else { relaying.remove(peer) }
+        change(peer) { $0.relays = on }
+    }
+
+    /// Where contacts that pass on send from: at any of their ways, since each side chooses its own.
+    var contactRelays: Set<Endpoint> {
+        guard !relaying.isEmpty, !configuration.relayOnly else { return [] }
+        var endpoints: Set<Endpoint> = []
+        for peer in relaying {
+            guard mayTalk(to: peer), let session = conversations[peer]?.link.currentSession else { continue }
+            if let endpoint = session.endpoint { endpoints.insert(endpoint) }
+            for attempt in session.attempts {
+                if case (.direct(let endpoint), .answered) = (attempt.candidate.route, attempt.state) {
+                    endpoints.insert(endpoint)
+                }
+            }
+        }
+        return endpoints
     }
 
     /// Who may be asked to pass on to a peer: those first with whom there is a session.
@@ -189,9 +213,16 @@ extension ClientMachine {
         return all.filter { directSession(with: $0) != nil } + all.filter { directSession(with: $0) == nil }
     }
 
+    /// The session that a way is sought for: one that is dialled, or has none any more.
+    private func apartSession(of peer: PeerID) -> PeerLink.Session? {
+        guard let link = conversations[peer]?.link else { return nil }
+        if let current = link.currentSession { return current.isLost ? current : nil }
+        return link.sessions.last { $0.isDialling }
+    }
+
     private func way(to peer: PeerID) -> RelayErrands.Way {
         guard let session = conversations[peer]?.link.currentSession, let report = session.report else {
-            return isSought(peer) ? .apart(isTrying: callSession(of: peer) != nil) : .unwanted
+            return isSought(peer) ? .apart(isTrying: apartSession(of: peer) != nil) : .unwanted
         }
         if case .relayed(_, let channel) = report.route { return .relayed(channel) }
         return .direct
@@ -200,7 +231,7 @@ extension ClientMachine {
     /// When somebody may be asked to pass on to a peer: a moment after it was dialled without an answer, or at once when
     /// the way of a session is lost. Nobody is asked so that somebody else can be asked.
     private func nextErrand(for peer: PeerID) -> (at: Instant, relays: [PeerID])? {
-        guard !configuration.relayOnly, isSought(peer), let session = callSession(of: peer),
+        guard !configuration.relayOnly, isSought(peer), let session = apartSession(of: peer),
             !(session.isDialling && session.hasAnswer)
         else { return nil }
         let start = session.isDialling ? session.cameUp + Timing.relayAsk : Instant(nanoseconds: 0)
@@ -260,7 +291,7 @@ extension ClientMachine {
     /// Uses a channel for a session that has no way. One that has needs none, and nobody shall draw it to itself by a word.
     private mutating func take(_ channel: RelayChannel, by relay: PeerID, to peer: PeerID) {
         guard let candidate = candidate(channel, by: relay) else { return }
-        if let session = callSession(of: peer) {
+        if let session = apartSession(of: peer) {
             order(.offer(session.id, [candidate], sequence: 0))
         } else if isSought(peer), conversations[peer]?.link.isEmpty == true {
             hurry(peer)

@@ -241,11 +241,10 @@ extension ClientMachine {
         let former = conversations[peer]?.link.current
         let closings = conversation(peer) { conversation in
             conversation.acceptsUs = hello.contact
-            conversation.relays = hello.relays
             return conversation.link.greeted(id, instance: hello.instance, now: now)
         }
         if contacts[peer] != nil, let name = hello.name { change(peer) { $0.nickname = name } }
-        if mayTalk(to: peer) { change(peer) { $0.relays = hello.relays } }
+        noteRelaying(hello.relays, of: peer)
         let isCurrent = conversations[peer]?.link.current == id
         if isCurrent, former != nil { conversation(peer) { $0.sessionLost() } }
         for closing in closings { close(closing.id, closing.code) }

@@ -47,22 +47,16 @@ public struct ClientMachine: Sendable {
     private var actions: [Action] = []
     private var isStarted = false
 
-    /// A server that we register at.
-    struct Server {
-        /// As the user wrote it.
-        let name: String
-        var link: IndexLink
-        /// Only for its relay, which a contact has and we have not; the user does not hear of it.
-        var guest: Guest?
-
-        struct Guest { var neededAt: Instant }
-    }
-
     var servers: [Server] = []
+    /// What was last told of each server's name.
+    var toldStatuses: [String: IndexStatus] = [:]
+    var toldRelays: Set<Endpoint> = []
     var calls = CallSheet()
     /// What we pass on for contacts, and they for us.
     var desk = RelayDesk()
     var errands = RelayErrands()
+    /// Contacts that pass on, as they said in this run.
+    var relaying: Set<PeerID> = []
     /// How fast servers may tell us of calls.
     var callPace = Pacer(rate: 20, burst: 20)
     var sequence: UInt64
@@ -105,6 +99,8 @@ public struct ClientMachine: Sendable {
     var knowsAddresses = false
     /// When servers were last asked out of turn whether they have us registered.
     var verifiedAt: Instant?
+    /// When they are to be asked again.
+    var verifyAt: Instant?
     /// Where contacts see us.
     var observed: [PeerID: Endpoint] = [:]
     var dropped: [DropReason: Int] = [:]
@@ -155,11 +151,14 @@ public struct ClientMachine: Sendable {
     ///   - key: what the server has to prove; `nil` to take whoever answers.
     public mutating func addIndex(_ name: String, at server: Endpoint, key: PeerKey? = nil, now: Instant) {
         servers.removeAll { $0.link.server == server && $0.guest != nil }
-        guard !servers.contains(where: { $0.link.server == server }) else { return }
+        if let other = servers.first(where: { $0.link.server == server }) {
+            if other.name != name { tell(.index(server: name, .sameServer(as: other.name))) }
+            return
+        }
         let link = IndexLink(
             server: server, name: name, pinned: key, identity: configuration.identity,
             address: configuration.address, now: now, random: random.split())
-        servers.append(Server(name: name, link: link))
+        servers.append(Server(name: name, key: key, link: link))
         servers[servers.count - 1].link.publish(publication(without: server), now: now)
     }
 
@@ -230,6 +229,7 @@ public struct ClientMachine: Sendable {
             order(.consumed(session, bytes: bytes))
         }
         digested = [:]
+        tellRelays()
         tellLadder()
         defer { actions = [] }
         return actions
@@ -264,13 +264,15 @@ public struct ClientMachine: Sendable {
 
     private mutating func advance() {
         dropGuests()
+        advanceVerification()
         let isTunnelled = servers.contains(where: \.link.isTunnelled)
         let isWanted = isTunnelled && conversations.contains { self.isWanted($0.key) || $0.value.link.current != nil }
-        for index in servers.indices {
+        for index in servers.indices where servers[index].standby == nil {
             servers[index].link.isWanted = isWanted
             let due = servers[index].link.advance(now: now, wall: wall, sequence: &sequence)
             perform(due, at: index)
         }
+        advanceStandbys()
         for datagram in calls.advance(now: now) { put(.send(datagram)) }
         advanceDesk()
         for peer in lookups.keys.sorted() { advanceLookup(of: peer) }
@@ -285,8 +287,9 @@ public struct ClientMachine: Sendable {
         func consider(_ instant: Instant?) {
             if let instant { earliest = min(earliest ?? instant, instant) }
         }
-        servers.forEach { consider($0.link.deadline) }
+        servers.forEach { consider($0.deadline) }
         consider(guestDeadline)
+        consider(verifyAt)
         consider(calls.deadline)
         consider(desk.deadline)
         consider(watched?.deadline)

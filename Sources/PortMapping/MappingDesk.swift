@@ -16,20 +16,25 @@ final class MappingDesk {
 
     private let port: UInt16
     private let lease: UInt32
-    private let router: @Sendable () -> Endpoint.Address?
+    private let routers: @Sendable () -> Routers
+    /// One for each mapping, as long as the program runs: who asks with another is refused, even after a change of network.
+    private let nonces: (pcp: PCP.Nonce, firewall: PCP.Nonce)
     private var waiting: [(by: MappingProtocol, question: Question)] = []
-    private var natPMP: (exchange: NatPMPExchange, question: Question)?
-    private var upnp: (exchange: UPnPExchange, question: Question)?
+    private var open: [MappingProtocol: (exchange: any MappingExchange, question: Question)] = [:]
     private var refused: [(MappingProtocol, MappingOutcome)] = []
     /// Where the router's description lies.
     private var url: [CChar] = []
-    private var epoch: (seconds: UInt32, at: Instant)?
+    private var lives: [MappingProtocol: RouterLife] = [:]
+    /// What PCP gave last, to wish for again.
+    private var given: [MappingProtocol: Endpoint.Address] = [:]
 
-    init(port: UInt16, lease: UInt32, router: @escaping @Sendable () -> Endpoint.Address?) {
-        (self.port, self.lease, self.router) = (port, lease, router)
+    init(port: UInt16, lease: UInt32, routers: @escaping @Sendable () -> Routers) {
+        (self.port, self.lease, self.routers) = (port, lease, routers)
+        var random = RandomSource.system
+        nonces = (PCP.Nonce(&random), PCP.Nonce(&random))
     }
 
-    var isBusy: Bool { natPMP != nil || upnp != nil || !waiting.isEmpty || !refused.isEmpty }
+    var isBusy: Bool { !open.isEmpty || !waiting.isEmpty || !refused.isEmpty }
 
     func ask(_ by: MappingProtocol, _ question: Question) {
         if waiting.count(where: { $0.by == by }) >= MappingDesk.waitingLimit {
@@ -40,22 +45,21 @@ final class MappingDesk {
     }
 
     /// Questions that wait or are open are of no interest any more.
-    func drop() { (waiting, natPMP, upnp, refused) = ([], nil, nil, []) }
+    func drop() { (waiting, open, refused) = ([], [:], []) }
 
     /// It may be another router now.
     func forget() {
         drop()
-        (url, epoch) = ([], nil)
+        (url, lives, given) = ([], [:], [:])
     }
 
     /// Sleeps until there is an answer, somebody wakes the thread, or the moment has come.
     func wait(_ wake: Wake?, until deadline: Instant?) -> [(MappingProtocol, MappingOutcome)] {
         let start = now()
-        let wakes = [
-            deadline, natPMP?.exchange.wake(start), upnp?.exchange.deadline, refused.isEmpty ? nil : start,
-        ].compactMap { $0 }
-        var descriptors = [wake?.descriptor, natPMP?.exchange.descriptor, upnp?.exchange.descriptor].map {
-            pollfd(fd: $0 ?? -1, events: Int16(POLLIN), revents: 0)
+        let exchanges = open.values.map(\.exchange)
+        let wakes = [deadline, refused.isEmpty ? nil : start].compactMap { $0 } + exchanges.map { $0.wake(start) }
+        var descriptors = ([wake?.descriptor ?? -1] + exchanges.map(\.descriptor)).map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         _ = poll(&descriptors, nfds_t(descriptors.count), timeout(until: wakes.min()))
         wake?.clear()
@@ -66,66 +70,94 @@ final class MappingDesk {
         defer { startNext() }
         var outcomes = refused
         refused = []
-        if let (exchange, question) = natPMP, let outcome = exchange.step(now) {
-            natPMP = nil
-            let isNew = hasRestarted(exchange.epoch)
+        for by in MappingProtocol.allCases {
+            guard let (exchange, question) = open[by], let outcome = exchange.step(now) else { continue }
+            open[by] = nil
+            if let upnp = exchange as? UPnPExchange { url = upnp.url }
+            if case .mapped(let endpoint, _) = outcome { given[by] = endpoint.address }
+            let isNew = hasRestarted(by, exchange.epoch)
             switch question {
             case .remove: break
-            case .look where isNew: outcomes.append((.natPMP, .restarted))
-            case .look, .map: outcomes.append((.natPMP, outcome))
+            case .look where isNew: outcomes.append((by, .restarted))
+            case .look, .map: outcomes.append((by, outcome))
             }
-        }
-        if let (exchange, question) = upnp, let outcome = exchange.step(now) {
-            url = exchange.url
-            upnp = nil
-            if case .remove = question {} else { outcomes.append((.upnp, outcome)) }
         }
         return outcomes
     }
 
-    /// RFC 6886, §3.6: the router's clock must have gone on by seven eighths of ours, less two seconds.
-    private func hasRestarted(_ new: (seconds: UInt32, at: Instant)?) -> Bool {
-        guard let new else { return false }
-        defer { epoch = new }
+    private func hasRestarted(_ by: MappingProtocol, _ epoch: (seconds: UInt32, at: Instant)?) -> Bool {
         guard let epoch else { return false }
-        return UInt64(new.seconds) + 2 < UInt64(epoch.seconds) + UInt64(new.at.since(epoch.at).wholeSeconds) * 7 / 8
+        let life = RouterLife(seconds: epoch.seconds, at: epoch.at)
+        defer { lives[by] = life }
+        return lives[by]?.isOver(life, by: by) ?? false
     }
 
     private func startNext() {
         let now = now()
-        if natPMP == nil, let index = waiting.firstIndex(where: { $0.by == .natPMP }) {
-            start(natPMP: waiting.remove(at: index).question, now)
-        }
-        if upnp == nil, let index = waiting.firstIndex(where: { $0.by == .upnp }) {
-            start(upnp: waiting.remove(at: index).question, now)
+        for by in MappingProtocol.allCases where open[by] == nil {
+            guard let index = waiting.firstIndex(where: { $0.by == by }) else { continue }
+            let question = waiting.remove(at: index).question
+            switch exchange(by, question, now) {
+            case .success(let exchange): open[by] = (exchange, question)
+            case .failure(let reason): refused.append((by, .failed(reason.text)))
+            }
         }
     }
 
-    private func start(natPMP question: Question, _ now: Instant) {
-        guard case .v4(let address)? = router() else {
-            return refused.append((.natPMP, .failed("there is no router")))
-        }
-        let asked: NatPMPExchange.Question =
-            switch question {
-            case .look: .address
-            case .map(let external): .map(external: external, lease: lease)
-            case .remove: .remove
-            }
-        natPMP = NatPMPExchange(asked, port: port, router: address, now).map { ($0, question) }
-        if natPMP == nil { refused.append((.natPMP, .failed("the router can't be asked"))) }
+    /// Why nothing can be asked: one clause.
+    private struct Refusal: Error {
+        let text: String
+        init(_ text: String) { self.text = text }
     }
 
-    private func start(upnp question: Question, _ now: Instant) {
-        guard router() != nil else { return refused.append((.upnp, .failed("there is no router"))) }
-        let (command, external): (cm_command, UInt16) =
-            switch question {
-            case .look: (cm_look, 0)
-            case .map(let external): (cm_map, external)
-            case .remove(let external): (cm_unmap, external)
-            }
-        let exchange = UPnPExchange(command, port: port, external: external, lease: lease, url: url, now)
-        upnp = exchange.map { ($0, question) }
-        if upnp == nil { refused.append((.upnp, .failed("the system gives no process for it"))) }
+    private func exchange(
+        _ by: MappingProtocol, _ question: Question, _ now: Instant
+    ) -> Result<any MappingExchange, Refusal> {
+        let routers = routers()
+        guard let router = by == .firewall ? routers.v6 : routers.v4 else {
+            return .failure(Refusal("there is no router"))
+        }
+        switch by {
+        case .pcp, .firewall:
+            let nonce = by == .pcp ? nonces.pcp : nonces.firewall
+            let exchange = PCPExchange(
+                pcp(question, by), port: port, nonce: nonce, router: router, zone: routers.zone, now)
+            return exchange.map { .success($0) } ?? .failure(Refusal("the router can't be asked"))
+        case .natPMP:
+            guard case .v4(let address) = router else { return .failure(Refusal("there is no router")) }
+            let exchange = NatPMPExchange(natPMP(question), port: port, router: address, now)
+            return exchange.map { .success($0) } ?? .failure(Refusal("the router can't be asked"))
+        case .upnp:
+            let (command, external) = upnp(question)
+            let exchange = UPnPExchange(command, port: port, external: external, lease: lease, url: url, now)
+            return exchange.map { .success($0) } ?? .failure(Refusal("the system gives no process for it"))
+        }
+    }
+
+    private func pcp(_ question: Question, _ by: MappingProtocol) -> PCPExchange.Question {
+        switch question {
+        case .look: .announce
+        case .map(let external):
+            .map(
+                wish: Endpoint(address: given[by] ?? (by == .pcp ? .v4(0) : .v6(0, 0)), port: external), lease: lease)
+        case .remove: .remove
+        }
+    }
+
+    private func natPMP(_ question: Question) -> NatPMPExchange.Question {
+        switch question {
+        case .look: .address
+        case .map(let external): .map(external: external, lease: lease)
+        case .remove: .remove
+        }
+    }
+
+    private func upnp(_ question: Question) -> (cm_command, external: UInt16) {
+        switch question {
+        case .look: (cm_look, 0)
+        case .map(let external): (cm_map, external)
+        case .remove(let external): (cm_unmap, external)
+        }
     }
 }
 

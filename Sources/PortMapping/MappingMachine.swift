@@ -10,7 +10,7 @@ public struct MappingTimes: Sendable {
     public var check = Span.seconds(600)
     /// Until everything is tried again where nothing gave a port.
     public var retry = Span.seconds(900)
-    /// How much longer than the other protocol UPnP waits for its turn: it takes a process and a search.
+    /// How much longer than the other protocols UPnP waits for its turn: it takes a process and a search.
     public var patience = Span.seconds(1)
     /// How long an earlier mapping is believed to hold, once the network is another one and nobody has confirmed it.
     public var doubt = Span.seconds(8)
@@ -21,8 +21,8 @@ public struct MappingTimes: Sendable {
 /// What a router said.
 enum MappingOutcome: Equatable {
     case mapped(Endpoint, lease: Span?)
-    /// Its address, and nothing asked for.
-    case known(Endpoint.Address)
+    /// Its address, if the protocol tells it, and nothing asked for.
+    case known(Endpoint.Address?)
     /// It has lost its memory since we asked last.
     case restarted
     /// Another machine has this port.
@@ -41,11 +41,15 @@ struct MappingMachine {
     }
 
     private let port: UInt16
+    /// In the order in which they are tried.
+    private let ways: [MappingProtocol]
     private let times: MappingTimes
     private var report = MappingReport()
     private var told = MappingReport()
     /// Whose answer is due.
     private var asked: Set<MappingProtocol> = []
+    /// Nothing was given since `begin`: what there is was given by an earlier network's router, perhaps.
+    private var isBeginning = false
     private var upnpAt: Instant?
     private var renewAt: Instant?
     private var checkAt: Instant?
@@ -57,8 +61,10 @@ struct MappingMachine {
     /// Other ports that are tried when the same number is taken.
     private static let otherPorts = 3
 
-    init(port: UInt16, times: MappingTimes, random: RandomSource) {
+    /// - Parameter ways: what is tried, one after the other; UPnP beside what comes before it.
+    init(port: UInt16, ways: [MappingProtocol] = [.pcp, .natPMP, .upnp], times: MappingTimes, random: RandomSource) {
         self.port = port
+        self.ways = ways
         self.times = times
         self.random = random
     }
@@ -72,9 +78,9 @@ struct MappingMachine {
         if report.mapped != nil { expires = min(expires ?? .distant, now + times.doubt) }
         (renewAt, checkAt, retryAt, attempts) = (nil, nil, nil, 0)
         report.failures = [:]
-        upnpAt = now + times.patience
-        asked = [.natPMP]
-        return [.ask(.natPMP, external: wanted)]
+        upnpAt = ways.contains(.upnp) ? now + times.patience : nil
+        (asked, isBeginning) = ([], true)
+        return ways.first.map { ask($0) } ?? []
     }
 
     mutating func tick(_ now: Instant) -> [Action] {
@@ -93,7 +99,7 @@ struct MappingMachine {
     mutating func heard(_ outcome: MappingOutcome, from by: MappingProtocol, _ now: Instant) -> [Action] {
         asked.remove(by)
         switch outcome {
-        case .mapped(let endpoint, _) where !endpoint.isPublic:
+        case .mapped(let endpoint, _) where !endpoint.isPublic || endpoint.isV6 != (by == .firewall):
             // Nobody outside can use it.
             let reason = "the router is behind another one: its own address is \(endpoint.address)"
             return [.remove(by, external: endpoint.port)] + failed(reason, by, now)
@@ -101,6 +107,7 @@ struct MappingMachine {
         case .known(let address):
             guard report.by == by, let mapped = report.mapped else { return [] }
             checkAt = now + times.check
+            guard let address else { return [] }
             let current = Endpoint(address: address, port: mapped.port)
             guard current != mapped else { return [] }
             guard current.isPublic else { return heard(.mapped(current, lease: nil), from: by, now) }
@@ -131,35 +138,42 @@ struct MappingMachine {
     private mutating func mapped(
         _ endpoint: Endpoint, _ by: MappingProtocol, _ lease: Span?, _ now: Instant
     ) -> [Action] {
-        // The faster one was enough.
-        if let other = report.by, other != by, !report.failures.keys.contains(other) {
-            return [.remove(by, external: endpoint.port)]
+        // The faster one was enough; but where both gave the same, it is one entry of the router's table.
+        if let other = report.by, other != by, !isBeginning, !report.failures.keys.contains(other) {
+            return endpoint == report.mapped ? [] : [.remove(by, external: endpoint.port)]
         }
-        let former = report.by == by ? report.mapped : nil
+        isBeginning = false
+        // To the others a mapping is its inner port: there is never a second one.
+        let leftover = report.by == .upnp && report.mapped?.port != endpoint.port ? report.mapped?.port : nil
         (report.mapped, report.by, upnpAt, retryAt, attempts) = (endpoint, by, nil, nil, 0)
         report.failures[by] = nil
         let length = lease ?? times.lease
         renewAt = now + min(Span(nanoseconds: length.nanoseconds / 2), by == .upnp ? times.check : length)
         expires = lease.map { now + $0 }
         checkAt = by == .upnp ? nil : now + times.check
-        let leftover = former.flatMap { $0.port == endpoint.port ? nil : $0.port }
-        return (leftover.map { [.remove(by, external: $0)] } ?? []) + tell()
+        return (leftover.map { [.remove(.upnp, external: $0)] } ?? []) + tell()
     }
 
     private mutating func failed(_ reason: String, _ by: MappingProtocol, _ now: Instant) -> [Action] {
         report.failures[by] = reason
+        if isBeginning, let next = next(after: by) { return ask(next) + tell() }
         if report.by == by {
             // The mapping holds until its lease ends; until then it is asked for again and again.
             renewAt = now + .seconds(20)
             guard expires == nil else { return tell() }
             (report.mapped, report.by) = (nil, nil)
         }
-        if by == .natPMP, upnpAt != nil {
-            upnpAt = nil
-            return ask(.upnp) + tell()
-        }
         if report.by == nil, asked.isEmpty, upnpAt == nil { retryAt = now + times.retry }
         return tell()
+    }
+
+    /// Whose turn it is when this one has nothing to give.
+    private mutating func next(after by: MappingProtocol) -> MappingProtocol? {
+        guard let index = ways.firstIndex(of: by), let next = ways[(index + 1)...].first else { return nil }
+        // It may have been asked beside.
+        if next == .upnp, upnpAt == nil { return nil }
+        if next == .upnp { upnpAt = nil }
+        return next
     }
 
     private mutating func tell() -> [Action] {
@@ -183,10 +197,15 @@ extension Instant? {
 }
 
 extension Endpoint {
-    /// Whether the Internet can know it: neither private (RFC 1918), of a provider's NAT (RFC 6598), link-local nor loopback.
+    /// Whether the Internet can know it: neither private (RFC 1918), of a provider's NAT (RFC 6598), link-local nor loopback; of
+    /// IPv6 what is allotted to networks, 2000::/3.
     var isPublic: Bool {
-        guard isUnicast, !isLoopback, case .v4(let bits) = address else { return false }
-        return bits >> 24 != 10 && bits >> 20 != 0xAC1 && bits >> 16 != 0xC0A8 && bits >> 16 != 0xA9FE
-            && bits >> 22 != 0x191
+        guard isUnicast, !isLoopback else { return false }
+        switch address {
+        case .v4(let bits):
+            return bits >> 24 != 10 && bits >> 20 != 0xAC1 && bits >> 16 != 0xC0A8 && bits >> 16 != 0xA9FE
+                && bits >> 22 != 0x191
+        case .v6(let high, _): return high >> 61 == 1
+        }
     }
 }

@@ -4,7 +4,7 @@ internal import Glibc
 internal import Model
 
 /// One question to the router by NAT-PMP (RFC 6886): its address, and then a mapping, if one is wanted. Never blocks.
-final class NatPMPExchange {
+final class NatPMPExchange: MappingExchange {
     enum Question {
         case address
         case map(external: UInt16, lease: UInt32)
@@ -19,7 +19,6 @@ final class NatPMPExchange {
     private let question: Question
     private let deadline: Instant
     private var address: Endpoint.Address?
-    /// Seconds of the router's life, and when it said so.
     private(set) var epoch: (seconds: UInt32, at: Instant)?
 
     /// - Returns: `nil` when not even a socket is to be had.
@@ -33,7 +32,6 @@ final class NatPMPExchange {
 
     var descriptor: Int32 { library.s }
 
-    /// When `step` is wanted, readable or not.
     func wake(_ now: Instant) -> Instant {
         var rest = timeval()
         guard getnatpmprequesttimeout(&library, &rest) == 0 else { return now }
@@ -41,8 +39,6 @@ final class NatPMPExchange {
         return min(deadline, now + .microseconds(microseconds))
     }
 
-    /// Reads what there is, or asks again.
-    /// - Returns: what came of it; `nil` while that is open.
     func step(_ now: Instant) -> MappingOutcome? {
         var response = natpmpresp_t()
         let code = readnatpmpresponseorretry(&library, &response)

@@ -5,7 +5,8 @@ internal import Glibc
 public import Model
 internal import Queues
 
-/// Keeps a UDP port of the router open for this program, by NAT-PMP or UPnP, whichever the router has.
+/// Keeps a UDP port of the router open for this program, by PCP, NAT-PMP or UPnP, whichever the router has; and the firewall of
+/// the router of IPv6, by PCP.
 ///
 /// Everything happens on one thread of its own, which sleeps while there is nothing to do.
 public final class PortMapper: Sendable {
@@ -15,7 +16,7 @@ public final class PortMapper: Sendable {
     private enum Command { case networkChanged, stop }
 
     private let port: UInt16
-    private let router: @Sendable () -> Endpoint.Address?
+    private let routers: @Sendable () -> Routers
     private let times: MappingTimes
     private let tell: @Sendable (MappingReport) -> Void
     private let commands = Lock<[Command]>([])
@@ -26,13 +27,13 @@ public final class PortMapper: Sendable {
     /// Does nothing before `start`.
     /// - Parameters:
     ///   - port: the local UDP port, and the one that is asked for.
-    ///   - router: the default route's; `nil` without one.
+    ///   - routers: as they are now.
     ///   - tell: hears of each change, on the mapper's thread.
     public init(
-        port: UInt16, router: @escaping @Sendable () -> Endpoint.Address?, times: MappingTimes = MappingTimes(),
+        port: UInt16, routers: @escaping @Sendable () -> Routers, times: MappingTimes = MappingTimes(),
         tell: @escaping @Sendable (MappingReport) -> Void
     ) {
-        (self.port, self.router, self.times, self.tell) = (port, router, times, tell)
+        (self.port, self.routers, self.times, self.tell) = (port, routers, times, tell)
     }
 
     /// Starts asking. Once.
@@ -63,22 +64,52 @@ public final class PortMapper: Sendable {
 
     // MARK: The thread
 
+    /// What is wanted of either router.
+    private struct Machines {
+        var mapping: MappingMachine
+        var firewall: MappingMachine
+
+        var deadline: Instant? { [mapping.deadline, firewall.deadline].compactMap { $0 }.min() }
+        var remains: [MappingMachine.Action] { mapping.remains + firewall.remains }
+
+        mutating func begin(_ now: Instant) -> [MappingMachine.Action] {
+            mapping.begin(now) + quietly(firewall.begin(now))
+        }
+
+        mutating func tick(_ now: Instant) -> [MappingMachine.Action] {
+            mapping.tick(now) + quietly(firewall.tick(now))
+        }
+
+        mutating func heard(
+            _ outcome: MappingOutcome, from by: MappingProtocol, _ now: Instant
+        ) -> [MappingMachine.Action] {
+            by == .firewall ? quietly(firewall.heard(outcome, from: by, now)) : mapping.heard(outcome, from: by, now)
+        }
+
+        /// An open firewall is news for nobody: the address that it leads to is known without it.
+        private func quietly(_ actions: [MappingMachine.Action]) -> [MappingMachine.Action] {
+            actions.filter { if case .report = $0 { false } else { true } }
+        }
+    }
+
     private func run() {
-        var machine = MappingMachine(port: port, times: times, random: .system)
-        let desk = MappingDesk(port: port, lease: UInt32(clamping: times.lease.wholeSeconds), router: router)
-        perform(machine.begin(now()), desk)
+        var machines = Machines(
+            mapping: MappingMachine(port: port, times: times, random: .system),
+            firewall: MappingMachine(port: port, ways: [.firewall], times: times, random: .system))
+        let desk = MappingDesk(port: port, lease: UInt32(clamping: times.lease.wholeSeconds), routers: routers)
+        perform(machines.begin(now()), desk)
         while true {
-            let outcomes = desk.wait(wake, until: machine.deadline)
+            let outcomes = desk.wait(wake, until: machines.deadline)
             for command in commands.withLock({ commands in
                 defer { commands = [] }
                 return commands
             }) {
-                guard command == .networkChanged else { return end(machine, desk) }
+                guard command == .networkChanged else { return end(machines, desk) }
                 desk.forget()
-                perform(machine.begin(now()), desk)
+                perform(machines.begin(now()), desk)
             }
-            for (by, outcome) in outcomes { perform(machine.heard(outcome, from: by, now()), desk) }
-            perform(machine.tick(now()), desk)
+            for (by, outcome) in outcomes { perform(machines.heard(outcome, from: by, now()), desk) }
+            perform(machines.tick(now()), desk)
         }
     }
 
@@ -93,25 +124,28 @@ public final class PortMapper: Sendable {
         }
     }
 
-    private func end(_ machine: MappingMachine, _ desk: MappingDesk) {
+    private func end(_ machines: Machines, _ desk: MappingDesk) {
         let limit = now() + PortMapper.farewell
         desk.drop()
-        perform(machine.remains, desk)
+        perform(machines.remains, desk)
         while desk.isBusy, now() < limit { _ = desk.wait(nil, until: limit) }
         hasEnded.signal()
     }
 }
 
 extension PortMapper {
-    /// What the router says to each protocol when it is asked for its address: nothing is mapped. Blocks for `limit` at most.
-    /// - Returns: the address, or why there is none: one clause.
+    /// What the routers say to each protocol when they are asked whether they are there: nothing is mapped. Blocks for `limit` at
+    /// most.
+    /// - Returns: for each protocol the address, or why there is none: one clause. Nothing of a firewall where IPv6 has no
+    ///   router.
     public static func survey(
-        router: @escaping @Sendable () -> Endpoint.Address?, limit: Span
+        routers: @escaping @Sendable () -> Routers, limit: Span
     ) -> [MappingProtocol: MappingSurvey] {
         let end = now() + limit
-        let desk = MappingDesk(port: 1, lease: 0, router: router)
-        var found: [MappingProtocol: MappingSurvey] = [.natPMP: .silent("no answer"), .upnp: .silent("no answer")]
-        for by in [MappingProtocol.natPMP, .upnp] { desk.ask(by, .look) }
+        let desk = MappingDesk(port: 1, lease: 0, routers: routers)
+        let asked = MappingProtocol.allCases.filter { $0 != .firewall || routers().v6 != nil }
+        var found = Dictionary(uniqueKeysWithValues: asked.map { ($0, MappingSurvey.silent("no answer")) })
+        for by in asked { desk.ask(by, .look) }
         while desk.isBusy, now() < end {
             for (by, outcome) in desk.wait(nil, until: end) {
                 switch outcome {
@@ -128,8 +162,8 @@ extension PortMapper {
 
 /// What a router said to one protocol.
 public enum MappingSurvey: Equatable, Sendable {
-    /// It would map ports, and this is its own address outside.
-    case answers(Endpoint.Address)
+    /// It would map ports, and this is its own address outside, if the protocol tells it.
+    case answers(Endpoint.Address?)
     case silent(String)
 }
 

@@ -2,9 +2,25 @@
 public import Model
 
 /// How a router opened a port.
-public enum MappingProtocol: String, Sendable {
+public enum MappingProtocol: String, CaseIterable, Sendable {
+    case pcp = "PCP"
     case natPMP = "NAT-PMP"
     case upnp = "UPnP"
+    /// PCP once more, to the router of IPv6: nothing is mapped there, a firewall is opened.
+    case firewall = "IPv6 firewall"
+}
+
+/// The routers of the default routes.
+public struct Routers: Equatable, Sendable {
+    /// `nil` without one.
+    public var v4: Endpoint.Address?
+    public var v6: Endpoint.Address?
+    /// The number of the interface where IPv6's is found: its address is often link-local.
+    public var zone: UInt32
+
+    public init(v4: Endpoint.Address? = nil, v6: Endpoint.Address? = nil, zone: UInt32 = 0) {
+        (self.v4, self.v6, self.zone) = (v4, v6, zone)
+    }
 }
 
 /// What came of asking the router for a port.

@@ -4,13 +4,13 @@ internal import Glibc
 internal import Model
 
 /// One question to the router by UPnP (WANIPConnection:1), in a process of its own that is killed when it takes too long.
-final class UPnPExchange {
+final class UPnPExchange: MappingExchange {
     /// The search, the description and two answers, each of a slow router.
     private static let limit = Span.seconds(8)
     private static let search: UInt32 = 1000
 
     let descriptor: Int32
-    let deadline: Instant
+    private let deadline: Instant
     private let process: pid_t
 
     /// - Parameter url: where the router's description lay last time; empty to search for it.
@@ -40,8 +40,10 @@ final class UPnPExchange {
     /// Where the router's description lies; after `step`.
     private(set) var url: [CChar] = []
 
-    /// Reads what there is.
-    /// - Returns: what came of it; `nil` while that is open.
+    var epoch: (seconds: UInt32, at: Instant)? { nil }
+
+    func wake(_ now: Instant) -> Instant { deadline }
+
     func step(_ now: Instant) -> MappingOutcome? {
         var answer = cm_answer()
         let count = withUnsafeMutableBytes(of: &answer) { read(descriptor, $0.baseAddress, $0.count) }

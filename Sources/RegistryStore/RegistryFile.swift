@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import DatabaseFile
 internal import GRDB
-internal import Glibc
 internal import IndexEngine
 internal import Model
 
-/// The database as a file: made, checked, opened, set aside.
-///
-/// Never opens the file itself once it exists: closing it would drop the locks that SQLite holds for this process.
+/// The registry's database, open.
 struct RegistryFile: Sendable {
     let pool: DatabasePool
     let leases: RunLeases
@@ -15,22 +13,18 @@ struct RegistryFile: Sendable {
     /// The first number that this run gives to a seed peer.
     let firstSeed: Int64
 
-    private static let sideFiles = ["-wal", "-shm", "-journal"]
     /// Up to this size a file is read through at every start, in some 20 ms; loading reads most of a larger one.
     private static let alwaysChecked: UInt64 = 16 << 20
 
     /// Opens the file, or makes one that only this user can read, and notes that a run starts.
-    /// - Throws: `Damage`, an `IndexStoreFault` for what may not be touched, or what SQLite says.
+    /// - Throws: `Damage`, an `Obstacle`, an `IndexStoreFault` for a file of a newer version, or what SQLite says.
     init(path: String, lease: Span, now: WallTime) throws {
+        let file = RegistryFile.file(path)
         do {
-            if try RegistryFile.prepare(path) { try RegistryFile.inspect(path) }
+            if try file.prepare() { try RegistryFile.inspect(file) }
             pool = try DatabasePool(path: path, configuration: RegistryFile.configuration(readonly: false))
             (leases, firstSeed) = try pool.writeWithoutTransaction { db in
-                // The pool sets NORMAL, with which a commit may be lost in a power cut.
-                try db.execute(sql: "PRAGMA synchronous = FULL")
-                guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
-                    throw IndexStoreFault(.failed, "SQLite refuses to sync \(path).")
-                }
+                try file.syncEveryCommit(db)
                 var begun: (RunLeases, Int64)?
                 try db.inTransaction(.immediate) {
                     try Schema.migrate(db)
@@ -56,109 +50,39 @@ struct RegistryFile: Sendable {
     }
 
     /// Octets of the file and its log.
-    static func size(_ path: String) -> UInt64 { octets(path) + octets(path + "-wal") }
+    static func size(_ path: String) -> UInt64 { file(path).size() + file(path).size("-wal") }
 
-    /// Renames a damaged file and its side files to a name that nothing has yet.
+    /// Renames a damaged file and its side files to a name with the time.
     /// - Returns: the new name.
     static func setAside(_ path: String, now: WallTime) throws(IndexStoreFault) -> String {
         let stamp = now.rfc3339.prefix(19).filter { $0 != "-" && $0 != ":" } + "Z"
-        for number in 1...9999 {
-            let name = "\(path).damaged-\(stamp)" + (number == 1 ? "" : "-\(number)")
-            guard (sideFiles + [""]).allSatisfy({ !exists(name + $0) }) else { continue }
-            for suffix in sideFiles + [""]
-            where rename(path + suffix, name + suffix) != 0 && errno != ENOENT {
-                throw cannot("set aside", path + suffix, errno)
-            }
-            return name
-        }
-        throw IndexStoreFault(.failed, "There are too many damaged registries beside \(path): remove some.")
-    }
-
-    /// Makes an empty file, or checks what is there.
-    /// - Returns: whether it has content.
-    private static func prepare(_ path: String) throws(IndexStoreFault) -> Bool {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            guard errno == ENOENT else { throw cannot("open", path, errno) }
-            let file = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
-            guard file >= 0 else { throw cannot("make", path, errno) }
-            defer { Glibc.close(file) }
-            // SQLite gives its side files the same mode.
-            guard fchmod(file, 0o600) == 0 else { throw cannot("make", path, errno) }
-            return false
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            let what = status.st_mode & S_IFMT == S_IFDIR ? "a directory" : "no regular file"
-            throw IndexStoreFault(.failed, "The registry can't be kept in \(path): that is \(what).")
-        }
-        guard faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0 else {
-            throw cannot("read and write", path, errno)
-        }
-        if status.st_mode & 0o077 != 0, chmod(path, 0o600) != 0 { throw cannot("make private", path, errno) }
-        return status.st_size > 0
-    }
-
-    /// Reads the file without changing it.
-    private static func inspect(_ path: String) throws {
-        // A program that died while it made the file left a journal, which a reader may not roll back.
-        let readonly = octets(path + "-journal") == 0
         do {
-            let queue = try DatabaseQueue(path: path, configuration: configuration(readonly: readonly))
-            defer { try? queue.close() }
-            try queue.read { db in
-                guard try Schema.recognise(db, path), octets(path) <= alwaysChecked else { return }
-                let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "nothing"
-                guard verdict == "ok" else {
-                    // The first line may be a headline.
-                    let lines = verdict.split(separator: "\n")
-                    throw Damage("SQLite says: \(lines.first { !$0.hasPrefix("***") } ?? "nothing")")
-                }
-            }
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_ERROR {
-            // The questions are always the same, so what they meet is wrong.
-            throw Damage(error.message ?? "SQLite can't read it")
+            return try file(path).setAside { $0 == 1 ? stamp : "\(stamp)-\($0)" }
+        } catch {
+            throw IndexStoreFault(error, path: path)
         }
     }
 
-    /// How every connection is set up.
+    private static func file(_ path: String) -> DatabaseFile {
+        DatabaseFile(path, DatabaseFile.Words(owner: "The server", content: "registry", contents: "registries"))
+    }
+
+    private static func inspect(_ file: DatabaseFile) throws {
+        try file.inspect(configuration) { db in
+            guard try Schema.recognise(db, file.path), file.size() <= alwaysChecked else { return }
+            try Damage.search(db)
+        }
+    }
+
+    /// How every connection is set up: one reader loads, one finds. A page that many commits change goes into the file once
+    /// in 16 MiB of log. Nothing here is secret.
     private static func configuration(readonly: Bool) -> Configuration {
-        var configuration = Configuration()
-        configuration.readonly = readonly
-        // One loads, one finds.
-        configuration.maximumReaderCount = 2
-        configuration.busyMode = .timeout(5)
-        configuration.prepareDatabase { db in
-            try db.execute(
-                sql: """
-                    PRAGMA cache_size = -4096;
-                    PRAGMA mmap_size = 0;
-                    PRAGMA cell_size_check = ON;
-                    """)
-            guard !readonly else { return }
-            // A page that many commits change goes into the file once in 16 MiB of log. Nothing here is secret.
-            try db.execute(
-                sql: """
-                    PRAGMA wal_autocheckpoint = 4096;
-                    PRAGMA journal_size_limit = 33554432;
-                    PRAGMA secure_delete = OFF;
-                    """)
-        }
-        return configuration
-    }
-
-    private static func cannot(_ what: String, _ path: String, _ code: Int32) -> IndexStoreFault {
-        let full = code == ENOSPC || code == EDQUOT
-        return IndexStoreFault(
-            full ? .full : .failed, "The server can't \(what) \(path): \(String(cString: strerror(code))).")
-    }
-
-    private static func exists(_ path: String) -> Bool {
-        var status = stat()
-        return lstat(path, &status) == 0
-    }
-
-    private static func octets(_ path: String) -> UInt64 {
-        var status = stat()
-        return stat(path, &status) == 0 ? UInt64(clamping: status.st_size) : 0
+        DatabaseFile.configuration(
+            readonly: readonly, cache: 4096,
+            writing: """
+                PRAGMA wal_autocheckpoint = 4096;
+                PRAGMA journal_size_limit = 33554432;
+                PRAGMA secure_delete = OFF;
+                """)
     }
 }

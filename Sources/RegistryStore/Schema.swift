@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import DatabaseFile
 internal import GRDB
 internal import IndexEngine
 internal import Model

@@ -103,6 +103,10 @@ public enum PipeEvent {
         case .ok(let roundTrip):
             object["state"] = "ok"
             object["rtt_ms"] = .number(rounded(roundTrip))
+        case .sameServer(let name):
+            object["state"] = "ok"
+            object["rtt_ms"] = .null
+            object["reason"] = .string("the same server as \(name)")
         case .unreachable(let reason):
             object["state"] = "unreachable"
             object["rtt_ms"] = .null

@@ -16,7 +16,7 @@ internal import Wire
 ///   as came, until then (RFC 9000, §8.1).
 /// - An incoming session is spoken of only once it is up.
 /// - A probe is answered with as many octets as it has, and only if it comes from somebody who knows our ID, or from
-///   the other side of a session. Nothing is kept of it but for sessions, whose finders bound what they keep.
+///   the other side of a session; directly while we do not hide, or through a relay that we are registered at. Nothing is kept of it but for sessions, whose finders bound what they keep.
 final class SessionTable {
     struct Output {
         var datagrams: [Datagram] = []
@@ -45,6 +45,8 @@ final class SessionTable {
     private let localPort: UInt16
     /// This machine's addresses at the one port.
     private var own: Set<Endpoint>
+    /// Whom datagrams as of a relay are taken from.
+    private var relays: Set<Endpoint> = []
     /// Whether peers are spoken to through relays alone.
     private var isHidden = false
     private var passages: Passages
@@ -89,8 +91,9 @@ final class SessionTable {
             case .offer(let id, let candidates, let sequence):
                 with(id) { $0.finder.offer(allowed(candidates), sequence: sequence, now: now) }
             case .punch(let id, let delay): with(id) { $0.finder.punch(at: now + delay, now: now) }
-            case .welcome(let key, let endpoints, let reference):
-                if !isHidden { welcomes.add(key, at: endpoints, reference: reference, now: now) }
+            case .welcome(let key, let endpoints, let reference, let sequence):
+                if !isHidden { welcomes.add(key, at: endpoints, reference: reference, sequence: sequence, now: now) }
+            case .relays(let relays): self.relays = relays
             case .networkChanged(let addresses): changeNetwork(addresses, now)
             case .hide(let isHidden):
                 self.isHidden = isHidden
@@ -117,7 +120,7 @@ final class SessionTable {
                 passOn(datagram, in: channel, now)
                 continue
             }
-            guard let (bytes, route) = Route.unwrap(datagram), route.isRelayed || !isHidden else { continue }
+            guard let (bytes, route) = Route.unwrap(datagram), isOpen(to: route) else { continue }
             switch bytes.first {
             case DatagramTag.session, DatagramTag.dial: takePacket(bytes, by: route, now)
             case DatagramTag.probe: takeProbe(bytes, by: route, now)
@@ -131,6 +134,9 @@ final class SessionTable {
         let onward = passages.pass(datagram, in: channel, now: now) { sessions[$0]?.finder }
         if let onward { output.datagrams.append(onward) }
     }
+
+    /// Anybody can wrap what he sends as a relay does; it means something only where we have channels.
+    private func isOpen(to route: Route) -> Bool { route.isRelayed ? relays.contains(route.endpoint) : !isHidden }
 
     /// The network says that nobody reads there, which anybody can make it say.
     func hint(unreachable endpoint: Endpoint, now: Instant) {
@@ -169,7 +175,9 @@ final class SessionTable {
             deadlines[id] = sessions[id] == nil ? nil : session.deadline
         }
         touched.removeAll(keepingCapacity: true)
-        for datagram in welcomes.due(now: now, random: &random) { ask(datagram.bytes, .direct(datagram.endpoint), now) }
+        for datagram in welcomes.due(now: now, budget: &budget, random: &random) {
+            ask(datagram.bytes, .direct(datagram.endpoint), now)
+        }
         defer { output = Output() }
         return output
     }

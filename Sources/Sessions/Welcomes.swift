@@ -10,6 +10,8 @@ struct Welcomes {
     private struct Welcome {
         let key: ProbeKey
         let reference: UInt64
+        /// Of the caller's record.
+        let sequence: UInt64
         let endpoints: [Endpoint]
         let start: Instant
         var sent = 0
@@ -28,25 +30,30 @@ struct Welcomes {
 
     /// - Parameter reference: by which the caller knows its dial; one that is being welcomed already is not welcomed
     ///   twice.
-    mutating func add(_ caller: PeerKey, at endpoints: [Endpoint], reference: UInt64, now: Instant) {
+    mutating func add(
+        _ caller: PeerKey, at endpoints: [Endpoint], reference: UInt64, sequence: UInt64, now: Instant
+    ) {
         guard welcomes.count < Welcomes.capacity, !welcomes.contains(where: { $0.reference == reference }) else {
             return
         }
         let usable = Array(endpoints.filter(\.isUnicast).prefix(Welcomes.endpoints))
         guard !usable.isEmpty else { return }
-        welcomes.append(Welcome(key: .dialled(caller.peer), reference: reference, endpoints: usable, start: now))
+        welcomes.append(
+            Welcome(
+                key: .dialled(caller.peer), reference: reference, sequence: sequence, endpoints: usable, start: now))
     }
 
     var deadline: Instant? { welcomes.lazy.map(\.due).min() }
 
-    /// The probes that are due.
-    mutating func due(now: Instant, random: inout RandomSource) -> [Datagram] {
+    /// The probes that are due, as far as the budget goes: a server could name anybody as a caller's address.
+    mutating func due(now: Instant, budget: inout ProbeBudget, random: inout RandomSource) -> [Datagram] {
         var datagrams: [Datagram] = []
         for index in welcomes.indices {
             while welcomes[index].sent < Welcomes.schedule.count, welcomes[index].due <= now {
                 welcomes[index].sent += 1
                 let welcome = welcomes[index]
-                for endpoint in welcome.endpoints {
+                for endpoint in welcome.endpoints
+                where budget.takeWelcome(endpoint, sequence: welcome.sequence, now: now) {
                     let ping = Probe(
                         .ping, reference: welcome.reference, transaction: ProbeTransaction(using: &random))
                     datagrams.append(Datagram(ping.encoded(welcome.key), endpoint))

@@ -75,10 +75,9 @@ extension PathFinder {
     }
 
     func hasSent(to address: Endpoint.Address) -> Bool {
-        welcomed.contains(address)
-            || trials.contains {
-                !$0.isRelayed && $0.route.endpoint.address == address && ($0.sent > 0 || ($0.isVouched && !$0.isOpen))
-            }
+        trials.contains {
+            !$0.isRelayed && $0.route.endpoint.address == address && ($0.sent > 0 || ($0.isVouched && !$0.isOpen))
+        }
     }
 
     /// Something came from where nothing was known to be: probes it, if there is room. Strangers can't get here, but whoever

@@ -52,7 +52,6 @@ public struct PathFinder: Sendable {
     var nextStart = Instant(nanoseconds: 0)
     var punchAt: Instant?
     var rounds = 0
-    let welcomed: Set<Endpoint.Address>
 
     /// Probing what answered before, until it answers again.
     struct Search: Sendable {
@@ -64,10 +63,9 @@ public struct PathFinder: Sendable {
     ///   - own: this machine's port, at all its addresses: never probed.
     ///   - accepted: the route by which a session came in, which may be answered before it was probed.
     ///   - cameUnasked: whether nothing had been sent to `accepted` before.
-    ///   - welcomed: where probes were sent because of a call, before there was a session.
     public init(
-        own: Set<Endpoint>, accepted: Route? = nil, cameUnasked: Bool = false, welcomed: [Endpoint] = [],
-        limits: PathLimits, random: RandomSource, now: Instant
+        own: Set<Endpoint>, accepted: Route? = nil, cameUnasked: Bool = false, limits: PathLimits,
+        random: RandomSource, now: Instant
     ) {
         self.own = own
         self.limits = limits
@@ -75,7 +73,6 @@ public struct PathFinder: Sendable {
         nextStart = now
         settled = now
         taken = now
-        self.welcomed = Set(welcomed.prefix(PathFinder.offerLimit).map(\.address))
         guard let accepted, accepted.endpoint.isUnicast else { return }
         var trial = CandidateTrial(
             RemoteCandidate(accepted, accepted.isRelayed ? .relayed : .observed), sequence: nil, isVouched: true)
@@ -133,7 +130,7 @@ public struct PathFinder: Sendable {
     // MARK: What arrives
 
     /// An authentic ping of the other side's.
-    /// - Parameter wasAsked: whether something had been sent to that address past this finder.
+    /// - Parameter wasAsked: whether something had been sent to that address past this finder, as because of a call.
     /// - Returns: whether it came before anything had been sent to that address, be it for the first time or again.
     public mutating func pinged(from route: Route, wasAsked: Bool = false, now: Instant) -> Bool {
         let isUnasked = !route.isRelayed && !wasAsked && !hasSent(to: route.endpoint.address)

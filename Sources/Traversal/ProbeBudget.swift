@@ -7,14 +7,22 @@ public import Model
 /// Each record grants an address so many probes once, and all records together no more than that in any minute: whoever
 /// names a victim can sign a new record, or be dialled anew, as often as it likes.
 public struct ProbeBudget: Sendable {
+    /// Who made us probe. Each has an allowance of its own: a caller has to be let in though its record's addresses were
+    /// tried in vain a moment ago.
+    private enum Cause: Hashable {
+        /// A record, or a frame of the other side's.
+        case named
+        /// The place itself, from where something came.
+        case shown
+        /// An index server's word that somebody calls from there.
+        case called
+    }
     private struct Place: Hashable {
         var endpoint: Endpoint
-        /// Whether others named it; what showed itself has an allowance of its own, since it must answer somebody's call
-        /// though its record's addresses were tried in vain a moment ago.
-        var wasNamed: Bool
+        var cause: Cause
     }
     private struct Naming: Hashable {
-        var endpoint: Endpoint
+        var place: Place
         var sequence: UInt64
     }
     private struct Spent {
@@ -39,11 +47,21 @@ public struct ProbeBudget: Sendable {
     ///   or packet came from there.
     /// - Returns: whether there is one left.
     public mutating func take(_ endpoint: Endpoint, sequence: UInt64?, now: Instant) -> Bool {
-        if known[endpoint] != nil { return true }
-        let place = Place(endpoint: endpoint, wasNamed: sequence != nil)
+        take(Place(endpoint: endpoint, cause: sequence == nil ? .shown : .named), sequence ?? 0, now)
+    }
+
+    /// Takes one probe for an address from where somebody calls, as an index server says.
+    /// - Parameter sequence: of the caller's record.
+    /// - Returns: whether there is one left.
+    public mutating func takeWelcome(_ endpoint: Endpoint, sequence: UInt64, now: Instant) -> Bool {
+        take(Place(endpoint: endpoint, cause: .called), sequence, now)
+    }
+
+    private mutating func take(_ place: Place, _ sequence: UInt64, _ now: Instant) -> Bool {
+        if known[place.endpoint] != nil { return true }
         var minute = minutes[place] ?? Spent(last: now)
         if now.since(minute.last) >= ProbeBudget.renewal { minute.count = 0 }
-        let naming = (sequence ?? 0) == 0 ? nil : sequence.map { Naming(endpoint: endpoint, sequence: $0) }
+        let naming = sequence == 0 ? nil : Naming(place: place, sequence: sequence)
         let used = naming.flatMap { records[$0] } ?? 0
         guard minute.count < tries, used < tries else { return false }
         minutes.set(Spent(count: minute.count + 1, last: now), for: place)

@@ -24,8 +24,10 @@ final class TLSStream {
     /// Outlives the stream.
     private let credentials: TLSCredentials
 
-    init(_ descriptor: Int32, credentials: TLSCredentials, isServer: Bool) {
-        guard let handle = ct_stream_new(descriptor, credentials.handle, Self.application, isServer) else {
+    init(
+        _ descriptor: Int32, credentials: TLSCredentials, isServer: Bool, application: String = TLSStream.application
+    ) {
+        guard let handle = ct_stream_new(descriptor, credentials.handle, application, isServer) else {
             preconditionFailure("out of memory")
         }
         self.handle = handle

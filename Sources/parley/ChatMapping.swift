@@ -38,6 +38,7 @@ extension PeerEngine.IndexStatus {
         switch self {
         case .connecting: .connecting
         case .ok(let roundTrip): .ok(milliseconds: roundTrip.milliseconds)
+        case .sameServer(let name): .sameServer(as: name)
         case .unreachable(let reason): .unreachable(reason: reason)
         case .noIdentities: .noIdentities
         }

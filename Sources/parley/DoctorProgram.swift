@@ -35,7 +35,7 @@ struct DoctorProgram: Sendable {
         found.addresses = InterfaceAddress.all.map(\.address)
         async let servers = lookAtServers()
         async let mapping = within(DoctorProgram.limit) {
-            await onOwnThread { PortMapper.survey(router: { DefaultRoutes.current.router }, limit: .seconds(5)) }
+            await onOwnThread { PortMapper.survey(routers: { .current }, limit: .seconds(5)) }
         }
         async let hearsGroup = DoctorGroup.isHeard(loop: loop)
         found.servers = await servers

@@ -225,13 +225,18 @@ struct DoctorReport: Equatable {
     }
 
     private static func mappings(_ found: DoctorFindings) -> [Line] {
-        [MappingProtocol.natPMP, .upnp].compactMap { by in
-            switch found.mapping[by] {
-            case .answers(let address)?:
-                Line(mark: .fine, topic: by.rawValue, text: "the router opens ports, at \(address)")
-            case .silent(let reason)?: Line(mark: .fine, topic: by.rawValue, text: "not there: \(reason)")
-            case nil: nil
-            }
+        MappingProtocol.allCases.compactMap { by in
+            found.mapping[by].map { Line(mark: .fine, topic: by.rawValue, text: words($0, for: by)) }
+        }
+    }
+
+    private static func words(_ survey: MappingSurvey, for by: MappingProtocol) -> String {
+        switch survey {
+        case .answers where by == .firewall: "the router opens it by PCP"
+        case .answers(let address?): "the router opens ports, at \(address)"
+        case .answers(nil): "the router opens ports"
+        case .silent(let reason) where by == .firewall: "not opened by PCP: \(reason)"
+        case .silent(let reason): "not there: \(reason)"
         }
     }
 
@@ -246,7 +251,9 @@ struct DoctorReport: Equatable {
     // MARK: The verdict
 
     private static func opens(_ found: DoctorFindings) -> Bool {
-        found.mapping.values.contains { if case .answers = $0 { true } else { false } }
+        found.mapping.contains { by, survey in
+            if by != .firewall, case .answers = survey { true } else { false }
+        }
     }
 
     private static func opening(_ found: DoctorFindings) -> String {

@@ -52,7 +52,7 @@ final class NetworkSide: Sendable {
         mapper =
             !mapsPort
             ? nil
-            : PortMapper(port: port.local.port, router: { DefaultRoutes.current.router }) {
+            : PortMapper(port: port.local.port, routers: { .current }) {
                 target.client?.take(NetworkEvent($0))
             }
         if isHidden { sessions.perform([.hide(true)]) }
@@ -112,6 +112,14 @@ private final class Target: Sendable {
         }
         if !packets.isEmpty { sessions.receive(packets) }
         if !others.isEmpty { client.take(others) }
+    }
+}
+
+extension Routers {
+    /// As the kernel has them.
+    static var current: Routers {
+        let routes = DefaultRoutes.current
+        return Routers(v4: routes.router, v6: routes.router6, zone: routes.interface6)
     }
 }
 

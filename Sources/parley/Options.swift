@@ -41,7 +41,7 @@ struct Options: ParsableArguments {
             """)
     var relayOnly = false
 
-    @Flag(help: "Never ask the router to open a port (NAT-PMP, UPnP).")
+    @Flag(help: "Never ask the router to open a port (PCP, NAT-PMP, UPnP).")
     var noPortMapping = false
 
     @Flag(help: "Chat in finished lines, without a full screen: for screen readers and slow links.")

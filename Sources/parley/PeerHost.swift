@@ -96,8 +96,9 @@ struct PeerHost: Sendable {
         var pause = 2
         while !Task.isCancelled {
             do throws(NetworkError) {
-                let endpoint = try await HostResolver.resolve(server.server, defaultPort: WireLimits.indexPort)
-                return await client.addIndex(server.server, at: endpoint, key: server.key)
+                let endpoints = try await HostResolver.resolveAll(server.server, defaultPort: WireLimits.indexPort)
+                for endpoint in endpoints { await client.addIndex(server.server, at: endpoint, key: server.key) }
+                return
             } catch {
                 await client.tell(.index(server: server.server, .unreachable("\(error)")))
             }

@@ -30,12 +30,14 @@ import Testing
             "argumentParser": "ArgumentParser",
         ]
         let source = try text("Package.swift")
-        var targets: [String: Set<String>] = [
-            "CNcurses": [], "CPosix": [], "CQrencode": [], "CQuic": [], "CTls": [], "CNatPMP": [],
-            "CMiniUPnPc": [],
-        ]
+        var targets: [String: Set<String>] = [:]
         let layer = /layer\(\s*"(?<name>[^"]+)"(?:,\s*uses:\s*\[(?<uses>[^\]]*)\])?/
-        // Programs of the tests have a path of their own.
+        // What serves the tests has a path of its own.
+        let foreign =
+            #/
+            \.(?:target|systemLibrary)\(\s*name:\s*"(?<name>C[A-Z][^"]+)"
+            (?:,\s*dependencies:\s*\[(?<uses>[^\]]*)\])?(?!,\s*path)
+            /#
         let program =
             /executableTarget\(\s*name:\s*"(?<name>[^"]+)",\s*dependencies:\s*\[(?<uses>[^\]]*)\],\s*swiftSettings/
         func dependencies(_ list: Substring) -> Set<String> {
@@ -44,6 +46,7 @@ import Testing
                     .filter { !$0.isEmpty }
                     .map { $0.hasPrefix("\"") ? String($0.dropFirst().dropLast()) : products[$0] ?? $0 })
         }
+        for match in source.matches(of: foreign) { targets[String(match.name)] = dependencies(match.uses ?? "") }
         for match in source.matches(of: layer) { targets[String(match.name)] = dependencies(match.uses ?? "") }
         for match in source.matches(of: program) { targets[String(match.name)] = dependencies(match.uses) }
         return targets
@@ -75,13 +78,14 @@ import Testing
     @Test(arguments: [
         ("CNcurses", "CursesScreen"), ("ArgumentParser", "parley"), ("Crypto", "Identity"), ("CQuic", "Sessions"),
         ("CQrencode", "QRCode"), ("GRDB", "ChatStore"), ("CryptoExtras", "Identity"), ("CTls", "Tunnels"),
-        ("CNatPMP", "PortMapping"), ("CMiniUPnPc", "PortMapping"),
+        ("CNatPMP", "PortMapping"), ("CMiniUPnPc", "PortMapping"), ("CCertificate", "CTls"),
     ])
     func `what is private to a layer is imported there alone`(module: String, owner: String) throws {
         let owners = try Self.table().filter { $0.value.contains(module) }.keys.sorted()
         switch module {
         case "ArgumentParser": #expect(owners == ["CommandLineKit", "parley", "parley-index"])
-        case "GRDB": #expect(owners == ["ChatStore", "RegistryStore"])
+        case "CCertificate": #expect(owners == ["CQuic", "CTls"])
+        case "GRDB": #expect(owners == ["ChatStore", "DatabaseFile", "RegistryStore"])
         case "Crypto": #expect(owners == ["Identity", "IndexEngine", "PeerEngine", "Sessions", "Traversal"])
         default: #expect(owners == [owner])
         }

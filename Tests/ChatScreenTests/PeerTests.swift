@@ -158,6 +158,8 @@ import Testing
         #expect(session.row(with: "index unreachable: no answer for 15 s") != nil)
         session.tell(.index(server: "[::1]:50000", .ok(milliseconds: .nan)))
         #expect(session.row(with: "index 1 of 2 ok") != nil)
+        session.tell(.index(server: "127.0.0.1:50000", .sameServer(as: "[::1]:50000")))
+        #expect(session.row(with: "index 2 of 2 ok") != nil)
     }
 
     @Test func `a notice stands in its conversation and is counted, not repeated`() {

@@ -22,7 +22,7 @@ extension EndToEnd {
 
         private func quit(_ pipe: Pipe) throws {
             try pipe.command("quit")
-            #expect(pipe.process.wait(.seconds(3)) == .exited(0), "\(pipe.process.transcript)")
+            #expect(pipe.process.wait() == .exited(0), "\(pipe.process.transcript)")
         }
 
         /// What the log says of a message, by its text.
@@ -84,7 +84,7 @@ extension EndToEnd {
             let second = try Pipe(bob)
             let start = Instant.now
             try second.event("message", .seconds(20)) { $0["text"]?.string == "two" }
-            #expect(Instant.now.since(start) < .seconds(9))
+            #expect(Instant.now.since(start).isWithin(.seconds(9)))
             #expect(try second.events("message").count == 1)
         }
 
@@ -187,9 +187,8 @@ extension EndToEnd {
                 for pipe in [left, right] {
                     try pipe.event("message") { $0["text"]?.string == "50" }
                     #expect(try pipe.events("message").compactMap { $0["text"]?.string } == (1...50).map(String.init))
-                    // One session may end at this side a moment before the other is confirmed here.
                     let paths = try pipe.events("path").map { $0["path"]?.string }
-                    #expect(paths.last != "none" && paths.count { $0 == "none" } <= 1, "\(paths)")
+                    #expect(!paths.contains("none"), "\(paths)")
                 }
                 try quit(left)
                 try quit(right)

@@ -50,7 +50,7 @@ extension EndToEnd {
                         "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e", inject,
                     ])
                     letters.write(5)
-                    _ = holds(within: .seconds(2)) {
+                    _ = holds(within: .seconds(10)) {
                         !victim.isRunning
                             || letters.alice.ids("delivered").isSuperset(of: letters.alice.ids("queued"))
                                 && letters.alice.ids("queued").count >= 5

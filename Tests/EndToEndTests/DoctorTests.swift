@@ -14,7 +14,7 @@ extension EndToEnd {
             let start = Instant.now
             let result = try ChildProcess.run(
                 (place?.launcher ?? []) + [try Executables.parley(), "doctor", "--home", user.homePath] + options)
-            #expect(Instant.now.since(start) < .seconds(8))
+            #expect(Instant.now.since(start).isWithin(.seconds(8)))
             return result
         }
 
@@ -63,14 +63,12 @@ extension EndToEnd {
         func `without a network it says so at once`() throws {
             let user = try User("alice", index: "none")
             let place = try NetworkNamespace()
-            let start = Instant.now
             let result = try examine(
                 user, "--index", "25.0.113.9:7777", "--index", "nowhere.invalid", "--json", in: place)
             #expect(result.status == .exited(1))
-            #expect(Instant.now.since(start) < .seconds(8))
             let report = try JSON(result.out)
             #expect(try check("network", in: report).text.contains("no address"))
-            #expect(try check("NAT-PMP", in: report).text.contains("no router"))
+            for way in ["PCP", "NAT-PMP", "UPnP"] { #expect(try check(way, in: report).text.contains("no router")) }
             #expect(try check("index", in: report).mark == "x")
         }
 

@@ -106,7 +106,7 @@ extension EndToEnd {
             try crowd.settle()
             try server.start(by: slowly(40))
             try expectNoFaults(crowd)
-            #expect(try holds(within: .seconds(5)) { try server.store().state == "ready" })
+            #expect(try holds(within: .seconds(20)) { try server.store().state == "ready" })
             // It was asked meanwhile, and kept silent.
             #expect(try site.snapshot()["unready_total"]?.number ?? 0 > 0)
             server.kill()
@@ -158,7 +158,7 @@ extension EndToEnd {
             try expectNoFaults(crowd)
 
             unlink(site.data.file("ballast"))
-            #expect(try full.work(within: .seconds(5)) { full.plain > 0 && full.keyed > 0 })
+            #expect(try full.work { full.plain > 0 && full.keyed > 0 })
             #expect(try server.store() == ("ready", nil))
             try full.settle()
             server.kill()
@@ -201,7 +201,7 @@ extension EndToEnd {
             let run = try server.startAndWait()
             let aside = try damagedFiles()
             #expect(aside.count == 1)
-            let line = try run.line("the notice", .seconds(5)) { $0.contains("damaged") }.text
+            let line = try run.line("the notice") { $0.contains("damaged") }.text
             #expect(line.contains("warn") && line.contains(site.data.file(aside.first ?? "?")), "\(line)")
             #expect(try server.notices().contains { $0.contains(site.data.file(aside.first ?? "?")) })
 
@@ -243,9 +243,9 @@ extension EndToEnd {
                 try Executables.parleyIndex(), "--headless", "--listen", "127.0.0.1:\(other)", "--data-dir",
                 site.data.path, "--control", elsewhere.file("control.sock"),
             ])
-            #expect(second.wait(.seconds(5)) == .exited(1), "\(second.transcript)")
+            #expect(second.wait() == .exited(1), "\(second.transcript)")
             #expect(second.errorLines.count == 1 && second.errorLines.first?.contains(site.data.path) == true)
-            #expect(try crowd.work(within: .seconds(5)) { crowd.keyed > 10 })
+            #expect(try crowd.work { crowd.keyed > 10 })
         }
 
         // MARK: Orderly ends and changes
@@ -256,8 +256,8 @@ extension EndToEnd {
             #expect(try crowd.work { crowd.plain > 100 && crowd.keyed > 20 })
             let began = Instant.now
             run.child.send(SIGTERM)
-            #expect(try crowd.work(within: .seconds(4)) { !run.child.isRunning })
-            #expect(Instant.now.since(began) < .seconds(2))
+            #expect(try crowd.work { !run.child.isRunning })
+            #expect(Instant.now.since(began).isWithin(.seconds(2)))
             #expect(run.wait() == .exited(128 + SIGTERM), "\(run.transcript)")
             try crowd.settle()
             // One that was cut short would have left its log and its socket.
@@ -280,7 +280,7 @@ extension EndToEnd {
                     milliseconds < 1000 ? (try? server.store().state) == "loading" : reads(run.child)
                 })
             run.child.send(SIGTERM)
-            #expect(run.wait(.seconds(2)) == .exited(128 + SIGTERM), "\(run.transcript)")
+            run.expectEnd(.exited(128 + SIGTERM), within: .seconds(2))
             server.kill()
             try server.start()
             try expectNoFaults(crowd)
@@ -346,13 +346,13 @@ extension EndToEnd {
             // Ready is ready, at the first attempt.
             #expect(try DatagramSocket().ask(#"{"req_type":"query"}"#, at: site.port, tries: 1) != nil)
             #expect(try server.store().state != nil)
-            for _ in 0..<3 { #expect(try manager.next(.seconds(2)) == "WATCHDOG=1") }
+            for _ in 0..<3 { #expect(try manager.next() == "WATCHDOG=1") }
 
             run.child.send(SIGSTOP)
             while try manager.next(.milliseconds(400)) != nil {}
             #expect(try manager.next(.milliseconds(600)) == nil)
             run.child.send(SIGCONT)
-            #expect(try manager.next(.seconds(2)) == "WATCHDOG=1")
+            #expect(try manager.next() == "WATCHDOG=1")
 
             run.child.send(SIGHUP)
             #expect(try manager.hears("RELOADING=1\nMONOTONIC_USEC="))
@@ -365,20 +365,21 @@ extension EndToEnd {
         @Test(.enabled(if: IndexCrashTests.canTrace, IndexCrashTests.needsTracing))
         func `the watchdog is not fed while a thread that serves hangs`() throws {
             let manager = try NotifySocket()
-            // Four times its patience.
+            // Eight times its patience.
             let run = try server.start(
-                by: tracing("recvmmsg", "delay_enter=1600000:when=1"),
+                by: tracing("recvmmsg", "delay_enter=3200000:when=1"),
                 environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"])
             #expect(try manager.hears("READY=1"))
-            #expect(try manager.next(.seconds(2)) == "WATCHDOG=1")
+            #expect(try manager.next() == "WATCHDOG=1")
             try DatagramSocket().send(#"{"req_type":"query"}"#, to: site.port)
             let asked = Instant.now
-            var last = asked
-            while Instant.now.since(asked) < .milliseconds(1500) {
-                if try manager.next(.milliseconds(50)) != nil { last = .now }
+            var fed = 0
+            while Instant.now.since(asked) < .seconds(3) {
+                if try manager.next(.milliseconds(50)) != nil { fed += 1 }
             }
-            #expect(last.since(asked) < .milliseconds(500), "fed \(last.since(asked)) after the hang began")
-            #expect(try manager.hears("WATCHDOG=1", within: .seconds(3)), "\(run.transcript)")
+            // All is well five times a second; a hang shows at the second look, if the question came at once.
+            #expect(fed <= 6, "fed \(fed) times in three seconds of a hang")
+            #expect(try manager.hears("WATCHDOG=1"), "\(run.transcript)")
             server.kill()
         }
 

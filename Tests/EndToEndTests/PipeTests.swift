@@ -34,7 +34,7 @@ extension EndToEnd {
         @Test func `the identity is the same at each start, and its files are the user's alone`() throws {
             let first = try Pipe(alice)
             try first.command("quit")
-            #expect(first.process.wait(.seconds(2)) == .exited(0))
+            #expect(first.process.wait() == .exited(0))
             #expect(try Pipe(alice).uuid == first.uuid)
             var status = stat()
             #expect(stat(alice.home.file("identity"), &status) == 0)
@@ -123,10 +123,10 @@ extension EndToEnd {
         @Test func `end of input quits within two seconds, and so does SIGTERM`() throws {
             let pipe = try Pipe(alice)
             pipe.process.closeInput()
-            #expect(pipe.process.wait(.seconds(2)) == .exited(0), "\(pipe.process.transcript)")
+            pipe.process.expectEnd(.exited(0), within: .seconds(2))
             let other = try Pipe(bob)
             other.process.child.send(SIGTERM)
-            #expect(other.process.wait(.seconds(2)) == .exited(128 + SIGTERM), "\(other.process.transcript)")
+            other.process.expectEnd(.exited(128 + SIGTERM), within: .seconds(2))
         }
 
         @Test func `send, id and log work beside a running pipe`() throws {
@@ -148,7 +148,7 @@ extension EndToEnd {
 
         @Test func `a second instance says who holds the home`() throws {
             let first = try Pipe(alice)
-            let second = try ChildProcess.run(try alice.parley(["pipe"]), limit: .seconds(5))
+            let second = try ChildProcess.run(try alice.parley(["pipe"]))
             #expect(second.status == .exited(1))
             #expect(second.err.contains("\(first.process.child.pid)"), "\(second.err)")
             #expect(second.out.isEmpty)

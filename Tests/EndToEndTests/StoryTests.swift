@@ -83,7 +83,7 @@ extension EndToEnd {
 
             for chat in [left, right] {
                 try chat.type("/quit<enter>")
-                #expect(chat.waitForExit(.seconds(3)) == .exited(0))
+                #expect(chat.waitForExit() == .exited(0))
                 #expect(chat.leftovers == [])
             }
         }

@@ -74,6 +74,32 @@ struct CallTests {
         #expect(!index.snapshot().relay.isOffered && index.snapshot().relay.calls == 1)
     }
 
+    @Test func `who is called hears of it from the address that it last wrote to`() throws {
+        var (index, alice, bob) = try site()
+        let places: [Endpoint.Address] = [
+            .v4(0xC633_6401), .v6(0x2001_0DB8_0000_0000, 1), .v6(0xFE80_0000_0000_0000, 1),
+        ]
+        let numbers = places.map { index.service.number(of: $0, interface: 3) }
+        #expect(Set(numbers).count == 3 && !numbers.contains(0))
+        #expect(places.map { index.service.number(of: $0, interface: 3) } == numbers)
+        #expect(index.service.number(of: places[0], interface: 4) == numbers[0])
+        #expect(index.service.number(of: places[2], interface: 4) != numbers[2])
+        for (address, number) in [(nil, 0)] + zip(places, numbers).map({ ($0, $1) }) as [(Endpoint.Address?, UInt8)] {
+            let alive = IndexRequest.keepalive(.init(peer: bob.peer, token: bob.token, nonce: "k")).encoded()
+            #expect(index.send(alive, from: bob.address, to: number).event.result == .alive)
+            // A stranger with another's token changes nothing.
+            _ = index.send(alive, from: alice.address, to: 9)
+            index.advance(.seconds(2))
+            let leg = index.send(alice.call(bob.peer).encoded(), from: alice.address, to: 8).notice?.leg
+            #expect(leg?.remote == bob.address && leg?.local == address)
+            #expect(leg?.interface == (number == numbers[2] ? 3 : 0))
+        }
+        // So many that there is no number left.
+        for number in 0..<500 as Range<UInt32> { _ = index.service.number(of: .v4(number), interface: 0) }
+        #expect(index.service.number(of: .v4(499), interface: 0) == 0)
+        #expect(index.service.number(of: places[1], interface: 0) == numbers[1])
+    }
+
     @Test func `who is not registered there is told so, and nobody else hears of it`() throws {
         var (index, alice, bob) = try site()
         let stranger = Identity().peer
@@ -95,6 +121,59 @@ struct CallTests {
         // A lease that is over is none.
         index.advance(.seconds(7201))
         #expect(index.send(alice.call(bob.peer).encoded(), from: alice.address).notice == nil)
+    }
+
+    private func place(_ network: UInt32, _ host: Int) -> Endpoint {
+        Endpoint(address: .v4(0xC633_0000 | network << 8 | UInt32(host)), port: 7)
+    }
+
+    @Test func `one network's callers, however many, leave half of what a peer is told of to others`() throws {
+        var index = IndexHarness(relay: RelayLimits())
+        let bob = try Registered(at: place(9, 9), in: &index)
+        var crowd: [Registered] = []
+        for host in 1...60 { crowd.append(try Registered(at: place(1, host), in: &index)) }
+        let alice = try Registered(at: place(2, 1), in: &index)
+        index.advance(.seconds(5))
+        var (told, heard) = (0, 0)
+        for _ in 0..<5 {
+            for (number, caller) in crowd.enumerated() {
+                told += index.send(caller.call(bob.peer).encoded(), from: caller.address).notice == nil ? 0 : 1
+                if number == 59 {
+                    heard += index.send(alice.call(bob.peer).encoded(), from: alice.address).notice == nil ? 0 : 1
+                }
+                index.advance(.milliseconds(17))
+            }
+        }
+        #expect(heard == 5, "she is told of each time")
+        #expect((45...62).contains(told), "\(told)")
+    }
+
+    @Test func `a flood of calls from one network costs no other one its calls, and its own peers no lease`() throws {
+        var limits = IndexLimits()
+        limits.requests = .init(perSecond: 10, burst: 20)
+        limits.registrations = .init(perSecond: 5, burst: 10)
+        var index = IndexHarness(limits: limits, relay: RelayLimits())
+        let bob = try Registered(at: place(9, 9), in: &index)
+        let flooder = try Registered(at: place(1, 1), in: &index)
+        let neighbour = try Registered(at: place(1, 2), in: &index)
+        let alice = try Registered(at: place(2, 1), in: &index)
+        index.advance(.seconds(60))
+        let answered = (0..<1000).count { _ in
+            index.send(flooder.call(bob.peer).encoded(), from: flooder.address).reply != nil
+        }
+        // What is proven has its own, smaller limit behind the one of all requests.
+        #expect(answered == 10)
+        #expect(index.send(alice.call(bob.peer).encoded(), from: alice.address).notice != nil)
+        #expect(index.send(neighbour.call(bob.peer).encoded(), from: neighbour.address).reply == nil)
+        index.advance(.milliseconds(1100))
+        #expect(index.send(neighbour.call(bob.peer).encoded(), from: neighbour.address).notice != nil)
+        // A neighbour who forges sources, and so proves nothing, uses up the network's requests: calls wait, leases don't.
+        index.advance(.seconds(60))
+        for _ in 0..<1000 { _ = index.send(flooder.call(bob.peer, token: []).encoded(), from: place(1, 77)) }
+        #expect(index.send(neighbour.call(bob.peer).encoded(), from: neighbour.address).reply == nil)
+        let alive = IndexRequest.keepalive(.init(peer: neighbour.peer, token: neighbour.token, nonce: "k"))
+        #expect(try index.ask(alive, from: neighbour.address) == .alive(boot: "1a2b3c4d", leaseSeconds: 7200))
+        #expect(index.send(alice.call(bob.peer).encoded(), from: alice.address).notice != nil)
     }
 
     @Test func `a seed peer is absent: it could not check who calls`() throws {

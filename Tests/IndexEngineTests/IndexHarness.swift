@@ -38,12 +38,12 @@ struct IndexHarness {
     }
 
     /// Hands in a datagram, counts it, and returns what came of it. A durable answer counts as one.
-    mutating func send(_ bytes: [UInt8], from source: Endpoint, origin: Endpoint? = nil, isFinal: Bool = false)
-        -> Outcome
-    {
+    mutating func send(
+        _ bytes: [UInt8], from source: Endpoint, origin: Endpoint? = nil, to local: UInt8 = 0, isFinal: Bool = false
+    ) -> Outcome {
         var reply: [UInt8] = []
         let outcome = machine.handle(
-            bytes.span, from: source, origin: origin, now: now, wall: wall, isFinal: isFinal, reply: &reply,
+            bytes.span, from: source, origin: origin, to: local, now: now, wall: wall, isFinal: isFinal, reply: &reply,
             using: &generator)
         service.record([HandledEvent(event: outcome.event, took: .microseconds(100), now: now)])
         let answers = outcome.verdict == .reply || outcome.verdict == .replyWhenDurable

@@ -30,6 +30,19 @@ struct TableTests {
         #expect(table.count == 0 && table.removeFirst(hashOf: hash) == nil)
     }
 
+    @Test func `a row is 64 octets, and holds any address whole`() {
+        #expect(MemoryLayout<KeyedTable.Row>.stride == 64)
+        let places = [
+            Endpoint.loopback(1), Endpoint(address: .v4(0xFFFF_FFFF), port: 65_535),
+            Endpoint(address: .v6(0x2001_0DB8_0000_0000, .max), port: 9), Endpoint(address: .v6(.max, 0), port: 65_535),
+            Endpoint(address: .v6(0, 1), port: 50_000),
+        ]
+        for place in places {
+            let packed = PeerPlace(place, local: 200)
+            #expect(packed.endpoint == place && packed.local == 200)
+        }
+    }
+
     /// Against a dictionary, with so few hashes that runs of the table meet and wrap.
     @Test(arguments: [UInt64(1), 2, 3]) func `the index finds what it holds and nothing else`(seed: UInt64) {
         var chance = SplitMix64(seed: seed)

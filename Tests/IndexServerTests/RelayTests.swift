@@ -51,7 +51,7 @@ private func relaying(_ configuration: inout IndexServerConfiguration) { configu
         return (alice, bob, channel)
     }
 
-    private func notice(_ socket: DatagramSocket, _ limit: Span = .seconds(2)) throws -> IndexNotice? {
+    private func notice(_ socket: DatagramSocket, _ limit: Span = .seconds(10)) throws -> IndexNotice? {
         try socket.receive(limit).flatMap { try IndexNotice(JSONObject(parsing: $0)) }
     }
 
@@ -137,6 +137,30 @@ private func relaying(_ configuration: inout IndexServerConfiguration) { configu
         try alice.move(at: site)
         try bob.socket.send(bytes, to: site.port)
         #expect(try alice.socket.receive() == bytes)
+        await site.server.stop()
+    }
+
+    /// A router lets in only what comes from where its peer wrote to.
+    @Test func `of several addresses, notices and the first relayed datagram leave from the one that was written to`()
+        async throws
+    {
+        let site = try await Site {
+            relaying(&$0)
+            $0.listen = ListenAddress(port: 0)
+        }
+        let second: UInt32 = 0x7F00_0002
+        let alice = try Party(at: site)
+        let bob = try Party(at: site, on: DatagramSocket(towards: second))
+        guard case .calling(let channel?) = try alice.socket.ask(alice.call(bob.identity.peer), at: site).reply else {
+            throw Missing()
+        }
+        guard case .call? = try notice(bob.socket) else {
+            Issue.record("the notice left from elsewhere")
+            return
+        }
+        let bytes = RelayDatagram.wrap([4, 4], in: channel)
+        try alice.socket.send(bytes, to: site.port)
+        #expect(try bob.socket.receive() == bytes, "and he has sent nothing in the channel yet")
         await site.server.stop()
     }
 
@@ -239,7 +263,7 @@ private final class Pipe: TunnelSink {
     func deliver(_ bytes: [UInt8], to endpoint: Endpoint) { taken.withLock { $0.append(Datagram(bytes, endpoint)) } }
 
     func next() async throws -> Datagram {
-        let deadline = Instant.now + .seconds(5)
+        let deadline = Instant.now + .seconds(20)
         while Instant.now < deadline {
             if let first = taken.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return first }
             await Task.yield()

@@ -35,6 +35,14 @@ import Testing
         #expect("\(try await HostResolver.resolve(text, defaultPort: 50_000))" == meaning)
     }
 
+    @Test func `a name leads to one address of each family at most, a literal one to itself`() async throws {
+        let all = try await HostResolver.resolveAll("localhost:50001", defaultPort: 50_000)
+        #expect((1...2).contains(all.count) && all.allSatisfy { $0.isLoopback && $0.port == 50_001 })
+        #expect(Set(all.map(\.isV6)).count == all.count)
+        #expect(try await HostResolver.resolve("localhost:50001", defaultPort: 50_000) == all.first)
+        #expect(try await HostResolver.resolveAll("[::1]", defaultPort: 9).map { "\($0)" } == ["[::1]:9"])
+    }
+
     @Test func `localhost leads to the loopback`() async throws {
         let endpoint = try await HostResolver.resolve("localhost:50001", defaultPort: 50_000)
         #expect(endpoint.isLoopback && endpoint.port == 50_001)

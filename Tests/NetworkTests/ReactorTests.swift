@@ -216,9 +216,10 @@ private func withLoop<Result>(
         var turns = 0
         executor.onTurn {
             turns += 1
-            if turns == 1 { pthread_kill(thread, SIGURG) }
+            guard turns == 1 else { return }
+            executor.setDeadline(PollExecutor.now() + 5_000_000) { executor.stop() }
+            pthread_kill(thread, SIGURG)
         }
-        executor.setDeadline(PollExecutor.now() + 5_000_000) { executor.stop() }
         executor.run()
         signal(SIGURG, SIG_DFL)
         #expect(turns >= 2)

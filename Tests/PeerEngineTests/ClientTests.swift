@@ -74,7 +74,7 @@ private final class Sessions: SessionTransport {
     func perform(_ commands: [SessionCommand]) {
         for command in commands {
             switch command {
-            case .offer, .punch, .welcome, .networkChanged, .hide, .pass, .stopPassing: break
+            case .offer, .punch, .welcome, .networkChanged, .hide, .relays, .pass, .stopPassing: break
             case .dial(let id, let peer, let plan): dial(id, peer, plan.candidates.map(\.route.endpoint))
             case .send(let id, let frames): pass(id) { .frames($0, frames) }
             case .close(let id, let code):

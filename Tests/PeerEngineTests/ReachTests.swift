@@ -318,6 +318,17 @@ import Wire
         #expect(world.paths(at: alice) == [.lan])
     }
 
+    @Test func `whom nobody on this network is, is missed without a word of servers that were not wanted`() throws {
+        var world = World()
+        world.addPeer(1, servers: [], hasIndex: false)
+        try world.perform(.add(bobID, name: nil), at: alice)
+        try say(in: &world)
+        world.run(for: .seconds(20))
+        let reason = "no index server is in use, so it is looked for on this network alone"
+        #expect(world.pathReasons(at: alice, .none).last?.hasPrefix(reason) == true)
+        #expect(world.lookups(at: alice, .index) == 0, "nobody was asked")
+    }
+
     @Test func `two at once have no moment without a path when one of two sessions goes`() {
         let now = Instant(nanoseconds: 3_600_000_000_000)
         let wall = WallTime(milliseconds: 1_795_000_000_000)
@@ -463,11 +474,11 @@ import Wire
 
     private func notice(
         _ world: World, caller: PeerID? = nil, at address: Endpoint? = nil, age: Int64 = 0,
-        damage: (inout [UInt8]) -> Void = { _ in }
+        candidates: [Candidate]? = nil, damage: (inout [UInt8]) -> Void = { _ in }
     ) throws -> [UInt8] {
         let record = PeerRecord(
             key: carol.key, sequence: UInt64(world.wall.milliseconds - age),
-            candidates: [Candidate(.reflexive, self.address)])
+            candidates: candidates ?? [Candidate(.reflexive, self.address)])
         var octets = try record.signed(by: carol)
         damage(&octets)
         return IndexNotice.call(
@@ -494,8 +505,69 @@ import Wire
         #expect(try bring(notice(world, caller: World.peer(4)), to: &world) == 0)
         #expect(try bring(notice(world), from: .loopback(50_001), to: &world) == 0)
         #expect(try bring(notice(world, at: World.discard(1)), to: &world) == 0)
-        #expect(try bring(notice(world, at: .loopback(22)), to: &world) <= 1)
         #expect(try bring(notice(world, at: alice), to: &world) == 0)
+    }
+
+    @Test func `of the record only what has the caller's address is probed, and two ports at most`() throws {
+        var world = world()
+        let places = (1...4).map { Endpoint(address: address.address, port: UInt16($0)) }
+        let elsewhere = Endpoint(address: .v4(0xC633_6408), port: 7)
+        let candidates =
+            [Candidate(.relayed, Endpoint(address: address.address, port: 99)), Candidate(.mapped, elsewhere)]
+            + places.map { Candidate(.reflexive, $0) }
+        #expect(try bring(notice(world, candidates: candidates), to: &world) == 1)
+        #expect(world.welcomes[alice]?.last?.at == [address, places[0]])
+    }
+
+    @Test func `nothing of this machine or its loopback is probed at the word of a server elsewhere`() throws {
+        var world = World()
+        let server = Endpoint(address: .v4(0xC633_6401), port: 50_000)
+        world.startRelay(at: server)
+        world.addPeer(1, servers: [server])
+        world.run(for: .seconds(1))
+        let own: Endpoint.Address = .v4(0xC633_6455)
+        world.deliver(.addresses([own]), to: alice)
+        world.deliver(.mapped(Endpoint(address: own, port: 9), by: "UPnP", failures: []), to: alice)
+        for place in [
+            .loopback(22), Endpoint(address: .v6(0, 1), port: 22), Endpoint(address: own, port: alice.port),
+            Endpoint(address: own, port: 9), World.discard(3), Endpoint(address: .v4(0xFFFF_FFFF), port: 7),
+            Endpoint(address: .v4(0xE000_0001), port: 7),
+        ] { #expect(try bring(notice(world, at: place), from: server, to: &world) == 0, "\(place)") }
+        #expect(try bring(notice(world, at: address), from: server, to: &world) == 1)
+    }
+
+    @Test func `an older record than the one that is known is a replay`() throws {
+        var world = world(contacts: [Contact(peer: carol.peer, key: carol.key.octets, accepted: true)])
+        let before = try notice(world, age: 60_000)
+        // She is looked up, and found with a newer one.
+        let record = try PeerRecord(
+            key: carol.key, sequence: UInt64(world.wall.milliseconds), candidates: [Candidate(.reflexive, address)]
+        ).signed(by: carol)
+        try world.perform(.open(carol.peer), at: alice)
+        world.run(for: .milliseconds(10))
+        let query = try #require(world.traffic.last { World.kind(of: $0.datagram) == "query" }).datagram
+        let nonce = try #require(JSONObject(parsing: query.bytes).string("nonce"))
+        let answer = IndexReply.answer(address: address, text: "\(carol.peer)", record: record).encoded(nonce: nonce)
+        world.deliver(.received(Datagram(answer, World.index)), to: alice)
+        #expect(bring(before, to: &world) == 0)
+        #expect(try bring(notice(world, age: -1), to: &world) == 1)
+    }
+
+    @Test func `who holds another key than the contact, or was sent away, or calls who hides, is not let in`() throws {
+        var world = world(contacts: [
+            Contact(peer: carol.peer, key: World.identity(4).key.octets, accepted: true)
+        ])
+        #expect(try bring(notice(world), to: &world) == 0)
+        world = self.world(contacts: [Contact(peer: carol.peer, key: carol.key.octets, accepted: false)])
+        #expect(try bring(notice(world), to: &world) == 1)
+        try world.perform(.ignore(carol.peer), at: alice)
+        world.run(for: .seconds(2))
+        #expect(try bring(notice(world), to: &world) == 0)
+        var hidden = World()
+        hidden.startRelay()
+        hidden.addPeer(1, relayOnly: true)
+        hidden.run(for: .seconds(1))
+        #expect(try bring(notice(hidden), to: &hidden) == 0)
     }
 
     @Test func `whoever is blocked or in doubt is not let in`() throws {
@@ -522,5 +594,40 @@ import Wire
         world.addPeer(1)
         world.run(for: .seconds(1))
         #expect(try bring(notice(world), to: &world) == 0)
+    }
+
+    // MARK: Whose relayed datagrams are taken
+
+    private func relays(_ world: World, _ place: Endpoint) -> [Set<Endpoint>] {
+        (world.commands[place] ?? []).compactMap { if case .relays(let relays) = $0 { relays } else { nil } }
+    }
+
+    @Test func `datagrams as of a relay are taken from servers that relay for us, and from guests meanwhile`() throws {
+        let bob = World.place(2)
+        let other = Endpoint(address: .v4(0xC633_6401), port: 50_000)
+        let hers = Endpoint(address: .v4(0xC633_6403), port: 50_000)
+        let silent = Endpoint(address: .v4(0xC633_6402), port: 50_000)
+        var world = World()
+        world.startRelay(at: hers)
+        world.startRelay(at: other)
+        world.startRelay(at: silent, relays: false)
+        world.reaches = { _, _ in false }
+        let friends = [1, 2].map { Contact(peer: World.peer($0), key: World.identity($0).key.octets, accepted: true) }
+        world.addPeer(1, servers: [hers, silent], relayOnly: true, contacts: [friends[1]])
+        world.addPeer(2, servers: [silent, other], contacts: [friends[0]])
+        world.run(for: .seconds(2))
+        #expect(relays(world, alice) == [[hers]] && relays(world, bob) == [[other]])
+        // A restart of the server makes it no stranger.
+        world.stopRelay(at: hers)
+        world.run(for: .seconds(60))
+        world.startRelay(at: hers, boot: "boot-2")
+        world.run(for: .seconds(90))
+        #expect(relays(world, alice) == [[hers]])
+        try world.perform(.open(World.peer(1)), at: bob)
+        world.run(for: .seconds(4))
+        #expect(relays(world, bob).last == [hers, other])
+        try world.perform(.open(nil), at: bob)
+        world.run(for: .seconds(500))
+        #expect(relays(world, bob).last == [other])
     }
 }

@@ -20,9 +20,10 @@ struct HostileRouterTests {
         let start = Instant.now
         let mapped = try Mapped(try NetworkNamespace(), router: nil)
         let report = try mapped.next()
-        #expect(Instant.now.since(start) < .milliseconds(500))
+        // The first question that nobody answered would take two seconds.
+        #expect(Instant.now.since(start).isWithin(.milliseconds(900)))
         #expect(report.mapped == nil)
-        #expect(report.failures.values.allSatisfy { $0.contains("no router") } && report.failures.count == 2)
+        #expect(report.failures.values.allSatisfy { $0.contains("no router") } && report.failures.count == 3)
     }
 
     @Test func `a router that offers nothing is left in peace soon`() throws {
@@ -30,7 +31,7 @@ struct HostileRouterTests {
         let start = Instant.now
         let report = try Mapped(inside).next()
         print("no mapping after \(Int(Instant.now.since(start).milliseconds)) ms: \(report.failures)")
-        #expect(Instant.now.since(start) < .seconds(6))
+        #expect(Instant.now.since(start).isWithin(.seconds(6)))
         #expect(report.mapped == nil)
     }
 
@@ -45,11 +46,12 @@ struct HostileRouterTests {
             pause(until: .now + .milliseconds(wait))
             let start = Instant.now
             mapped.mapper.networkChanged()
-            #expect(Instant.now.since(start) < .milliseconds(100))
+            #expect(Instant.now.since(start).isWithin(.milliseconds(500)), "it waits for nobody")
         }
         let start = Instant.now
         mapped.mapper.stop()
-        #expect(Instant.now.since(start) < .seconds(1))
+        // A second is the most that the mapper waits; the question that is under way would take two.
+        #expect(Instant.now.since(start).isWithin(.milliseconds(1500)))
     }
 
     /// Answers searches with the address of a description, and requests for it with something else.
@@ -72,7 +74,9 @@ struct HostileRouterTests {
             s = mapper
             while True:
                 d, a = s.recvfrom(2000)
-                if kind == 'private':
+                if d[0] == 2 and kind in ('private', 'wrong'):
+                    s.sendto(struct.pack('>BBHI', 0, 128 | d[1], 1, 9), a)
+                elif kind == 'private':
                     if len(d) == 2: s.sendto(struct.pack('>BBHI4B', 0, 128, 0, 9, 10, 0, 0, 7), a)
                     else: s.sendto(struct.pack('>BBHIHHI', 0, 129, 0, 9, 40000, 40000, 7200), a)
                 elif kind == 'wrong':
@@ -112,7 +116,7 @@ struct HostileRouterTests {
         let report = try Mapped(inside).next(.seconds(15))
         let span = Instant.now.since(start)
         #expect(report.mapped == nil)
-        #expect(span < .seconds(11))
+        #expect(span.isWithin(.seconds(11)))
         let grown = max(0, try residentBytes() - before)
         #expect(grown < 8 << 20)
         print("\(kind): \(Int(span.milliseconds)) ms, \(grown >> 10) KiB more: \(report.failures)")

@@ -21,9 +21,16 @@ final class Router: Sendable {
 
     static let address = Endpoint.Address.v4(0x1900_7115)  // 25.0.113.21
     static let lan = Endpoint.Address.v4(0xC0A8_0101)
+    static let lan6 = Endpoint.Address.v6(0xFE80_0000_0000_0000, 1)
 
-    /// - Parameter options: lines of miniupnpd.conf.
-    init(_ options: [String], address: String = "25.0.113.21") throws {
+    /// Of IPv6, the machine behind the router, and one before it.
+    static let own6 = "2a00:1:2:1::2"
+    static let outside6 = "2a00:1:2::1"
+
+    /// - Parameters:
+    ///   - options: lines of miniupnpd.conf.
+    ///   - hasPCP: whether the router hears PCP: miniupnpd has it wherever it has NAT-PMP.
+    init(_ options: [String], address: String = "25.0.113.21", hasPCP: Bool = true) throws {
         (inside, place, outside) = (try NetworkNamespace(), try NetworkNamespace(), try NetworkNamespace())
         files = try TemporaryDirectory()
         self.options = options
@@ -33,14 +40,18 @@ final class Router: Sendable {
             """
             ip addr add 192.168.1.1/24 dev lan0; ip addr add \(address)/24 dev wan0
             echo 1 > /proc/sys/net/ipv4/ip_forward
+            echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
             nft -f - <<'N'
             table inet miniupnpd {
-              chain forward { type filter hook forward priority -25; policy accept; jump miniupnpd; }
+              chain forward { type filter hook forward priority -25; policy accept; jump miniupnpd
+                meta nfproto ipv6 iifname "wan0" ct state new drop; }
               chain miniupnpd { }
               chain prerouting { type nat hook prerouting priority -100; policy accept; jump prerouting_miniupnpd; }
               chain prerouting_miniupnpd { }
               chain postrouting { type nat hook postrouting priority 90; policy accept; jump postrouting_miniupnpd; }
               chain postrouting_miniupnpd { }
+              chain own { type filter hook input priority 0; policy accept;
+                \(hasPCP ? "" : "udp dport 5351 @th,64,8 2 reject"); }
             }
             N
             """)
@@ -61,7 +72,7 @@ final class Router: Sendable {
             ]
         try (lines.joined(separator: "\n") + "\n").write(
             toFile: files.file("conf"), atomically: true, encoding: .utf8)
-        try place.shell("nft flush chain inet miniupnpd prerouting_miniupnpd")
+        try forget()
         let daemon = try ChildProcess(
             place.launcher + ["miniupnpd", "-d", "-f", files.file("conf"), "-P", files.file("pid")])
         // NAT-PMP's port, or the one of descriptions.
@@ -72,10 +83,37 @@ final class Router: Sendable {
         return daemon
     }
 
+    /// As a router that was switched off.
+    func forget() throws { try place.shell("nft flush chain inet miniupnpd prerouting_miniupnpd") }
+
     /// The ports that lead inside, as the packet filter has them.
     func openPorts() throws -> [String] {
         try place.shell("nft list chain inet miniupnpd prerouting_miniupnpd").split(separator: "\n")
             .filter { $0.contains("dnat") }.map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+
+    /// IPv6 on both sides: the router is at a link-local address, and the machine has one that it got for private use, too.
+    func addIPv6() throws {
+        try place.shell(
+            """
+            ip addr add 2a00:1:2:1::1/64 dev lan0 nodad; ip addr add fe80::1/64 dev lan0 nodad
+            ip addr add 2a00:1:2::21/64 dev wan0 nodad
+            """)
+        try inside.shell(
+            """
+            ip addr add fd00:1::2/64 dev eth0 nodad; ip addr add \(Router.own6)/64 dev eth0 nodad
+            ip route add default via fe80::1 dev eth0
+            # Towards fe80::1 the system prefers its link-local address, as soon as it may be used.
+            while ip -6 addr show dev eth0 | grep -q tentative; do sleep 0.02; done
+            """)
+        try outside.shell(
+            "ip addr add \(Router.outside6)/64 dev eth0 nodad; ip route add 2a00:1:2:1::/64 via 2a00:1:2::21")
+    }
+
+    /// What the firewall lets in, as the packet filter has it.
+    func openings() throws -> [String] {
+        try place.shell("nft list chain inet miniupnpd miniupnpd").split(separator: "\n")
+            .filter { $0.contains("accept") }.map { $0.trimmingCharacters(in: .whitespaces) }
     }
 
     /// Waits until so many ports lead inside.
@@ -123,11 +161,12 @@ final class Mapped: Sendable {
 
     init(
         _ place: NetworkNamespace, port: UInt16 = 40_000, router: Endpoint.Address? = Router.lan,
-        times: MappingTimes = MappingTimes()
+        router6: Endpoint.Address? = nil, times: MappingTimes = MappingTimes()
     ) throws {
         let reports = reports
         mapper = try place.run {
-            let mapper = PortMapper(port: port, router: { router }, times: times) { reports.put($0) }
+            let routers = Routers(v4: router, v6: router6, zone: router6 == nil ? 0 : if_nametoindex("eth0"))
+            let mapper = PortMapper(port: port, routers: { routers }, times: times) { reports.put($0) }
             mapper.start()
             return mapper
         }

@@ -54,6 +54,10 @@ private func text(_ line: JSONObject?) -> String? {
                 .index(server: "h:1", .noIdentities(assigned: peer)),
                 #"{"event":"index","server":"h:1","state":"ok","rtt_ms":null,"reason":"it knows no identities"}"#
             ),
+            (
+                .index(server: "[::1]:1", .sameServer(as: "h:1")),
+                #"{"event":"index","server":"[::1]:1","state":"ok","rtt_ms":null,"reason":"the same server as h:1"}"#
+            ),
             (.index(server: "h:1", .connecting), nil),
             (
                 .message(message),

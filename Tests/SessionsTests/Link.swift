@@ -76,6 +76,10 @@ final class Net {
         let relay = Endpoint(address: .v4(0x0A00_0000 | UInt32(number)), port: 9000)
         let channel = RelayChannel(UInt64(channels[relay]?.count ?? 0) + 1)
         channels[relay, default: [:]][channel] = (one.endpoint, other.endpoint)
+        for node in [one, other] {
+            node.relays.insert(relay)
+            perform(node, [.relays(node.relays)])
+        }
         return .relayed(by: relay, channel)
     }
 
@@ -172,6 +176,8 @@ final class Node {
     var searched: [[UInt8]] = []
     /// Whether what comes is dealt with at once.
     var consumes = true
+    /// Where it has channels.
+    var relays: Set<Endpoint> = []
 
     init(
         _ number: UInt16, _ identity: Identity, also others: [Endpoint] = [], limits: SessionLimits = SessionLimits(),

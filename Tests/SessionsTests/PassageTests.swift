@@ -43,7 +43,10 @@ import Wire
             (withAlice, withBob) = (accepted[0], accepted[1])
         }
 
-        func open() { net.perform(carol, [.pass(channel, between: withAlice, and: withBob)]) }
+        func open() {
+            for node in [alice, bob] { net.perform(node, [.relays([carol.endpoint])]) }
+            net.perform(carol, [.pass(channel, between: withAlice, and: withBob)])
+        }
 
         func datagram(_ count: Int) -> [UInt8] {
             RelayDatagram.wrap([UInt8](repeating: 0x5A, count: count - RelayDatagram.overhead), in: channel)

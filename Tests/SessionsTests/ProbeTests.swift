@@ -11,6 +11,7 @@ import Wire
 
 @Suite struct ProbeTests {
     private let stranger = Endpoint(address: .v4(0x0A00_00F0), port: 4000)
+    private let relay = Endpoint(address: .v4(0x0A00_00F9), port: 9000)
 
     private func ping(_ key: ProbeKey, reference: UInt64 = 0, number: UInt64 = 1) -> [UInt8] {
         Probe(.ping, reference: reference, transaction: ProbeTransaction(high: number, low: 2)).encoded(key)
@@ -37,18 +38,44 @@ import Wire
         #expect(pong.observed == stranger && pong.wasUnasked)
     }
 
-    @Test func `who asks through a relay is answered through it`() throws {
+    @Test func `who asks through a relay of ours is answered through it`() throws {
         let net = Net()
         let node = net.node(1)
         let channel = RelayChannel(5)
         let bytes = RelayDatagram.wrap(ping(.dialled(node.key.peer)), in: channel)
-        let pongs = answers(net, node, to: bytes, from: stranger)
+        net.perform(node, [.relays([relay])])
+        let pongs = answers(net, node, to: bytes, from: relay)
         try #require(pongs.count == 1)
-        #expect(pongs[0].endpoint == stranger && pongs[0].bytes.count == bytes.count)
+        #expect(pongs[0].endpoint == relay && pongs[0].bytes.count == bytes.count)
         let (back, inner) = try #require(RelayDatagram.unwrap(pongs[0].bytes))
         #expect(back == channel)
         let pong = try #require(Probe(inner, key: .dialled(node.key.peer)))
         #expect(pong.observed == nil && !pong.wasUnasked)
+    }
+
+    /// Else whoever knows an address and an ID could ask there who hides, and call his own address a relay.
+    @Test(arguments: [true, false])
+    func `what a stranger wraps as relayed gets no octet, and makes no session`(hides: Bool) throws {
+        let net = Net()
+        let (node, prober) = (net.node(1), net.node(3))
+        net.perform(node, [.relays([relay]), .hide(hides)])
+        let wrapped = RelayDatagram.wrap(ping(.dialled(node.key.peer)), in: RelayChannel(5))
+        #expect(answers(net, node, to: wrapped, from: prober.endpoint).isEmpty)
+        // The same address at another port is nobody's relay either.
+        let beside = Endpoint(address: relay.address, port: relay.port + 1)
+        #expect(answers(net, node, to: wrapped, from: beside).isEmpty)
+        // Nor does a whole dial get in, whose packets it wraps itself.
+        let claimed = Route.relayed(by: node.endpoint, RelayChannel(6))
+        net.perform(prober, [.relays([node.endpoint])])
+        let plan = DialPlan([RemoteCandidate(claimed, .relayed)], reference: 8)
+        net.perform(prober, [.dial(SessionID(2), key: node.key, plan)])
+        net.run(for: .seconds(8))
+        #expect(prober.ups.isEmpty && node.ups.isEmpty && node.table.sessions.isEmpty)
+        #expect(!net.captured.contains { $0.source == node.endpoint })
+        // A relay that is one no longer is as strange.
+        #expect(answers(net, node, to: wrapped, from: relay).count == 1)
+        net.perform(node, [.relays([])])
+        #expect(answers(net, node, to: wrapped, from: relay).isEmpty)
     }
 
     @Test func `nobody else is answered`() throws {
@@ -110,7 +137,7 @@ import Wire
             return open.contains([datagram.endpoint, source]) ? [datagram] : []
         }
         net.perform(client, [.dial(SessionID(2), key: server.key, at: [server.endpoint])])
-        net.perform(server, [.welcome(client.key, at: [client.endpoint], reference: 2)])
+        net.perform(server, [.welcome(client.key, at: [client.endpoint], reference: 2, sequence: 1)])
         #expect(net.run(for: .seconds(2)) { client.ups.count == 1 && server.ups.count == 1 })
         #expect(client.paths.last??.kind != .direct)
     }
@@ -126,8 +153,9 @@ import Wire
             if datagram.endpoint == places[0] { moments.append(net.now.since(start)) }
             return []
         }
-        net.perform(server, [.welcome(caller, at: [.init(address: .v4(0), port: 1)] + places, reference: 9)])
-        net.perform(server, [.welcome(caller, at: places, reference: 9)])
+        net.perform(
+            server, [.welcome(caller, at: [.init(address: .v4(0), port: 1)] + places, reference: 9, sequence: 1)])
+        net.perform(server, [.welcome(caller, at: places, reference: 9, sequence: 1)])
         net.run(for: .seconds(5))
         #expect(moments == [0, 100, 200, 400, 800].map { .milliseconds($0) })
         #expect(net.captured.count == 10 && Set(net.captured.map(\.datagram.endpoint)) == Set(places.prefix(2)))
@@ -135,10 +163,38 @@ import Wire
             net.captured.allSatisfy { Probe($0.datagram.bytes, key: .dialled(caller.peer))?.reference == 9 })
         #expect(server.table.deadline == nil)
         let before = net.captured.count
-        net.perform(server, (0..<200).map { .welcome(caller, at: [places[0]], reference: 100 + $0) })
+        let crowd = (0..<200).map { Endpoint(address: .v4(0x0A00_0200 | $0), port: 4000) }
+        net.perform(
+            server,
+            crowd.enumerated().map { .welcome(caller, at: [$1], reference: 100 + UInt64($0), sequence: 1) })
         net.run(for: .seconds(5))
         #expect(net.captured.count - before == 64 * 5)
         #expect(server.table.deadline == nil && server.events.isEmpty)
+    }
+
+    /// A server may invent callers, and their records, as many as it likes.
+    @Test func `a server's word draws ten probes a minute to a victim, and ten in a record's life`() throws {
+        let net = Net()
+        let node = net.node(1)
+        func drawn() -> Int { net.captured.count { $0.datagram.endpoint == stranger } }
+        let start = net.now
+        for number in 1...200 as ClosedRange<UInt64> {
+            net.perform(node, [.welcome(Identity().key, at: [stranger], reference: number, sequence: number)])
+            net.run(for: .milliseconds(250))
+        }
+        #expect(net.now.since(start) < .seconds(60) && drawn() == 10)
+        // One record, hour after hour.
+        for number in 1...60 as ClosedRange<UInt64> {
+            net.run(for: .seconds(61))
+            net.perform(node, [.welcome(Identity().key, at: [stranger], reference: 1000 + number, sequence: 999)])
+        }
+        net.run(for: .seconds(5))
+        #expect(drawn() == 20)
+        // A dial has its own: who was welcomed in vain may be written to.
+        let plan = DialPlan([RemoteCandidate(.direct(stranger), .reflexive)], sequence: 999, reference: 5)
+        net.perform(node, [.dial(SessionID(2), key: Identity().key, plan)])
+        net.run(for: .seconds(6))
+        #expect(drawn() == 30)
     }
 
     @Test func `a victim's address in a record draws 640 octets from a peer, however often it is dialled`() {
@@ -165,7 +221,7 @@ import Wire
         net.perform(client, [.hide(true)])
         // Nobody gets in directly.
         net.perform(prober, [.dial(SessionID(2), key: client.key, at: [client.endpoint])])
-        net.perform(client, [.welcome(prober.key, at: [prober.endpoint], reference: 2)])
+        net.perform(client, [.welcome(prober.key, at: [prober.endpoint], reference: 2, sequence: 1)])
         net.run(for: .seconds(6))
         #expect(prober.ends == [.noAnswer])
         #expect(!net.captured.contains { $0.source == client.endpoint })

@@ -27,6 +27,28 @@ private struct Bench {
         finder.offer([RemoteCandidate(route, origin)], sequence: sequence, now: now)
     }
 
+    /// How often the route in use was another one.
+    private(set) var changes = 0
+
+    /// The same, with a delay of its own for each probe.
+    mutating func run(_ span: Span, delay: (Route) -> Int) {
+        let end = now + span
+        var answers: [(due: Instant, transaction: ProbeTransaction, route: Route)] = []
+        while now < end {
+            for ping in finder.duePings(now: now, budget: &budget) {
+                guard case .route(let route) = ping.destination else { continue }
+                answers.append((now + .milliseconds(delay(route)), ping.transaction, route))
+            }
+            for answer in answers where answer.due <= now {
+                let before = finder.report?.route
+                finder.ponged(answer.transaction, from: answer.route, wasUnasked: false, now: now)
+                if finder.report?.route != before { changes += 1 }
+            }
+            answers.removeAll { $0.due <= now }
+            now = now + .milliseconds(1)
+        }
+    }
+
     /// Turns the clock by so much in steps of a millisecond; routes answer after their round trip.
     mutating func run(_ span: Span, _ trips: [Route: Int] = [:]) {
         let end = now + span
@@ -127,6 +149,18 @@ private struct Bench {
         #expect(choice((Bench.v6, 20), (one, 15)) == Bench.v6)
     }
 
+    /// What is quick both ways differs by much of little, what is slow by little of much: neither is worth a change.
+    @Test(arguments: [8...12, 100...112])
+    func `stays where it is when two ways are as good, whatever their delays do`(trips: ClosedRange<Int>) {
+        for seed in 1...100 as ClosedRange<UInt64> {
+            var (bench, chance) = (Bench(), RandomSource.seeded(seed))
+            bench.offer(Bench.place(1))
+            bench.offer(Bench.place(2))
+            bench.run(.seconds(2)) { _ in Int.random(in: trips, using: &chance) }
+            #expect(bench.changes == 1, "\(seed): from none to one")
+        }
+    }
+
     @Test func `follows no packet, but what answers`() {
         var bench = Bench(accepted: Bench.place(1))
         bench.run(.seconds(2), [Bench.place(1): 20])
@@ -152,6 +186,14 @@ private struct Bench {
         #expect(bench.finder.report?.route == Bench.place(1))
         #expect(bench.finder.attempts.contains { $0.candidate.route == Bench.place(2) })
         #expect(bench.pings.count < 1000)
+    }
+
+    @Test func `knows an open address by what came from it unasked`() {
+        var bench = Bench()
+        let (open, asked) = (Bench.place(1), Bench.place(2))
+        let isOpen = bench.finder.pinged(from: open, now: bench.now)
+        let isOpenToo = bench.finder.pinged(from: asked, wasAsked: true, now: bench.now)
+        #expect(isOpen && !isOpenToo)
     }
 
     @Test func `names routes by how they were opened`() {

@@ -214,7 +214,6 @@ final class VirtualPeer {
     func hangUp() { finder = nil }
 
     private func welcome(_ caller: PeerID, at place: Endpoint, _ reference: UInt64) {
-        welcomed.append(place)
         for pause in [0, 100, 200, 400, 800] {
             network.after(.milliseconds(pause)) { [self] in
                 let probe = Probe(.ping, reference: reference, transaction: ProbeTransaction(using: &random))
@@ -228,7 +227,6 @@ final class VirtualPeer {
     /// Those one may be called by.
     var book: [String: PeerID] = [:]
     private var calledChannel: RelayChannel?
-    private var welcomed: [Endpoint] = []
     /// As the index server sees it.
     var reflexive: Endpoint?
 
@@ -280,7 +278,7 @@ final class VirtualPeer {
     private func answer(_ probe: Probe, _ route: Route, _ key: ProbeKey, isOurs: Bool) {
         var isUnasked = !route.isRelayed && !sentTo.contains(route.endpoint.address)
         if isUnasked, !isOurs { unasked.insert(route) }
-        if isOurs { isUnasked = finder?.pinged(from: route, now: network.now) ?? isUnasked }
+        if isOurs { isUnasked = finder?.pinged(from: route, wasAsked: !isUnasked, now: network.now) ?? isUnasked }
         let pong = Probe(
             .pong, reference: probe.reference, transaction: probe.transaction,
             observed: route.isRelayed ? nil : route.endpoint, wasUnasked: isUnasked)
@@ -305,8 +303,8 @@ final class VirtualPeer {
             guard !isDialler else { return }
             target = book.values.first
             var finder = PathFinder(
-                own: [endpoint], accepted: route, cameUnasked: unasked.contains(route), welcomed: welcomed,
-                limits: limits, random: random.split(), now: network.now)
+                own: [endpoint], accepted: route, cameUnasked: unasked.contains(route), limits: limits,
+                random: random.split(), now: network.now)
             if let calledChannel {
                 finder.offer(
                     [RemoteCandidate(.relayed(by: VirtualServer.endpoint, calledChannel), .relayed)], sequence: 0,

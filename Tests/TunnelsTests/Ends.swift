@@ -3,7 +3,7 @@ import Identity
 import Model
 import Network
 import Queues
-import Reactor
+import Support
 import Wire
 
 @testable import Tunnels
@@ -99,6 +99,28 @@ final class Caller: Sendable {
     func send(_ datagrams: [[UInt8]], to server: Endpoint) {
         var rest = datagrams.map { Datagram($0, server) }[...]
         while case let count = host.take(rest), count > 0 { rest = rest.dropFirst(count) }
+    }
+}
+
+/// A loop's thread that stands still from when this is made.
+struct Standstill {
+    private let mayGo = Gate()
+    private let standing: Task<Void, Never>
+
+    init(of thread: LoopThread) {
+        let stands = Gate()
+        standing = Task { [mayGo] in
+            await thread.run { _ in
+                stands.signal()
+                mayGo.wait()
+            }
+        }
+        stands.wait()
+    }
+
+    func end() async {
+        mayGo.signal()
+        await standing.value
     }
 }
 

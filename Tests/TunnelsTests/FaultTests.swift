@@ -114,12 +114,14 @@ import Wire
             _ = stranger.write([1])
         }
         #expect(await server.ended() == "connection timed out")
-        #expect((.milliseconds(300)...Span.seconds(5)).contains(Instant.now.since(began)))
+        let took = Instant.now.since(began)
+        #expect(took >= .milliseconds(300) && took < .seconds(9), "what drips in would last ten seconds")
     }
 
     @Test func `who is silent, or drips, is forgotten; who sends datagrams stays`() async throws {
         var limits = TunnelLimits()
-        limits.idle = .milliseconds(400)
+        // Long, so that a busy machine does not make the busy one silent.
+        limits.idle = .seconds(2)
         let server = try await Server(limits: limits, isEcho: true)
         let busy = try await Caller()
         #expect(await busy.open(server.local) == .opened(server.local))
@@ -128,23 +130,22 @@ import Wire
         #expect(stranger.shakeHands())
         let number = try #require(await server.opened())
         let began = Instant.now
-        // Half a frame, an octet for every twenty echoes of the other: never a whole datagram.
+        // Half a frame, an octet for every two hundred echoes of the other: never a whole datagram.
         #expect(stranger.write([0x07, 0xFF]))
         var count = 0
-        while await server.count == 2, count < 40_000 {
+        while await server.count == 2, Instant.now.since(began) < .seconds(20) {
             busy.send([[1]], to: server.local)
             _ = await busy.received.next()
-            if count % 20 == 0 { _ = stranger.write([1]) }
+            if count % 200 == 0 { _ = stranger.write([1]) }
             count += 1
         }
-        try #require(Instant.now.since(began) < .seconds(2))
-        #expect(await server.events.next() == .ended(number, "nothing came for 0 s"))
+        #expect(await server.events.next() == .ended(number, "nothing came for 2 s"))
         #expect(await server.count == 1)
     }
 
     @Test func `nothing that a caller leaves undone keeps the loop awake`() async throws {
         var limits = TunnelLimits()
-        (limits.handshake, limits.idle) = (.milliseconds(500), .milliseconds(500))
+        (limits.handshake, limits.idle) = (.seconds(2), .seconds(2))
         let server = try await Server(limits: limits)
         let turns = Lock(0)
         // One with a record begun, one open with a frame begun, one open that will take nothing more.
@@ -171,22 +172,14 @@ import Wire
         let caller = try await Caller()
         #expect(await caller.open(server.local) == .opened(server.local))
         let number = try #require(await server.opened())
-        let (stopped, mayGo) = (Gate(), Gate())
-        let blocking = Task {
-            await caller.thread.run { _ in
-                stopped.signal()
-                mayGo.wait()
-            }
-        }
-        stopped.wait()
+        let standstill = Standstill(of: caller.thread)
         let total = 40_000
         for first in stride(from: 0, to: total, by: 100) {
             await server.send((first..<first + 100).map { sample($0, 1400) }, to: number)
         }
         let waiting = await server.thread.run { [listener = server.listener] _ in listener.waiting(for: number) }
         #expect((1...TunnelLimits().buffered).contains(waiting))
-        mayGo.signal()
-        await blocking.value
+        await standstill.end()
         // The last one comes after all that were kept, once there is room.
         var indices: [Int] = []
         while indices.last != total {
@@ -203,14 +196,7 @@ import Wire
         let server = try await Server()
         let caller = try await Caller()
         #expect(await caller.open(server.local) == .opened(server.local))
-        let (stopped, mayGo) = (Gate(), Gate())
-        let blocking = Task {
-            await server.thread.run { _ in
-                stopped.signal()
-                mayGo.wait()
-            }
-        }
-        stopped.wait()
+        let standstill = Standstill(of: server.thread)
         let total = 40_000
         for first in stride(from: 0, to: total, by: 100) {
             caller.send((first..<first + 100).map { sample($0, 1400) }, to: server.local)
@@ -218,8 +204,7 @@ import Wire
         let place = server.local
         let waiting = await caller.thread.run { [host = caller.host] _ in host.waiting(for: place) }
         #expect((1...2 * TunnelLimits().buffered).contains(waiting))
-        mayGo.signal()
-        await blocking.value
+        await standstill.end()
         caller.host.perform([.close(server.local)])
         _ = await caller.events.next()
         #expect(caller.host.dropped > total / 2)
@@ -372,7 +357,7 @@ import Wire
     }
 
     @Test(.enabled(if: getuid() == 0, "needs a network of its own"))
-    func `a connection that leads nowhere is noticed by both sides within 15 s`() throws {
+    func `a connection that leads nowhere is noticed within 15 s by both sides when they use it`() throws {
         let (ends, ended, began) = (Lock<[String]>([]), Gate(), Lock(Instant.now))
         let loop = try PollExecutor(name: "island")
         onThread {
@@ -387,12 +372,17 @@ import Wire
                     loop.stop()
                 }
             }
-            listener?.onOpen = { _, _ in
+            var host: TunnelHost?
+            listener?.onOpen = { [weak listener] number, _ in
                 setLoopback(isUp: false)
                 began.withLock { $0 = .now }
+                guard let listener else { return }
+                listener.send([1], to: number)
+                listener.flush(number)
+                _ = host?.take([Datagram([1], listener.local)])
             }
             listener?.onEnd = { end($1) }
-            let host = try? TunnelHost(loop: loop, events: { if case .closed(_, let reason) = $0 { end(reason) } }) {
+            host = try? TunnelHost(loop: loop, events: { if case .closed(_, let reason) = $0 { end(reason) } }) {
                 _ in
             }
             host?.open()

@@ -24,8 +24,9 @@ final class Stranger {
     deinit { close() }
 
     /// - Returns: whether TLS came about.
-    func shakeHands(as server: Identity? = nil) -> Bool {
-        let tls = TLSStream(descriptor, credentials: TLSCredentials(server), isServer: server != nil)
+    func shakeHands(as server: Identity? = nil, speaking application: String = TLSStream.application) -> Bool {
+        let tls = TLSStream(
+            descriptor, credentials: TLSCredentials(server), isServer: server != nil, application: application)
         self.tls = tls
         return finish { tls.handshake() } == .done(0)
     }

@@ -36,6 +36,27 @@ import Wire
         #expect(await caller.open(server.local) == .opened(server.local))
     }
 
+    private static let others = ["parley-index/2", "parley-index", "parley-index/10", "http/1.1"]
+
+    /// A web server at the port, or a browser: neither takes the other's octets for datagrams.
+    @Test(arguments: others)
+    func `who speaks another protocol gets no tunnel, nor does its server`(application: String) async throws {
+        let server = try await Server(isEcho: true)
+        let stranger = try Stranger(to: server.local)
+        #expect(!stranger.shakeHands(speaking: application))
+        #expect(stranger.isClosed())
+        #expect(await server.ended() != nil, "it was never open")
+
+        let impostor = try StrangerServer()
+        let caller = try await Caller()
+        caller.host.perform([.open(impostor.place, key: nil)])
+        let accepted = try #require(impostor.accept())
+        #expect(!accepted.shakeHands(as: Identity(), speaking: application))
+        accepted.close()
+        let isClosed = if case .closed(impostor.place, _)? = await caller.events.next() { true } else { false }
+        #expect(isClosed)
+    }
+
     @Test func `a hundred thousand datagrams come in order, both ways`() async throws {
         let server = try await Server(isEcho: true)
         let caller = try await Caller()

@@ -3,6 +3,7 @@ import Glibc
 import Model
 import Network
 import Reactor
+import Support
 
 /// Passes a TCP connection on, and keeps all that is said in it.
 final class Wiretap: Sendable {

@@ -25,7 +25,7 @@
 // MARK: Identities
 
 // A self-signed certificate over an Ed25519 key and the key itself.
-typedef struct cq_identity cq_identity;
+typedef struct gnutls_certificate_credentials_st cq_identity;
 
 // Makes it in memory. The certificate says nothing but the key: constant name, serial number and validity.
 // Returns NULL when the two halves do not belong together, or without memory.

@@ -18,7 +18,7 @@ enum {
 };
 
 /// A self-signed certificate over an Ed25519 key, in memory. It must outlive its streams.
-typedef struct ct_credentials ct_credentials;
+typedef struct gnutls_certificate_credentials_st ct_credentials;
 /// One TLS connection. The socket stays its owner's to close, after `ct_stream_free`.
 typedef struct ct_stream ct_stream;
 
@@ -29,7 +29,7 @@ void ct_credentials_free(ct_credentials *_Nullable credentials);
 
 /// TLS over a connected socket, for `protocol` (ALPN, RFC 7301) and nothing else. NULL: out of memory.
 ct_stream *_Nullable ct_stream_new(
-    int descriptor, const ct_credentials *_Nonnull credentials, const char *_Nonnull protocol, bool is_server);
+    int descriptor, ct_credentials *_Nonnull credentials, const char *_Nonnull protocol, bool is_server);
 void ct_stream_free(ct_stream *_Nullable stream);
 
 /// 0 once both sides agree; a client then knows the server's key, and that the server holds it.

@@ -8,12 +8,14 @@ struct KeyedTable: Sendable {
         /// The signed record, verbatim.
         var record: [UInt8]
         var sequence: UInt64
-        /// The source that proved itself.
-        var address: Endpoint
+        /// The source that proved itself, and where it wrote to.
+        var place: PeerPlace
         var registered: Tick
         var expires: Tick
         /// When it was last handed to the store.
         var written: Tick
+
+        var address: Endpoint { place.endpoint }
     }
 
     private(set) var rows: [Row] = []
@@ -30,8 +32,8 @@ struct KeyedTable: Sendable {
     subscript(number: Int) -> Row { rows[number] }
 
     /// Where a row leads, while its lease lasts.
-    func address(_ number: Int, now: Tick) -> Endpoint? {
-        now < rows[number].expires ? rows[number].address : nil
+    func place(_ number: Int, now: Tick) -> PeerPlace? {
+        now < rows[number].expires ? rows[number].place : nil
     }
 
     /// Changes a row in place; its peer stays.

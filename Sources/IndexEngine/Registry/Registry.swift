@@ -16,12 +16,16 @@ final class Registry: Sendable {
         var sequence: UInt64
         /// The source that proved itself.
         var address: Endpoint
+        /// Which of this machine's addresses it wrote to.
+        var local = LocalAddresses.unknown
     }
 
     /// Where a peer is, and the signed record that says so if it has one.
     struct Found: Sendable {
         var address: Endpoint
         var record: [UInt8]?
+        /// Which of this machine's addresses it last wrote to.
+        var local = LocalAddresses.unknown
     }
 
     private let keyed: [Lock<KeyedTable>]
@@ -92,16 +96,20 @@ final class Registry: Sendable {
         }
         return withKeyed(peer) { table, hash in
             guard let number = table.find(peer, hash), now < table[number].expires else { return nil }
-            return Found(address: table[number].address, record: table[number].record)
+            let place = table[number].place
+            return Found(address: place.endpoint, record: table[number].record, local: place.local)
         }
     }
 
     /// Where a keyed peer is; `nil` when it is not registered or its lease is over.
-    func address(of peer: PeerID, now: Instant) -> Endpoint? {
+    func address(of peer: PeerID, now: Instant) -> Endpoint? { place(of: peer, now: now)?.endpoint }
+
+    /// The same, and which of this machine's addresses it last wrote to.
+    func place(of peer: PeerID, now: Instant) -> PeerPlace? {
         let now = tick(now)
         return withKeyed(peer) { table, hash in
             guard let number = table.find(peer, hash) else { return nil }
-            return table.address(number, now: now)
+            return table.place(number, now: now)
         }
     }
 
@@ -127,8 +135,9 @@ final class Registry: Sendable {
                 if isFull { sweep(&table, now) }
                 guard !isFull, !hasItsShare(new.address) else { return .denied(.full) }
                 let row = KeyedTable.Row(
-                    peer: peer, record: new.record, sequence: new.sequence, address: new.address, registered: now,
-                    expires: now + keyedLease, written: now)
+                    peer: peer, record: new.record, sequence: new.sequence,
+                    place: PeerPlace(new.address, local: new.local), registered: now, expires: now + keyedLease,
+                    written: now)
                 insert(row, hash, into: &table)
                 return .new
             }
@@ -145,7 +154,7 @@ final class Registry: Sendable {
             table.update(number) { row in
                 row.record = new.record
                 row.sequence = new.sequence
-                row.address = new.address
+                row.place = PeerPlace(new.address, local: new.local)
                 row.registered = isLive ? row.registered : now
                 row.expires = now + keyedLease
                 row.written = now
@@ -174,8 +183,9 @@ final class Registry: Sendable {
     enum Renewal: Equatable { case unknown, elsewhere, renewed(isDue: Bool) }
 
     /// Starts the lease of a keyed peer anew, if the keepalive comes from where it is registered.
+    /// - Parameter local: which of this machine's addresses it was sent to.
     /// - Returns: when renewed, also whether the store shall know: at most once in half a lease.
-    func renew(_ peer: PeerID, from source: Endpoint, now: Instant) -> Renewal {
+    func renew(_ peer: PeerID, from source: Endpoint, to local: UInt8, now: Instant) -> Renewal {
         let now = tick(now)
         return withKeyed(peer) { table, hash in
             guard let number = table.find(peer, hash), now < table[number].expires else { return .unknown }
@@ -184,6 +194,7 @@ final class Registry: Sendable {
             let isDue = now >= table[number].written + halfLease
             table.update(number) { row in
                 row.expires = now + keyedLease
+                row.place.local = local
                 if isDue { row.written = now }
             }
             return .renewed(isDue: isDue)
@@ -242,8 +253,9 @@ final class Registry: Sendable {
             guard table.find(row.peer, hash) == nil, !isFull else { return }
             insert(
                 KeyedTable.Row(
-                    peer: row.peer, record: row.record, sequence: row.sequence, address: row.address,
-                    registered: now - age, expires: now + min(loaded.remaining, keyedLease), written: .longAgo),
+                    peer: row.peer, record: row.record, sequence: row.sequence,
+                    place: PeerPlace(row.address, local: LocalAddresses.unknown), registered: now - age,
+                    expires: now + min(loaded.remaining, keyedLease), written: .longAgo),
                 hash, into: &table)
         }
     }

@@ -56,8 +56,12 @@ public enum SessionCommand: Equatable, Sendable {
     /// Probe all ways that did not answer once more, after such a time: the other side does the same then.
     case punch(SessionID, after: Span)
     /// Somebody is about to dial us from there: probe it, so that our router lets it in.
-    /// - Parameter reference: by which it knows our probes.
-    case welcome(PeerKey, at: [Endpoint], reference: UInt64)
+    /// - Parameters:
+    ///   - reference: by which it knows our probes.
+    ///   - sequence: of its record: an address that never answered gets so many such probes for each, no more.
+    case welcome(PeerKey, at: [Endpoint], reference: UInt64, sequence: UInt64)
+    /// Whom datagrams as of a relay are taken from: nobody else's say that they passed something on.
+    case relays(Set<Endpoint>)
     /// This machine has these addresses from now on, or slept: look for ways again.
     case networkChanged(addresses: [Endpoint.Address])
     /// Speak to peers through relays alone, and answer nobody else.

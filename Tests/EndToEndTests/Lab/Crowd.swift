@@ -64,7 +64,7 @@ final class Crowd {
 
     /// Registers until something holds.
     /// - Returns: false when it does not in time.
-    func work(within limit: Span = .seconds(10), until condition: () throws -> Bool) throws -> Bool {
+    func work(within limit: Span = .seconds(30), until condition: () throws -> Bool) throws -> Bool {
         let deadline = Instant.now + limit
         while try !condition() {
             guard .now < deadline else { return false }

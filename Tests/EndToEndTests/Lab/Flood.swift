@@ -88,8 +88,8 @@ final class Flood: Sendable {
     }
 }
 
-/// Clients of an index server, each on a thread and a socket of its own, that ask for one peer every 20 ms and ask a
-/// second time when nothing comes within a second.
+/// Clients of an index server, each on a thread and a socket of its own, that ask for one peer every 20 ms and ask
+/// again, at most four times, when nothing comes within a second.
 final class Askers: Sendable {
     struct Tally {
         var asked = 0
@@ -109,7 +109,7 @@ final class Askers: Sendable {
             Thread.detachNewThread { [self] in
                 var next = Instant.now
                 while !state.withLock({ $0.isStopped }) {
-                    let answer = try? socket.ask(query, at: port, tries: 2, each: .seconds(1))
+                    let answer = try? socket.ask(query, at: port, tries: 5, each: .seconds(1))
                     let isRight = answer?.contains("\"\(address)\"") == true
                     state.withLock {
                         $0.asked += 1

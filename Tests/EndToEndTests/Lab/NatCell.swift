@@ -107,11 +107,11 @@ struct NatMeeting: Sendable {
     var faults: [String] {
         guard let message else { return ["no message"] }
         var faults: [String] = []
-        if message > NatCell.messageLimit { faults.append("the message took \(message.milliseconds) ms") }
+        if !message.isWithin(NatCell.messageLimit) { faults.append("the message took \(message.milliseconds) ms") }
         for path in [paths.caller, paths.callee] where !cell.expected.contains(path) {
             faults.append("\(path.isEmpty ? "nothing" : path) instead of \(cell.expected.sorted())")
         }
-        if cell.expected.isSubset(of: PathEvent.direct), (direct ?? NatCell.messageLimit) > NatCell.directLimit {
+        if cell.expected.isSubset(of: PathEvent.direct), direct?.isWithin(NatCell.directLimit) != true {
             faults.append(direct.map { "direct after \($0.milliseconds) ms" } ?? "never direct")
         }
         return faults

@@ -59,17 +59,22 @@ final class NatTalk {
         try settles(on: ways, within: .seconds(10))
     }
 
+    /// How much longer than allowed is waited, to say by how much something came late.
+    private static let patience = Span.seconds(15)
+
     /// Waits until both say that they talk in one of these ways; for how long.
     @discardableResult
     func settles(on ways: Set<String>, within limit: Span) throws -> Span {
         let start = Instant.now
-        let isSettled = try holds(within: limit) {
+        let isSettled = try holds(within: limit + NatTalk.patience) {
             try ways.contains(alice.path(to: bob)) && ways.contains(bob.path(to: alice))
         }
+        let took = Instant.now.since(start)
         guard isSettled else {
-            throw ChildProcess.Missing(description: "no \(ways.sorted()) in \(limit.seconds) s; \(transcript)")
+            throw ChildProcess.Missing(description: "no \(ways.sorted()) in \(took.seconds) s; \(transcript)")
         }
-        return Instant.now.since(start)
+        #expect(took.isWithin(limit), "\(ways.sorted()) took \(took.seconds) s; \(transcript)")
+        return took
     }
 
     /// Messages that are under way.
@@ -88,14 +93,14 @@ final class NatTalk {
     /// Waits for messages; how long after a moment the last of them arrived.
     @discardableResult
     func arrive(_ letters: Letters, after start: Instant = .now, within limit: Span) throws -> Span {
-        let patience = limit + .seconds(15)
+        let patience = limit + NatTalk.patience
         do {
             let moments = [
                 try letters.toBob.map { try bob.arrival(of: $0, patience) },
                 try letters.toAlice.map { try alice.arrival(of: $0, patience) },
             ]
             let took = (moments.compactMap(\.self).max() ?? start).since(start)
-            #expect(took <= limit, "took \(took.seconds) s; \(transcript)")
+            #expect(took.isWithin(limit), "took \(took.seconds) s; \(transcript)")
             return took
         } catch let missing as ChildProcess.Missing {
             throw ChildProcess.Missing(description: "\(missing.description)\n\(transcript)")

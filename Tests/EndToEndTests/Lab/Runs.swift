@@ -2,6 +2,7 @@
 import Glibc
 import Model
 import Support
+import Testing
 
 /// The runs of one user's pipe, one after the other: killed and started again as often as a test likes. What each said
 /// is kept.
@@ -45,6 +46,15 @@ final class Runs {
         var ledger = Ledger()
         if let current { ledger.add(sender: current) }
         return ledger.ids(state)
+    }
+}
+
+extension ChildProcess {
+    /// Expects a program to end in a way, and in time.
+    func expectEnd(_ end: Termination, within limit: Span, at location: SourceLocation = #_sourceLocation) {
+        let start = Instant.now
+        #expect(wait() == end, "\(transcript)", sourceLocation: location)
+        #expect(Instant.now.since(start).isWithin(limit), sourceLocation: location)
     }
 }
 

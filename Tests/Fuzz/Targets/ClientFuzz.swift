@@ -250,7 +250,7 @@ struct ClientFuzz {
             if let key = sessions[id], !isFriend(key.peer) { fault = "a stranger had us punch holes" }
         case .welcome: fault = "a call, with no index"
         case .pass: fault = "somebody had us pass on, who reach nobody"
-        case .probe, .networkChanged, .hide, .stopPassing: break
+        case .probe, .networkChanged, .hide, .relays, .stopPassing: break
         }
     }
 

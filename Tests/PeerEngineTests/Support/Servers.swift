@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Identity
 import IndexEngine
 import Model
 import Support
@@ -21,9 +22,9 @@ final class IndexProgram {
     private let service: IndexService
     private var chance = SplitMix64(seed: 5)
 
-    init(boot: String = "boot-1", now: Instant) {
+    init(boot: String = "boot-1", secret: UInt8 = 0, identity: Identity? = nil, now: Instant) {
         let info = ServerInfo(version: "test", listen: "\(World.index)", boot: boot)
-        service = IndexService(info: info, secret: Array(boot.utf8), now: now)
+        service = IndexService(info: info, secret: Array(boot.utf8) + [secret], identity: identity, now: now)
     }
 
     func answer(_ datagram: Datagram, _ now: Instant, _ wall: WallTime) -> [UInt8]? {

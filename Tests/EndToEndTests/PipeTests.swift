@@ -140,11 +140,6 @@ extension EndToEnd {
             var asking = alice
             asking.indexes = []
             #expect(try asking.identity()["invite"]?.string == left.ready["invite"]?.string)
-            // The beginnings of IDs do.
-            let short = try alice.run("send", String(right.uuid.prefix(8)), "by its first digits")
-            #expect(short.status == .exited(0), "\(short.out)\(short.err)")
-            #expect(try right.event("message")["text"]?.string == "by its first digits")
-            #expect(try bob.run("log", String(left.uuid.prefix(4))).out.contains("by its first digits"))
             let log = try bob.run("log", "alice", "--json")
             #expect(log.status == .exited(0))
             let last = try JSON(try #require(log.out.split(separator: "\n").last))
@@ -153,6 +148,11 @@ extension EndToEnd {
             #expect(last["secure"]?.bool == true)
             let outgoing = try JSON(try #require(try alice.run("log", "--json").out.split(separator: "\n").last))
             #expect(outgoing["direction"]?.string == "out" && outgoing["state"]?.string == "delivered")
+            // The beginnings of IDs do.
+            let short = try alice.run("send", String(right.uuid.prefix(8)), "by its first digits")
+            #expect(short.status == .exited(0), "\(short.out)\(short.err)")
+            #expect(try right.event("message")["text"]?.string == "by its first digits")
+            #expect(try bob.run("log", String(left.uuid.prefix(4))).out.contains("by its first digits"))
         }
 
         @Test func `the default server is in no invite, and who has named none is told`() throws {

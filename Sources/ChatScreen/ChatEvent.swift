@@ -7,6 +7,8 @@ public enum ChatEvent: Sendable {
     case terminal(TerminalEvent)
     /// The wall clock and seconds east of UTC: at the start and at each full minute.
     case clock(WallTime, offset: Int)
+    /// No key came for a second, or many have come: what is written is to be kept.
+    case rest
     /// No key came for five seconds after one that wrote something.
     case pause
 

@@ -13,6 +13,7 @@ extension ChatState {
         switch event {
         case .terminal(let event): return handle(event)
         case .clock(let now, let offset): return tick(now, offset)
+        case .rest: return keepDrafts()
         case .pause:
             isWriting = false
             return keepDrafts()

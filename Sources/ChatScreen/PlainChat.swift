@@ -112,7 +112,7 @@ public struct PlainChat: Sendable {
             return [line("listening on \(endpoint)")]
         case .notice(let text, let peer): return [line((peer.map { label($0) + ": " } ?? "") + text)]
         case .failed(let text, _): return [line(text)]
-        case .terminal, .pause, .seen, .forgotten, .typing, .active: return []
+        case .terminal, .rest, .pause, .seen, .forgotten, .typing, .active: return []
         }
     }
 

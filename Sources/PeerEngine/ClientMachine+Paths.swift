@@ -18,18 +18,17 @@ extension ClientMachine {
         nextTry: Instant? = nil
     ) {
         guard contacts[peer]?.accepted == true else { return }
-        let note = PathNote(kind: kind, roundTrip: roundTrip, cause: reason.map { cause ?? $0.cause.rawValue })
+        let pause = nextTry.map { ($0.since(now).nanoseconds + 999_999_999) / 1_000_000_000 }
+        let note = PathNote(
+            kind: kind, roundTrip: roundTrip, cause: reason.map { cause ?? $0.cause.rawValue }, pause: pause)
         guard paths.updateValue(note, forKey: peer) != note else { return }
         var told = reason
-        if let reason, let nextTry {
-            let seconds = (nextTry.since(now).nanoseconds + 999_999_999) / 1_000_000_000
-            told = Reason(reason.cause, "\(reason.text); next try in \(seconds) s")
-        }
+        if let reason, let pause { told = Reason(reason.cause, "\(reason.text); next try in \(pause) s") }
         tell(.path(peer, kind, roundTrip: roundTrip, reason: told))
     }
 
     /// Tells by which way the session that counts goes.
-    mutating func tellPath(of peer: PeerID, roundTrip: Span? = nil) {
+    mutating func tellPath(of peer: PeerID) {
         guard let session = conversations[peer]?.link.currentSession else { return }
         guard let report = session.report else {
             return setPath(
@@ -38,7 +37,7 @@ extension ClientMachine {
         }
         let why = report.kind == .relayed ? ladder(of: peer).whyRelayed : nil
         setPath(
-            peer, report.kind, why.map { Reason(.network, $0) }, cause: why, roundTrip: roundTrip ?? report.roundTrip)
+            peer, report.kind, why.map { Reason(.network, $0) }, cause: why, roundTrip: session.roundTrip)
     }
 
     // MARK: What sessions tell
@@ -63,7 +62,7 @@ extension ClientMachine {
         guard let peer = owners[id] else { return }
         conversation(peer) { $0.link.setAttempts(attempts, of: id) }
         if conversations[peer]?.link.current == id, currentPath(of: peer) == .relayed {
-            tellPath(of: peer, roundTrip: paths[peer]?.roundTrip)
+            tellPath(of: peer)
         }
     }
 

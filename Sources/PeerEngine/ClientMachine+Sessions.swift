@@ -66,8 +66,25 @@ extension ClientMachine {
             dial(peer, key)
             if isCertain { return }
         }
+        search(peer)
+    }
+
+    /// Asks where a peer is, for the try that is under way.
+    private mutating func search(_ peer: PeerID) {
+        conversation(peer) { $0.link.noteSearch() }
         startLookup(peer)
         advanceLookup(of: peer)
+    }
+
+    /// A hint that nobody reads where a peer is dialled: it may be elsewhere. Each probe may bring one, and a try is worth
+    /// one question.
+    mutating func doubt(_ endpoint: Endpoint) {
+        for peer in conversations.keys.sorted() {
+            guard let link = conversations[peer]?.link, !link.isSearched, link.dialled.contains(endpoint) else {
+                continue
+            }
+            search(peer)
+        }
     }
 
     /// Whether a try would do more than what is under way already.
@@ -127,6 +144,7 @@ extension ClientMachine {
     mutating func found(_ record: PeerRecord, of peer: PeerID) {
         if let pinned = contacts[peer]?.key, pinned != record.key.octets { return raiseAlarm(peer) }
         let now = now
+        let isNews = conversations[peer]?.record?.sequence != record.sequence
         conversation(peer) { conversation in
             conversation.key = record.key
             conversation.record = record
@@ -138,6 +156,8 @@ extension ClientMachine {
         }
         addGuests(for: peer)
         guard let id = link.dialling else {
+            // What was tried in vain a moment ago waits for its turn.
+            guard isNews || link.nextTry <= now else { return }
             conversation(peer) { $0.link.tried(now: now) }
             return dial(peer, record.key)
         }
@@ -170,8 +190,9 @@ extension ClientMachine {
         case .up(let id, let key, let route, let binding): cameUp(id, key, at: route, binding)
         case .frames(let id, let frames): receive(frames, on: id)
         case .roundTrip(let id, let span):
-            guard let peer = owners[id], conversations[peer]?.link.current == id else { return }
-            tellPath(of: peer, roundTrip: span)
+            guard let peer = owners[id] else { return }
+            conversations[peer]?.link.setRoundTrip(span, of: id)
+            if conversations[peer]?.link.current == id { tellPath(of: peer) }
         case .path(let id, let report): pathChanged(id, report)
         case .doubt(let id):
             guard let peer = owners[id] else { return }

@@ -306,6 +306,8 @@ struct PathNote: Equatable, Sendable {
     var roundTrip: Span?
     /// What tells one reason from another.
     var cause: String?
+    /// Seconds to the next try when it was told.
+    var pause: UInt64?
 }
 
 /// Why something that came is not taken: counted, and told the first time.

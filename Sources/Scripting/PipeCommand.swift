@@ -13,6 +13,8 @@ public enum PipeCommand: Equatable, Sendable {
     case retry(MessageID)
     case cancel(MessageID)
     case peers
+    /// Who this is, and the invite to give away.
+    case id
     /// How a peer is reached, what was tried and why; the peer is still as the user wrote it.
     case why(peer: String)
     /// What the user lets contacts know or do.
@@ -79,6 +81,7 @@ extension PipeCommand {
         case "retry": self = .retry(try fields.messageID())
         case "cancel": self = .cancel(try fields.messageID())
         case "peers": self = .peers
+        case "id": self = .id
         case "why": self = .why(peer: try fields.text("peer"))
         case "set": self = .set(try fields.setting(), try fields.flag("on"))
         case "quit": self = .quit

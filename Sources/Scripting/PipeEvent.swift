@@ -56,6 +56,14 @@ public enum PipeEvent {
         ]
     }
 
+    /// Who this is, as `parley id --json` says it.
+    public static func id(_ invite: Invite) -> JSONObject {
+        [
+            "event": "id", "uuid": .string("\(invite.peer)"), "invite": .string(invite.text),
+            "key": .string(invite.key.hex), "digits": .string(invite.key.digits),
+        ]
+    }
+
     /// The answer to `why`, a member for each step in the order of the rungs.
     public static func why(_ peer: PeerID, _ path: PathKind, _ steps: [LadderStep]) -> JSONObject {
         [

@@ -29,8 +29,11 @@ import Wire
     private var digits = ToldDigits()
     /// What was seen since the last frame: one word for each conversation is enough.
     private var seen: [PeerID: MessageID] = [:]
-    /// Rung by every key: what was written and is not yet sent is kept after a pause.
+    /// Rung by every key: what was written and is not yet sent is kept after a rest of a second.
     private let keys = Alarm()
+    /// Keys since then; so many of them are kept without a rest.
+    private var unkept = 0
+    private static let unkeptLimit = 64
     private let ending = Alarm()
     private var exitCode: Int32 = 0
 
@@ -138,10 +141,17 @@ import Wire
         if case .terminal = event {
             lastDraw = 0
             keys.ring()
+            unkept += 1
         }
         isDirty = true
         undrawn += 1
         for effect in update(&state, event) { carryOut(effect) }
+        if unkept >= ChatProgram.unkeptLimit { keepDrafts() }
+    }
+
+    private func keepDrafts() {
+        unkept = 0
+        apply(.rest)
     }
 
     private func carryOut(_ effect: ChatEffect) {
@@ -207,8 +217,11 @@ import Wire
     private func notePauses() async {
         while !Task.isCancelled {
             await keys.sleep(for: nil)
-            var isTyping = true
-            while isTyping, !Task.isCancelled { isTyping = await keys.rings(within: .seconds(5)) }
+            repeat {
+                while await keys.rings(within: .seconds(1)) {}
+                guard !Task.isCancelled else { return }
+                keepDrafts()
+            } while await keys.rings(within: .seconds(4))
             if !Task.isCancelled { apply(.pause) }
         }
     }

@@ -267,7 +267,7 @@ extension Clocks {
             try await client.perform(.add(World.peer(number), name: "peer"))
             #expect(await client.peers.count >= number - 8)
         }
-        #expect(await client.resolve("peer-50") == World.peer(59))
+        #expect(try await client.resolve("peer-50") == World.peer(59))
         await #expect(throws: CommandError.self) { try await client.perform(.add(client.me, name: nil)) }
         pour.cancel()
         running.cancel()

@@ -29,7 +29,7 @@ private func parse(_ line: String) throws(PipeError) -> PipeCommand { try PipeCo
             (#"{"command":"read","peer":"bob","id":"\#(id)"}"#, .client(.read(message), peer: "bob")),
             (#"{"command":"retry","id":"\#(id.uppercased())"}"#, .retry(message)),
             (#"{"command":"cancel","id":"\#(id)"}"#, .cancel(message)),
-            (#"{"command":"peers"}"#, .peers), (#"{"command":"quit"}"#, .quit),
+            (#"{"command":"peers"}"#, .peers), (#"{"command":"id"}"#, .id), (#"{"command":"quit"}"#, .quit),
             (#" { "command" : "quit" , "unknown" : [1,{"a":null}] } "#, .quit),
         ]
         for (line, command) in lines { #expect(try parse(line) == command, "\(line)") }

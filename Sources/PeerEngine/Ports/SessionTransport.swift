@@ -107,7 +107,7 @@ public enum SessionEvent: Equatable, Sendable {
     case up(SessionID, key: PeerKey, at: Route, binding: [UInt8])
     /// Whole frames in their order. The transport stops reading once more than its window waits for `consumed`.
     case frames(SessionID, [[UInt8]])
-    /// The smoothed round trip, when it changed noticeably.
+    /// The round trip of the route in use, when it changed noticeably.
     case roundTrip(SessionID, Span)
     /// Another route is in use, or another name fits it; `nil` while none answers. Only while a session is up.
     case path(SessionID, PathReport?)

@@ -31,6 +31,9 @@ import Wire
     private var seen: [PeerID: MessageID] = [:]
     /// Rung by every key: what was written and is not yet sent is kept after a pause.
     private let keys = Alarm()
+    /// Rung when there is another hint to take away in time.
+    private let hints = Alarm()
+    private var hint: (number: Int, seconds: Int)?
     private let ending = Alarm()
     private var exitCode: Int32 = 0
 
@@ -50,7 +53,8 @@ import Wire
         }
         self.host = host
         history = ChatHistory(host.store)
-        state = ChatState(me: host.client.me, name: options.ownName, options: ChatOptions(ascii: options.screen.ascii))
+        let shown = ChatOptions(ascii: options.screen.ascii, hidesAddress: options.relayOnly)
+        state = ChatState(me: host.client.me, name: options.ownName, options: shown)
     }
 
     /// Shows the chat until the user or a signal ends it.
@@ -65,6 +69,7 @@ import Wire
                     tasks.addTask { await self.fulfil() }
                     tasks.addTask { await self.answer() }
                     tasks.addTask { await self.notePauses() }
+                    tasks.addTask { await self.endHints() }
                     tasks.addTask { await self.tick() }
                     await ending.sleep(for: nil)
                     tasks.cancelAll()
@@ -152,6 +157,9 @@ import Wire
         case .redraw: screen.redraw()
         case .copy(let text): _ = screen.copyToClipboard(text)
         case .setMouse(let on): screen.setMouse(on)
+        case .endHint(let number, let seconds):
+            hint = (number, seconds)
+            hints.ring()
         case .load, .search: hand(effect, to: questions)
         case .markRead(let peer, let id): seen[peer] = id
         default: hand(effect, to: wishes)
@@ -183,7 +191,11 @@ import Wire
     private func fulfil() async {
         while let batch = await wishes.next() {
             for effect in batch {
-                if let refusal = await host.client.carryOut(effect) { apply(.failed(refusal, effect)) }
+                if let refusal = await host.client.carryOut(effect) {
+                    apply(.failed(refusal, effect))
+                } else if let added = ChatEvent.added(by: effect) {
+                    apply(added)
+                }
             }
         }
     }
@@ -210,6 +222,15 @@ import Wire
             var isTyping = true
             while isTyping, !Task.isCancelled { isTyping = await keys.rings(within: .seconds(5)) }
             if !Task.isCancelled { apply(.pause) }
+        }
+    }
+
+    /// Each hint has its time, unless another one takes its place.
+    private func endHints() async {
+        while !Task.isCancelled {
+            await hints.sleep(for: nil)
+            while let hint, !Task.isCancelled, await hints.rings(within: .seconds(hint.seconds)) {}
+            if let hint, !Task.isCancelled { apply(.hintOver(hint.number)) }
         }
     }
 

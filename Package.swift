@@ -153,7 +153,7 @@ let package = Package(
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "Relaying", "IndexEngine"]),
         tests("RegistryStoreTests", uses: ["Model", "Queues", "IndexEngine", "RegistryStore", grdb]),
-        tests("CommandLineKitTests", uses: ["CommandLineKit"]),
+        tests("CommandLineKitTests", uses: ["CommandLineKit", argumentParser]),
         tests(
             "ParleyIndexTests",
             uses: [

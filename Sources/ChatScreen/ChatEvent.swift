@@ -11,6 +11,8 @@ public enum ChatEvent: Sendable {
     case rest
     /// No key came for five seconds after one that wrote something.
     case pause
+    /// The time of a hint is over: `ChatEffect.endHint` gave the number.
+    case hintOver(Int)
 
     // MARK: What the last run left
 
@@ -60,6 +62,8 @@ public enum ChatEvent: Sendable {
     case setting(ChatSetting, Bool)
     /// One sentence of the engine, about a peer or in general.
     case notice(String, about: PeerID?)
+    /// A peer is in the address book, as an effect wanted that named it or its invite.
+    case added(PeerID, name: String?)
     /// The answer to an effect that could not be carried out; a refused text is given back.
     case failed(String, ChatEffect?)
 }

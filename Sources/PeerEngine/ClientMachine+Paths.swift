@@ -169,17 +169,28 @@ extension ClientMachine {
         let conversation = conversations[peer]
         let session = conversation?.link.currentSession ?? conversation?.link.sessions.last
         let outcomes = calls.outcomes(of: peer)
+        let isRetry = conversation.map { $0.link.failures > 0 && $0.link.current == nil } ?? false
         return Ladder(
-            search: lookups[peer] != nil ? .asking : conversation?.search ?? .notAsked,
+            search: search(for: peer, again: isRetry),
             hasIndex: configuration.hasIndex || !servers.isEmpty, isRelayOnly: configuration.relayOnly,
-            isTrying: session != nil, report: session?.report,
-            attempts: session?.attempts ?? conversation?.link.lastAttempts ?? [],
+            isTrying: session != nil, isRetry: isRetry, report: session?.report,
+            attempts: (isRetry ? nil : session?.attempts) ?? conversation?.link.lastAttempts ?? [],
             rounds: conversation?.exchange.round ?? 0,
             calls: servers.compactMap { server in
                 outcomes[server.link.server].map { (name: server.name, outcome: $0) }
             },
             hasServer: servers.contains { $0.link.lease != nil }, asked: askedRelays(for: peer),
             via: relayName(to: peer), reachability: reachability)
+    }
+
+    private func search(for peer: PeerID, again: Bool) -> Ladder.Search {
+        let last = conversations[peer]?.search ?? .notAsked
+        guard lookups[peer] != nil else { return last }
+        return switch last {
+        case .failed(let reason): .askingAgain(reason)
+        case .found where again: last
+        default: .asking
+        }
     }
 
     mutating func watch(_ peer: PeerID?) {

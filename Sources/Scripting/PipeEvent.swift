@@ -6,13 +6,12 @@ public import Wire
 
 /// The lines that `parley pipe`, `parley log` and the control socket write.
 public enum PipeEvent {
-    /// The first line, once the port is open. A wildcard address reads as the loopback, which is where a script is.
+    /// The first line, once the port is open. Where it listens is told as the chat tells it, a wildcard address included.
     /// - Parameter invite: `nil` for a program that lets nobody in.
     public static func ready(_ peer: PeerID, invite: Invite?, listen: Endpoint) -> JSONObject {
-        let reachable = listen.isUnspecified ? Endpoint.loopback(listen.port) : listen
-        return [
+        [
             "event": "ready", "uuid": .string("\(peer)"), "invite": invite.map { .string($0.text) } ?? .null,
-            "listen": .string("\(reachable)"),
+            "listen": .string("\(listen)"),
         ]
     }
 

@@ -153,7 +153,18 @@ extension ClientCommand {
         case .active(let on): self = .active(on)
         case .keepDraft(let peer, let text): self = .draft(peer, text)
         case .explain(let peer): self = .explain(peer)
-        case .load, .search, .quit, .bell, .suspend, .redraw, .copy, .setMouse: return nil
+        case .load, .search, .quit, .bell, .suspend, .redraw, .copy, .setMouse, .endHint: return nil
+        }
+    }
+}
+
+extension ChatEvent {
+    /// What an effect that was carried out has added; `nil` for any that adds nobody.
+    static func added(by effect: ChatEffect) -> ChatEvent? {
+        switch effect {
+        case .add(let peer, let name): .added(peer, name: name)
+        case .addInvite(let text, let name): (try? Invite(text)).map { .added($0.key.peer, name: name) }
+        default: nil
         }
     }
 }

@@ -34,6 +34,9 @@ import Wire
     /// Keys since then; so many of them are kept without a rest.
     private var unkept = 0
     private static let unkeptLimit = 64
+    /// Rung when there is another hint to take away in time.
+    private let hints = Alarm()
+    private var hint: (number: Int, seconds: Int)?
     private let ending = Alarm()
     private var exitCode: Int32 = 0
 
@@ -53,7 +56,8 @@ import Wire
         }
         self.host = host
         history = ChatHistory(host.store)
-        state = ChatState(me: host.client.me, name: options.ownName, options: ChatOptions(ascii: options.screen.ascii))
+        let shown = ChatOptions(ascii: options.screen.ascii, hidesAddress: options.relayOnly)
+        state = ChatState(me: host.client.me, name: options.ownName, options: shown)
     }
 
     /// Shows the chat until the user or a signal ends it.
@@ -68,6 +72,7 @@ import Wire
                     tasks.addTask { await self.fulfil() }
                     tasks.addTask { await self.answer() }
                     tasks.addTask { await self.notePauses() }
+                    tasks.addTask { await self.endHints() }
                     tasks.addTask { await self.tick() }
                     await ending.sleep(for: nil)
                     tasks.cancelAll()
@@ -162,6 +167,9 @@ import Wire
         case .redraw: screen.redraw()
         case .copy(let text): _ = screen.copyToClipboard(text)
         case .setMouse(let on): screen.setMouse(on)
+        case .endHint(let number, let seconds):
+            hint = (number, seconds)
+            hints.ring()
         case .load, .search: hand(effect, to: questions)
         case .markRead(let peer, let id): seen[peer] = id
         default: hand(effect, to: wishes)
@@ -193,7 +201,11 @@ import Wire
     private func fulfil() async {
         while let batch = await wishes.next() {
             for effect in batch {
-                if let refusal = await host.client.carryOut(effect) { apply(.failed(refusal, effect)) }
+                if let refusal = await host.client.carryOut(effect) {
+                    apply(.failed(refusal, effect))
+                } else if let added = ChatEvent.added(by: effect) {
+                    apply(added)
+                }
             }
         }
     }
@@ -223,6 +235,15 @@ import Wire
                 keepDrafts()
             } while await keys.rings(within: .seconds(4))
             if !Task.isCancelled { apply(.pause) }
+        }
+    }
+
+    /// Each hint has its time, unless another one takes its place.
+    private func endHints() async {
+        while !Task.isCancelled {
+            await hints.sleep(for: nil)
+            while let hint, !Task.isCancelled, await hints.rings(within: .seconds(hint.seconds)) {}
+            if let hint, !Task.isCancelled { apply(.hintOver(hint.number)) }
         }
     }
 

@@ -103,7 +103,7 @@ extension OwnReach.Router {
     fileprivate var words: String {
         switch self {
         case .unknown: "not known yet"
-        case .none: "none in the way: others can write to this machine"
+        case .none: "no translation; whether a firewall lets others in can't be seen from here"
         case .friendly: "friendly: one port for all, so others get through"
         case .strict: "strict: another port for each peer; few get through"
         }

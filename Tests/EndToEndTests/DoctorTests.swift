@@ -126,6 +126,25 @@ extension EndToEnd {
             withExtendedLifetime(index) {}
         }
 
+        @Test(.enabled(if: NetworkNamespace.isPossible, NetworkNamespace.needs))
+        func `of a server's name every address is asked`() throws {
+            let site = try IndexSite()
+            let index = try site.startHeadless()
+            let user = try User("alice", index: "none")
+            // A machine of the same kind that knows the name.
+            let hosts = site.data.file("hosts")
+            try "127.0.0.1 both.test\n::1 both.test\n".write(toFile: hosts, atomically: true, encoding: .utf8)
+            let launcher = ["unshare", "-m", "sh", "-ec", "mount --bind \(hosts) /etc/hosts; exec \"$@\"", "sh"]
+            let port = try #require(site.address.split(separator: ":").last)
+            let result = try examine(user, ["--index", "both.test:\(port)", "--json"], by: launcher)
+            #expect(result.status == .exited(0), "\(result.out)\(result.err)")
+            let lines = try #require(try JSON(result.out)["checks"]?.array).filter { $0["topic"]?.string == "index" }
+            // It listens at the one of IPv4.
+            #expect(Set(lines.compactMap { $0["mark"]?.string }) == ["ok", "!"], "\(result.out)")
+            #expect(lines.allSatisfy { $0["text"]?.string?.hasPrefix("both.test:\(port) (") == true })
+            withExtendedLifetime(index) {}
+        }
+
         @Test func `on a terminal it says at once what it waits for, and elsewhere it doesn't`() throws {
             let user = try User("alice", index: "none")
             let start = Instant.now

@@ -125,7 +125,7 @@ struct HostileRouterTests {
         let report = try Mapped(inside, times: quick).next(.seconds(15))
         let span = Instant.now.since(start)
         #expect(report.mapped == nil, "\(kind)")
-        #expect(span.isWithin(.seconds(6)), "\(kind)")
+        #expect(span.isWithin(.seconds(4)), "\(kind)")
         print("\(kind): \(Int(span.milliseconds)) ms: \(report.failures)")
     }
 

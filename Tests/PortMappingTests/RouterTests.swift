@@ -51,10 +51,22 @@ import Testing
         #expect(try router.hasOpenPorts(0, .milliseconds(1500)), "\(by)")
     }
 
-    @Test func `all protocols are there: one mapping, at once`() throws {
+    @Test func `all protocols are there: a survey maps nothing, and then there is one mapping, at once`() throws {
         let router = try Router(["enable_natpmp=yes", "enable_upnp=yes"])
+        try router.addIPv6()
         let daemon = try router.serve()
         defer { daemon.child.send(9) }
+        let found = try router.inside.run {
+            let routers = Routers(v4: Router.lan, v6: Router.lan6, zone: if_nametoindex("eth0"))
+            return PortMapper.survey(routers: { routers }, limit: .seconds(6))
+        }
+        #expect(
+            found == [
+                .pcp: .answers(nil), .natPMP: .answers(Router.address), .upnp: .answers(Router.address),
+                .firewall: .answers(nil),
+            ])
+        #expect(try router.openPorts().isEmpty)
+        #expect(try router.openings().isEmpty)
         let start = Instant.now
         var times = MappingTimes()
         times.patience = .milliseconds(100)
@@ -62,7 +74,7 @@ import Testing
         #expect(try mapped.next() == MappingReport(mapped: outside, by: .pcp))
         #expect(Instant.now.since(start).isWithin(.seconds(1)))
         // UPnP would have searched and given by now.
-        pause(until: start + .seconds(2))
+        pause(until: start + .milliseconds(1700))
         #expect(try router.openPorts().count == 1)
     }
 
@@ -97,8 +109,8 @@ import Testing
         (times.check, times.again, times.patience) = (.seconds(1), .seconds(1), .zero)
         let mapped = try Mapped(router.inside, times: times)
         #expect(try mapped.next { $0.mapped != nil }.by == by)
-        // A younger router than this is forgiven that its clock went back.
-        pause(until: .now + .seconds(4))
+        // The clock of one that was restarted sooner has hardly gone back: NAT-PMP forgives two seconds.
+        pause(until: .now + .seconds(5))
         first.child.send(9)
         _ = first.wait()
         try router.forget()
@@ -126,23 +138,5 @@ import Testing
         let report = try second.next { $0.mapped != nil }
         #expect(report.mapped?.address == Router.address)
         #expect(report.mapped?.port != 40_000)
-    }
-
-    @Test func `a survey maps nothing`() throws {
-        let router = try Router(["enable_natpmp=yes", "enable_upnp=yes"])
-        try router.addIPv6()
-        let daemon = try router.serve()
-        defer { daemon.child.send(9) }
-        let found = try router.inside.run {
-            let routers = Routers(v4: Router.lan, v6: Router.lan6, zone: if_nametoindex("eth0"))
-            return PortMapper.survey(routers: { routers }, limit: .seconds(6))
-        }
-        #expect(
-            found == [
-                .pcp: .answers(nil), .natPMP: .answers(Router.address), .upnp: .answers(Router.address),
-                .firewall: .answers(nil),
-            ])
-        #expect(try router.openPorts().isEmpty)
-        #expect(try router.openings().isEmpty)
     }
 }

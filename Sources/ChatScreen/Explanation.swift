@@ -97,7 +97,7 @@ struct Explanation {
         if isTrying { return "wait a moment: direct ways are still being tried" }
         if all(.direct, are: .off) { return "nothing here: the other side tells no address; it may hide it" }
         guard let reach, reach.router == .strict, reach.mapped == nil else {
-            return "the other side's network is the harder one: UPnP, NAT-PMP or IPv6 there"
+            return "the other side's network is the harder one: PCP, UPnP, NAT-PMP or IPv6 there"
         }
         return openPort
     }
@@ -120,7 +120,7 @@ struct Explanation {
     }
 
     private var patience: String { "nothing here: it seems to be off; what waits goes out when it is back" }
-    private var openPort: String { "UPnP or NAT-PMP switched on in your router, or IPv6" }
+    private var openPort: String { "PCP, UPnP or NAT-PMP switched on in your router, or IPv6" }
     /// Whether it is we who tell no address: then nothing is searched on this network either.
     private var hidesUs: Bool { all(.direct, are: .off) && all(.lan, are: .off) }
     private var isTrying: Bool { steps.contains { $0.mark == .trying } }
@@ -137,7 +137,7 @@ extension OwnReach.Router {
     fileprivate var words: String {
         switch self {
         case .unknown: "not known yet"
-        case .none: "none in the way: others can write to this machine"
+        case .none: "no translation; whether a firewall lets others in can't be seen from here"
         case .friendly: "friendly: one port for all, so others get through"
         case .strict: "strict: another port for each peer; few get through"
         }

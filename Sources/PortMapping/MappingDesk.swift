@@ -16,6 +16,7 @@ final class MappingDesk {
 
     private let port: UInt16
     private let lease: UInt32
+    private let upnpLimit: Span
     private let routers: @Sendable () -> Routers
     /// One for each mapping, as long as the program runs: who asks with another is refused, even after a change of network.
     private let nonces: (pcp: PCP.Nonce, firewall: PCP.Nonce)
@@ -28,8 +29,9 @@ final class MappingDesk {
     /// What PCP gave last, to wish for again.
     private var given: [MappingProtocol: Endpoint.Address] = [:]
 
-    init(port: UInt16, lease: UInt32, routers: @escaping @Sendable () -> Routers) {
-        (self.port, self.lease, self.routers) = (port, lease, routers)
+    init(port: UInt16, times: MappingTimes, routers: @escaping @Sendable () -> Routers) {
+        (self.port, self.routers) = (port, routers)
+        (lease, upnpLimit) = (UInt32(clamping: times.lease.wholeSeconds), times.upnp)
         var random = RandomSource.system
         nonces = (PCP.Nonce(&random), PCP.Nonce(&random))
     }
@@ -129,7 +131,8 @@ final class MappingDesk {
             return exchange.map { .success($0) } ?? .failure(Refusal("the router can't be asked"))
         case .upnp:
             let (command, external) = upnp(question)
-            let exchange = UPnPExchange(command, port: port, external: external, lease: lease, url: url, now)
+            let exchange = UPnPExchange(
+                command, port: port, external: external, lease: lease, url: url, limit: upnpLimit, now)
             return exchange.map { .success($0) } ?? .failure(Refusal("the system gives no process for it"))
         }
     }

@@ -10,8 +10,12 @@ public struct MappingTimes: Sendable {
     public var check = Span.seconds(600)
     /// Until everything is tried again where nothing gave a port.
     public var retry = Span.seconds(900)
+    /// Until a router that gave no answer, or refused, is asked again for a mapping that still holds.
+    public var again = Span.seconds(20)
     /// How much longer than the other protocols UPnP waits for its turn: it takes a process and a search.
     public var patience = Span.seconds(1)
+    /// What one question by UPnP may take: the search, the description and two answers, each of a slow router.
+    public var upnp = Span.seconds(8)
     /// How long an earlier mapping is believed to hold, once the network is another one and nobody has confirmed it.
     public var doubt = Span.seconds(8)
 
@@ -159,7 +163,7 @@ struct MappingMachine {
         if isBeginning, let next = next(after: by) { return ask(next) + tell() }
         if report.by == by {
             // The mapping holds until its lease ends; until then it is asked for again and again.
-            renewAt = now + .seconds(20)
+            renewAt = now + times.again
             guard expires == nil else { return tell() }
             (report.mapped, report.by) = (nil, nil)
         }

@@ -96,7 +96,7 @@ public final class PortMapper: Sendable {
         var machines = Machines(
             mapping: MappingMachine(port: port, times: times, random: .system),
             firewall: MappingMachine(port: port, ways: [.firewall], times: times, random: .system))
-        let desk = MappingDesk(port: port, lease: UInt32(clamping: times.lease.wholeSeconds), routers: routers)
+        let desk = MappingDesk(port: port, times: times, routers: routers)
         perform(machines.begin(now()), desk)
         while true {
             let outcomes = desk.wait(wake, until: machines.deadline)
@@ -142,7 +142,7 @@ extension PortMapper {
         routers: @escaping @Sendable () -> Routers, limit: Span
     ) -> [MappingProtocol: MappingSurvey] {
         let end = now() + limit
-        let desk = MappingDesk(port: 1, lease: 0, routers: routers)
+        let desk = MappingDesk(port: 1, times: MappingTimes(), routers: routers)
         let asked = MappingProtocol.allCases.filter { $0 != .firewall || routers().v6 != nil }
         var found = Dictionary(uniqueKeysWithValues: asked.map { ($0, MappingSurvey.silent("no answer")) })
         for by in asked { desk.ask(by, .look) }

@@ -5,18 +5,18 @@ internal import Model
 
 /// One question to the router by UPnP (WANIPConnection:1), in a process of its own that is killed when it takes too long.
 final class UPnPExchange: MappingExchange {
-    /// The search, the description and two answers, each of a slow router.
-    private static let limit = Span.seconds(8)
     private static let search: UInt32 = 1000
 
     let descriptor: Int32
     private let deadline: Instant
     private let process: pid_t
 
-    /// - Parameter url: where the router's description lay last time; empty to search for it.
+    /// - Parameters:
+    ///   - url: where the router's description lay last time; empty to search for it.
+    ///   - limit: what it may take in all.
     /// - Returns: `nil` when no process is to be had.
     init?(
-        _ command: cm_command, port: UInt16, external: UInt16, lease: UInt32, url: [CChar], limit: Span? = nil,
+        _ command: cm_command, port: UInt16, external: UInt16, lease: UInt32, url: [CChar], limit: Span,
         _ now: Instant
     ) {
         var request = cm_request()
@@ -29,7 +29,7 @@ final class UPnPExchange: MappingExchange {
         var descriptor: Int32 = -1
         let process = cm_start(&request, &descriptor)
         guard process > 0 else { return nil }
-        (self.process, self.descriptor, deadline) = (process, descriptor, now + (limit ?? UPnPExchange.limit))
+        (self.process, self.descriptor, deadline) = (process, descriptor, now + limit)
     }
 
     deinit {

@@ -6,6 +6,7 @@ import Model
 import Network
 import Queues
 import Reactor
+import Tunnels
 import Wire
 
 /// Asks index servers, all from one fresh port: what they see of it can be compared.
@@ -27,11 +28,16 @@ actor DoctorAsker {
 
     /// Milliseconds after the first try at which it is repeated, and the end.
     private static let repeats = [0, 300, 800, 1500]
+    /// Until a tunnel must be open.
+    private static let patience = Swift.Duration.seconds(2)
 
     private nonisolated let loop: PollExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let port: DatagramPort
+    /// `nil` until `open`, and when the system has no descriptor left.
+    private var tunnels: TunnelHost?
     private var waiting: [String: Waiting] = [:]
+    private var opening: [Endpoint: BoundedQueue<TunnelEvent>] = [:]
     private var random = RandomSource.system
 
     init(port: DatagramPort, loop: PollExecutor) {
@@ -40,10 +46,42 @@ actor DoctorAsker {
     }
 
     func open() {
-        port.receive(on: loop) { [unowned self] events in assumeIsolated { $0.take(events) } }
+        port.receive(on: loop) { [unowned self] events in
+            let datagrams = events.compactMap { if case .received(let datagram) = $0 { datagram } else { nil } }
+            assumeIsolated { $0.take(datagrams) }
+        }
+        tunnels = try? TunnelHost(loop: loop) { [unowned self] event in
+            assumeIsolated { $0.take(event) }
+        } received: { [unowned self] datagrams in
+            assumeIsolated { $0.take(datagrams) }
+        }
+        tunnels?.open()
     }
 
-    func close() { port.stop(on: loop) }
+    func close() {
+        port.stop(on: loop)
+        tunnels?.close()
+    }
+
+    /// From now on what is asked of this server goes through a tunnel.
+    /// - Parameter key: what the server must hold; `nil` to take whoever answers.
+    /// - Returns: why there is none, one clause.
+    func openTunnel(to server: Endpoint, key: PeerKey?) async -> String? {
+        guard let tunnels else { return "the system has no descriptor left" }
+        let events = BoundedQueue<TunnelEvent>(capacity: 1)
+        opening[server] = events
+        tunnels.perform([.open(server, key: key?.octets)])
+        let timer = Task {
+            try? await Task.sleep(for: Self.patience)
+            events.finish()
+        }
+        defer { timer.cancel() }
+        switch await events.next()?.first {
+        case .opened: return nil
+        case .closed(_, let reason): return reason
+        case nil: return "no answer in time"
+        }
+    }
 
     /// - Returns: `nil` when nothing came back.
     func ask(_ question: Question, at endpoint: Endpoint) async -> (reply: IndexReply, span: Span)? {
@@ -54,7 +92,8 @@ actor DoctorAsker {
             let nonce = Base64URL.encode(random.octets(9))
             nonces.append(nonce)
             waiting[nonce] = Waiting(endpoint: endpoint, asked: Clocks.system.monotonic(), answer: answer)
-            _ = port.send([Datagram(request(question, nonce).encoded(), endpoint)])
+            let datagram = Datagram(request(question, nonce).encoded(), endpoint)
+            _ = tunnels.map { Uplink(port, tunnels: $0).send([datagram]) } ?? port.send([datagram])
             let timer = Task {
                 try? await Task.sleep(for: .milliseconds(next - pause))
                 if !Task.isCancelled, next == Self.repeats.last { answer.finish() }
@@ -80,8 +119,14 @@ actor DoctorAsker {
         }
     }
 
-    private func take(_ events: [DatagramEvent]) {
-        for case .received(let datagram) in events {
+    private func take(_ event: TunnelEvent) {
+        switch event {
+        case .opened(let server), .closed(let server, _): opening.removeValue(forKey: server)?.offer([event])
+        }
+    }
+
+    private func take(_ datagrams: [Datagram]) {
+        for datagram in datagrams {
             guard let answer = try? IndexAnswer(parsing: datagram.bytes) else { continue }
             let asked =
                 answer.nonce.flatMap { waiting[$0] }

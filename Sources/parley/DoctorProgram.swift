@@ -23,19 +23,36 @@ struct DoctorProgram: Sendable {
     let loop: PollExecutor
 
     func run() async throws(ProgramFailure) -> Status {
+        tellWait()
         let report = DoctorReport(await look())
         let text = json ? String(decoding: report.json.encoded(), as: UTF8.self) + "\n" : report.text
         writeAll(Array(text.utf8), to: STDOUT_FILENO)
         return report.isWell ? .ok : .failure
     }
 
+    /// It takes seconds until everybody has answered, or has not.
+    private func tellWait() {
+        let servers = options.indexServers.count
+        let asked = [
+            asksRouter ? "the router" : nil,
+            servers == 0 ? nil : servers == 1 ? "1 index server" : "\(servers) index servers",
+        ].compactMap { $0 }
+        guard isatty(STDERR_FILENO) == 1, !asked.isEmpty else { return }
+        writeAll(Array("asking \(asked.joined(separator: " and "))...\n".utf8), to: STDERR_FILENO)
+    }
+
+    /// Whether the chat would have the router open a port.
+    private var asksRouter: Bool { !options.relayOnly && !options.noPortMapping }
+
     private func look() async -> DoctorFindings {
         var found = DoctorFindings(home: home, now: Clocks.system.wall(), screen: lookAtScreen(options.screen.noColor))
+        (found.isRelayOnly, found.mapsPorts) = (options.relayOnly, !options.noPortMapping)
         lookAtHome(&found)
         found.addresses = InterfaceAddress.all.map(\.address)
         async let servers = lookAtServers()
-        async let mapping = within(DoctorProgram.limit) {
-            await onOwnThread { PortMapper.survey(routers: { .current }, limit: .seconds(5)) }
+        async let mapping = within(DoctorProgram.limit) { () -> [MappingProtocol: MappingSurvey] in
+            guard asksRouter else { return [:] }
+            return await onOwnThread { PortMapper.survey(routers: { .current }, limit: .seconds(5)) }
         }
         async let hearsGroup = DoctorGroup.isHeard(loop: loop)
         found.servers = await servers
@@ -85,40 +102,79 @@ struct DoctorProgram: Sendable {
         let asker = DoctorAsker(port: port, loop: loop)
         await asker.open()
         let hints = options.indexServers
-        let found = await withTaskGroup(of: (Int, DoctorFindings.Server).self) { group in
+        let found = await withTaskGroup(of: (Int, [DoctorFindings.Server]).self) { group in
             for (index, hint) in hints.enumerated() {
-                group.addTask { (index, await look(at: hint.server, asker)) }
+                group.addTask { (index, await look(at: hint, asker)) }
             }
             return await group.reduce(into: []) { $0.append($1) }
         }
         await asker.close()
-        return found.sorted { $0.0 < $1.0 }.map(\.1)
+        return found.sorted { $0.0 < $1.0 }.flatMap(\.1)
     }
 
-    private func look(at name: String, _ asker: DoctorAsker) async -> DoctorFindings.Server {
-        var server = DoctorFindings.Server(name: name)
-        let resolved = await within(.seconds(3)) { () -> Result<Endpoint, NetworkError> in
+    /// - Returns: one for each address that the name leads to, or what keeps it from leading anywhere.
+    private func look(at hint: Invite.IndexHint, _ asker: DoctorAsker) async -> [DoctorFindings.Server] {
+        let resolved = await within(.seconds(3)) { () -> Result<[Endpoint], NetworkError> in
             do throws(NetworkError) {
-                return .success(try await HostResolver.resolve(name, defaultPort: WireLimits.indexPort))
+                return .success(try await HostResolver.resolveAll(hint.server, defaultPort: WireLimits.indexPort))
             } catch { return .failure(error) }
         }
+        var server = DoctorFindings.Server(name: hint.server)
         switch resolved {
-        case .success(let endpoint): server.endpoint = endpoint
+        case .success(let endpoints):
+            return await withTaskGroup(of: (Int, DoctorFindings.Server).self) { group in
+                for (index, endpoint) in endpoints.enumerated() {
+                    group.addTask { (index, await look(at: endpoint, of: hint, asker)) }
+                }
+                return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
+            }
         case .failure(let error): server.failure = "\(error)"
         case nil: server.failure = "the name servers don't answer"
         }
-        guard let endpoint = server.endpoint else { return server }
+        return [server]
+    }
+
+    private func look(
+        at endpoint: Endpoint, of hint: Invite.IndexHint, _ asker: DoctorAsker
+    ) async -> DoctorFindings.Server {
+        var server = DoctorFindings.Server(name: hint.server, endpoint: endpoint)
         async let acceptsTCP = onOwnThread { connects(to: endpoint, within: 1500) }
-        if case .cookie(_, let seen, let offers)? = await asker.ask(.someRegistration, at: endpoint)?.reply {
-            (server.seen, server.offers) = (seen, offers)
-        }
-        if let (_, span) = await asker.ask(.someQuery, at: endpoint) { server.roundTrip = span }
-        if let second = server.offers.secondPort, second != endpoint.port {
+        async let registration = asker.ask(.someRegistration, at: endpoint)
+        async let query = asker.ask(.someQuery, at: endpoint)
+        let (challenge, answer) = (await registration, await query)
+        server.acceptsTCP = await acceptsTCP
+        // The seed's servers don't say which question it is that they answer.
+        server.roundTrip = answer?.span ?? challenge?.span
+        server.take(challenge?.reply)
+        if server.roundTrip == nil, server.acceptsTCP {
+            await lookThroughTunnel(&server, endpoint, hint, asker)
+        } else if let second = server.offers.secondPort, second != endpoint.port {
             let other = Endpoint(address: endpoint.address, port: second)
             if case .seen(let seen)? = await asker.ask(.seen, at: other)?.reply { server.seenAtSecondPort = seen }
         }
-        server.acceptsTCP = await acceptsTCP
         return server
+    }
+
+    private func lookThroughTunnel(
+        _ server: inout DoctorFindings.Server, _ endpoint: Endpoint, _ hint: Invite.IndexHint, _ asker: DoctorAsker
+    ) async {
+        if let reason = await asker.openTunnel(to: endpoint, key: hint.key) {
+            server.tunnel = .closed(reason)
+        } else if let reply = await asker.ask(.someRegistration, at: endpoint)?.reply {
+            server.tunnel = .answers
+            server.take(reply)
+            // That is where the tunnel is seen.
+            server.seen = nil
+        } else {
+            server.tunnel = .closed("nothing comes through it")
+        }
+    }
+}
+
+extension DoctorFindings.Server {
+    /// What a server says when somebody wants to be registered.
+    fileprivate mutating func take(_ reply: IndexReply?) {
+        if case .cookie(_, let seen, let offers)? = reply { (self.seen, self.offers) = (seen, offers) }
     }
 }
 

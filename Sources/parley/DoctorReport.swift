@@ -4,62 +4,12 @@ import PortMapping
 import SafeText
 import Wire
 
-/// What `parley doctor` found out.
-struct DoctorFindings: Sendable {
-    enum File: Equatable, Sendable {
-        case missing
-        case fine(String)
-        case bad(String)
-    }
-
-    struct Server: Sendable {
-        var name: String
-        var endpoint: Endpoint?
-        /// Why it has no endpoint.
-        var failure: String?
-        var roundTrip: Span?
-        /// Where it sees us; the same from its second port.
-        var seen: Endpoint?
-        var seenAtSecondPort: Endpoint?
-        var offers = ServerOffers()
-        var acceptsTCP = false
-    }
-
-    struct Tmux: Sendable {
-        var version: String
-        var clipboard: String
-        var escapeTime: Int?
-    }
-
-    struct Screen: Sendable {
-        var isUTF8: Bool
-        var term: String?
-        /// `nil` when standard output is no terminal.
-        var size: (columns: Int, rows: Int)?
-        var noColor: Bool
-        var tmux: Tmux?
-    }
-
-    var home: String
-    var identity = File.missing
-    var history = File.missing
-    /// Bytes; `nil` when nobody knows.
-    var freeDisk: UInt64?
-    var now: WallTime
-    var screen: Screen
-    var addresses: [Endpoint.Address] = []
-    var servers: [Server] = []
-    /// What a second program on this network, here ourselves, hears of a call to all.
-    var hearsGroup = false
-    var mapping: [MappingProtocol: MappingSurvey] = [:]
-    /// The UDP port of the last run.
-    var port: UInt16?
-}
-
 /// What the findings mean: lines, and how people will reach this machine.
 struct DoctorReport: Equatable {
     enum Mark: String {
         case fine = "ok"
+        /// Something is not there, and need not be.
+        case absent = "-"
         case notable = "!"
         case broken = "x"
     }
@@ -98,8 +48,8 @@ struct DoctorReport: Equatable {
         nat = Nat(found)
         (summary, advice) = DoctorReport.verdict(found, nat)
         lines = DoctorReport.home(found) + DoctorReport.screen(found.screen)
-        lines += DoctorReport.network(found) + found.servers.flatMap(DoctorReport.server)
-        lines += [DoctorReport.natLine(nat, found)] + DoctorReport.mappings(found) + [DoctorReport.group(found)]
+        lines += DoctorReport.network(found) + DoctorReport.servers(found) + DoctorReport.routers(nat, found)
+        lines += DoctorReport.mappings(found) + [DoctorReport.group(found)]
     }
 
     // MARK: This machine
@@ -108,7 +58,7 @@ struct DoctorReport: Equatable {
         var lines: [Line] = []
         switch found.identity {
         case .missing:
-            lines.append(Line(mark: .fine, topic: "home", text: "\(found.home): empty; the first start fills it"))
+            lines.append(Line(mark: .absent, topic: "home", text: "\(found.home): empty; the first start fills it"))
         case .fine(let text): lines.append(Line(mark: .fine, topic: "home", text: "\(found.home): \(text)"))
         case .bad(let reason): lines.append(Line(mark: .broken, topic: "home", text: reason))
         }
@@ -177,41 +127,97 @@ struct DoctorReport: Equatable {
         ]
     }
 
-    private static func server(_ server: DoctorFindings.Server) -> [Line] {
-        guard let endpoint = server.endpoint else {
-            return [
-                Line(
-                    mark: .broken, topic: "index", text: "\(server.name): \(server.failure ?? "not found")",
-                    help: "check the name after --index")
-            ]
+    /// A line for each name; for each of its addresses, where they differ in what came of asking them.
+    private static func servers(_ found: DoctorFindings) -> [Line] {
+        var (lines, rest) = ([Line](), found.servers[...])
+        while let name = rest.first?.name {
+            let addresses = rest.prefix { $0.name == name }
+            rest = rest.dropFirst(addresses.count)
+            let isSame = addresses.allSatisfy { addresses.first?.isLike($0) ?? true }
+            lines += isSame ? [line(Array(addresses))] : addresses.map { line($0, of: Array(addresses), found) }
         }
-        guard let roundTrip = server.roundTrip else {
-            let text = "\(server.name) (\(endpoint)) does not answer over UDP"
-            return [
-                server.acceptsTCP
-                    ? Line(
-                        mark: .notable, topic: "index", text: "\(text), but takes TCP", help: "the chat tunnels to it")
-                    : Line(
-                        mark: .broken, topic: "index", text: "\(text) nor TCP", help: "is it running, and let through?")
-            ]
+        return lines
+    }
+
+    /// One address of several that differ.
+    private static func line(
+        _ server: DoctorFindings.Server, of all: [DoctorFindings.Server], _ found: DoctorFindings
+    ) -> Line {
+        var line = line([server], isOneOfSeveral: true)
+        guard !server.answers, all.contains(where: \.answers), let endpoint = server.endpoint else { return line }
+        // The others do.
+        let isPossible =
+            endpoint.isLoopback || found.addresses.contains { Endpoint(address: $0, port: 0).isV6 == endpoint.isV6 }
+        (line.mark, line.help) = (isPossible ? .notable : .absent, nil)
+        if !isPossible { line.text += ": there is no \(endpoint.isV6 ? "IPv6" : "IPv4") here" }
+        return line
+    }
+
+    /// Addresses of one name, of which the same is to be said.
+    private static func line(_ servers: [DoctorFindings.Server], isOneOfSeveral: Bool = false) -> Line {
+        let endpoints = servers.compactMap(\.endpoint)
+        guard let server = servers.first, let first = endpoints.first else {
+            let (name, failure) = (servers.first?.name ?? "", servers.first?.failure ?? "not found")
+            return Line(
+                mark: .broken, topic: "index", text: "\(name): \(failure)", help: "check the name after --index")
         }
-        let traits = [
-            "\(milliseconds(roundTrip))", server.seen.map { "sees us at \($0)" }, server.offers.relays ? "relays" : nil,
-            server.acceptsTCP ? "takes TCP" : nil,
-        ].compactMap { $0 }
-        return [Line(mark: .fine, topic: "index", text: "\(server.name): \(traits.joined(separator: ", "))")]
+        let places = endpoints.map { "\($0)" }.joined(separator: ", ")
+        let isName = Endpoint(server.name) != first && Endpoint.address(server.name) != first.address
+        let full = isName ? "\(server.name) (\(places))" : places
+        if let roundTrip = servers.compactMap(\.roundTrip).min() {
+            let seen = servers.compactMap(\.seen)
+            let traits = [
+                milliseconds(roundTrip),
+                seen.isEmpty ? nil : "sees us at " + seen.map { "\($0)" }.joined(separator: " and "),
+                server.offers.relays ? "relays" : nil, server.acceptsTCP ? "takes TCP" : nil,
+            ].compactMap { $0 }
+            let name = isName && !isOneOfSeveral ? server.name : full
+            return Line(mark: .fine, topic: "index", text: "\(name): \(traits.joined(separator: ", "))")
+        }
+        switch server.tunnel {
+        case .answers:
+            return Line(
+                mark: .notable, topic: "index",
+                text: "\(full) does not answer over UDP, but through a tunnel (TLS)"
+                    + (server.offers.relays ? ", and relays through it" : "; it does not relay"),
+                help: "the chat tunnels to it")
+        case .closed(let reason):
+            return Line(
+                mark: .broken, topic: "index",
+                text: "\(full) does not answer over UDP; it takes TCP, but no tunnel: \(reason)",
+                help: "is an index server running there, and the right one?")
+        case nil:
+            return Line(
+                mark: .broken, topic: "index", text: "\(full) does not answer over UDP nor TCP",
+                help: "is it running, and let through?")
+        }
+    }
+
+    private static let untranslated =
+        "no translation; whether a firewall lets strangers in can't be seen from here"
+
+    private static func routers(_ nat: Nat, _ found: DoctorFindings) -> [Line] {
+        var lines = [natLine(nat, found)]
+        if found.isRelayOnly { lines[0].help = nat == .blocked ? lines[0].help : nil }
+        // What was said is of IPv4.
+        if nat != .none, let own = found.seen.first(where: \.isV6), found.addresses.contains(own.address) {
+            lines.append(Line(mark: .fine, topic: "IPv6", text: untranslated))
+        }
+        return lines
     }
 
     private static func natLine(_ nat: Nat, _ found: DoctorFindings) -> Line {
         switch nat {
-        case .none: Line(mark: .fine, topic: "router", text: "none between: this machine has an address of its own")
+        case .none: Line(mark: .fine, topic: "router", text: untranslated)
         case .independent:
             Line(mark: .fine, topic: "router", text: "one port for all destinations: hole punching works with most")
         case .dependent:
             Line(
                 mark: .notable, topic: "router",
                 text: "another port for each destination: needs a relay unless the other side is open",
-                help: opening(found))
+                help: opens(found) ? nil : opening(found))
+        case .unknown where found.seen.isEmpty:
+            Line(mark: .absent, topic: "router", text: "not seen: no index server says where it sees us")
         case .unknown:
             Line(
                 mark: .fine, topic: "router", text: "there is one; what kind takes a second look from outside",
@@ -220,13 +226,20 @@ struct DoctorReport: Equatable {
             Line(
                 mark: .notable, topic: "router", text: "UDP is blocked: everything goes through a tunnel and a relay",
                 help: "let UDP out")
-        case .unseen: Line(mark: .fine, topic: "router", text: "not seen: no index server looks at us from outside")
+        case .unseen: Line(mark: .absent, topic: "router", text: "not seen: no index server looks at us from outside")
         }
     }
 
     private static func mappings(_ found: DoctorFindings) -> [Line] {
-        MappingProtocol.allCases.compactMap { by in
-            found.mapping[by].map { Line(mark: .fine, topic: by.rawValue, text: words($0, for: by)) }
+        guard found.mapsPorts, !found.isRelayOnly else {
+            let option = found.isRelayOnly ? "--relay-only" : "--no-port-mapping"
+            return [Line(mark: .absent, topic: "open port", text: "the router is not asked for one: \(option)")]
+        }
+        return MappingProtocol.allCases.compactMap { by in
+            found.mapping[by].map { survey in
+                let isThere = if case .answers = survey { true } else { false }
+                return Line(mark: isThere ? .fine : .absent, topic: by.rawValue, text: words(survey, for: by))
+            }
         }
     }
 
@@ -241,7 +254,10 @@ struct DoctorReport: Equatable {
     }
 
     private static func group(_ found: DoctorFindings) -> Line {
-        found.hearsGroup
+        guard !found.isRelayOnly else {
+            return Line(mark: .absent, topic: "multicast", text: "not used: --relay-only")
+        }
+        return found.hearsGroup
             ? Line(mark: .fine, topic: "multicast", text: "works: peers on this network find each other")
             : Line(
                 mark: .notable, topic: "multicast", text: "does not work here",
@@ -250,35 +266,55 @@ struct DoctorReport: Equatable {
 
     // MARK: The verdict
 
+    /// Whether the router opens ports, and they are where servers see us: not behind another router.
     private static func opens(_ found: DoctorFindings) -> Bool {
-        found.mapping.contains { by, survey in
+        let answers = found.mapping.filter { by, survey in
             if by != .firewall, case .answers = survey { true } else { false }
         }
+        let told = answers.values.compactMap { if case .answers(let address) = $0 { address } else { nil } }
+        let seen = found.seen.filter { !$0.isV6 }.map(\.address)
+        return !answers.isEmpty && (told.isEmpty || seen.isEmpty || told.contains(where: seen.contains))
+    }
+
+    /// Whether the router of IPv6 lets in whom it is told to, and servers see us there.
+    private static func opensFirewall(_ found: DoctorFindings) -> Bool {
+        guard case .answers = found.mapping[.firewall] else { return false }
+        return found.seen.contains(where: \.isV6)
     }
 
     private static func opening(_ found: DoctorFindings) -> String {
         let port = found.port.map { "UDP port \($0)" } ?? "a UDP port, and give it to --listen"
-        return "switch on UPnP or NAT-PMP in the router, or forward \(port)"
+        guard found.mapsPorts else { return "leave out --no-port-mapping, or forward \(port)" }
+        return "switch on PCP, NAT-PMP or UPnP in the router, or forward \(port)"
     }
 
     private static func verdict(_ found: DoctorFindings, _ nat: Nat) -> (String, String?) {
-        let answering = found.servers.filter { $0.roundTrip != nil }
-        let relays = answering.contains { $0.offers.relays }
+        if found.isRelayOnly, !found.servers.isEmpty, found.servers.contains(where: \.answers) {
+            return verdictThroughRelays(found, nat)
+        }
+        let hearsGroup = found.hearsGroup && !found.isRelayOnly
+        let relays = !found.relays.isEmpty
         let relay = "name an index server with --relay"
         switch nat {
         case _ where found.servers.isEmpty:
             return (
-                found.hearsGroup ? "People on this network reach you; others don't." : "Nobody finds you.",
-                "name an index server with --index"
+                hearsGroup ? "People on this network reach you; others don't." : "Nobody finds you.",
+                found.isRelayOnly ? relay : "name an index server with --index"
             )
-        case .unseen where answering.isEmpty:
+        case _ where !found.servers.contains(where: \.answers):
             return (
-                found.hearsGroup
+                hearsGroup
                     ? "No index server answers: people on this network reach you; others don't."
                     : "No index server answers: nobody finds you.",
                 "check the network and the servers after --index"
             )
-        case .none: return ("People reach you directly.", nil)
+        case .none where opensFirewall(found): return ("People reach you directly: the router opens its firewall.", nil)
+        case .none:
+            return (
+                "People reach you directly if no firewall stands between, and after a punch if one does"
+                    + (relays ? "; else by relay." : "."),
+                "if there is a firewall, let \(found.port.map { "UDP port \($0)" } ?? "a UDP port") in"
+            )
         case _ where opens(found) && nat != .blocked:
             return ("People reach you directly: the router opens a port.", nil)
         case .independent:
@@ -298,13 +334,22 @@ struct DoctorReport: Equatable {
                 "People reach you\(relays ? ", by relay if not directly" : " if the routers allow it").",
                 relays ? nil : relay
             )
-        case .blocked:
-            return (
-                relays ? "People reach you by relay." : "People can't reach you here.",
-                relays ? "let UDP out" : "let UDP out, or \(relay)"
-            )
+        case .blocked where relays: return ("People reach you through \(found.relayNames).", "let UDP out")
+        case .blocked: return ("People can't reach you here.", "let UDP out, or \(relay)")
         case .unseen: return ("People on this machine and network reach you.", nil)
         }
+    }
+
+    /// With `--relay-only`, once a server answers.
+    private static func verdictThroughRelays(_ found: DoctorFindings, _ nat: Nat) -> (String, String?) {
+        guard !found.relays.isEmpty else {
+            return (
+                "Nobody reaches you: with --relay-only it takes an index server that relays.",
+                "name an index server with --relay, or leave out --relay-only"
+            )
+        }
+        let people = nat == .unseen ? "People on this machine and network" : "People"
+        return ("\(people) reach you through \(found.relayNames) alone, as --relay-only has it.", nil)
     }
 
     // MARK: Output
@@ -353,34 +398,19 @@ func size(_ bytes: UInt64) -> String {
 }
 
 extension DoctorReport.Nat {
+    /// By what servers see of IPv4; of IPv6 where no one sees that.
     init(_ found: DoctorFindings) {
-        let outer = found.servers.filter { server in server.endpoint.map { !$0.isNear } ?? false }
-        let observed = outer.flatMap { [$0.seen, $0.seenAtSecondPort].compactMap { $0 } }
-        guard let first = observed.first else {
-            let isBlocked = outer.contains { $0.acceptsTCP } && outer.allSatisfy { $0.roundTrip == nil }
+        let outer = found.outer
+        let family = found.seen.contains { !$0.isV6 } ? found.seen.filter { !$0.isV6 } : found.seen
+        guard !family.isEmpty else {
+            let isBlocked = outer.contains { $0.tunnel == .answers } && outer.allSatisfy { $0.roundTrip == nil }
             self = isBlocked ? .blocked : outer.contains { $0.roundTrip != nil } ? .unknown : .unseen
             return
         }
-        if found.addresses.contains(first.address) {
+        if family.allSatisfy({ found.addresses.contains($0.address) }) {
             self = .none
         } else {
-            let family = observed.filter { $0.address.isV4 == first.address.isV4 }
             self = family.count < 2 ? .unknown : Set(family).count == 1 ? .independent : .dependent
         }
     }
-}
-
-extension Endpoint {
-    /// Whether it is on this machine or network, where no router is between: loopback, link-local, or private.
-    fileprivate var isNear: Bool {
-        switch address {
-        case .v4(let bits):
-            isLoopback || bits >> 24 == 10 || bits >> 20 == 0xAC1 || bits >> 16 == 0xC0A8 || bits >> 16 == 0xA9FE
-        case .v6(let high, _): isLoopback || high >> 57 == 0x7E || high >> 54 == 0x3FA
-        }
-    }
-}
-
-extension Endpoint.Address {
-    fileprivate var isV4: Bool { if case .v4 = self { true } else { false } }
 }

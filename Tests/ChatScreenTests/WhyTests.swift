@@ -239,12 +239,12 @@ import Testing
         let partial = [LadderLine(.index, .worked, ""), LadderLine(.index, .failed, ""), LadderLine(.relay, .off, "")]
         #expect(Self.why(.direct).contains("nothing needs help"))
         #expect(Self.why(.relayed).contains("still being tried"))
-        #expect(Self.why(.relayed, done, Self.strict).contains("UPnP or NAT-PMP switched on in your router"))
+        #expect(Self.why(.relayed, done, Self.strict).contains("PCP, UPnP or NAT-PMP switched on in your router"))
         #expect(Self.why(.relayed, done, OwnReach(router: .friendly)).contains("the other side's network"))
         #expect(Self.why(.relayed, done, OwnReach(router: .strict, isUDPBlocked: true)).contains("lets UDP through"))
         #expect(Self.why(.relayed, hidden, Self.strict).contains("--relay-only"))
         #expect(Self.why(PathKind.none, unknown).contains("in common: ask"))
-        #expect(Self.why(nil, partial).contains("an index server with --relay that both of you name, or IPv6"))
+        #expect(Self.why(nil, partial).contains("an index server with --relay that both of you name, a contact who"))
         #expect(
             Self.why(PathKind.none, [LadderLine(.relay, .off, "")] + hidden.prefix(1) + [LadderLine(.lan, .off, "")])
                 .hasSuffix("that both of you name"), "whoever hides has no use for another way")

@@ -7,13 +7,17 @@ import Testing
 extension EndToEnd {
     /// `parley doctor`: always an answer, and nothing changed by it.
     @Suite(.timeLimit(.minutes(2))) struct DoctorTests {
+        private func examine(_ user: User, _ options: String...) throws -> ChildProcess.Result {
+            try examine(user, options)
+        }
+
         /// Runs it, and holds it to its time.
         private func examine(
-            _ user: User, _ options: String..., in place: NetworkNamespace? = nil
+            _ user: User, _ options: [String], by launcher: [String] = []
         ) throws -> ChildProcess.Result {
             let start = Instant.now
             let result = try ChildProcess.run(
-                (place?.launcher ?? []) + [try Executables.parley(), "doctor", "--home", user.homePath] + options)
+                launcher + [try Executables.parley(), "doctor", "--home", user.homePath] + options)
             #expect(Instant.now.since(start).isWithin(.seconds(8)))
             return result
         }
@@ -64,7 +68,7 @@ extension EndToEnd {
             let user = try User("alice", index: "none")
             let place = try NetworkNamespace()
             let result = try examine(
-                user, "--index", "25.0.113.9:7777", "--index", "nowhere.invalid", "--json", in: place)
+                user, ["--index", "25.0.113.9:7777", "--index", "nowhere.invalid", "--json"], by: place.launcher)
             #expect(result.status == .exited(1))
             let report = try JSON(result.out)
             #expect(try check("network", in: report).text.contains("no address"))
@@ -93,8 +97,72 @@ extension EndToEnd {
             #expect(text.contains("b.invalid"))
         }
 
-        @Test(arguments: [#"{"status":"cookie","cookie":"AAAA","seen":"25.0.0.1:9","second":7}"#, "junk", "{", ""])
-        func `a server that answers anything at all is survived`(answer: String) throws {
+        @Test(.enabled(if: NatLab.isPossible, NatLab.needs))
+        func `it judges by what it measured, and by its options`() async throws {
+            let lab = try NatLab(.firewall, .udpBlocked)
+            let index = try lab.indexServer()
+            let relay = "the relay of index \(NatLab.index)"
+            let cases: [(node: NatLab.Node, options: [String], summary: String)] = [
+                (
+                    .a, [],
+                    "People reach you directly if no firewall stands between, and after a punch if one does; else by relay."
+                ),
+                (.a, ["--relay-only"], "People reach you through \(relay) alone, as --relay-only has it."),
+                (.b, [], "People reach you through \(relay)."),
+            ]
+            try await atOnce(cases) { node, options, summary in
+                let user = try User("alice", index: "none")
+                let result = try examine(
+                    user, options + ["--index", NatLab.index, "--json"], by: lab.launcher(node))
+                #expect(result.status == .exited(0), "\(result.out)\(result.err)")
+                let report = try JSON(result.out)
+                #expect(report["summary"]?.string == summary, "\(node) \(options)")
+                let text = try check("index", in: report).text
+                #expect(text.contains("relays") && text.contains(NatLab.index), "\(text)")
+                #expect(text.contains("tunnel") == (node == .b), "\(text)")
+                let asks = try check(options.isEmpty ? "PCP" : "open port", in: report)
+                #expect(asks.mark == "-" && asks.text.contains(options.first ?? "not there"))
+            }
+            withExtendedLifetime(index) {}
+        }
+
+        @Test(.enabled(if: NetworkNamespace.isPossible, NetworkNamespace.needs))
+        func `of a server's name every address is asked`() throws {
+            let site = try IndexSite()
+            let index = try site.startHeadless()
+            let user = try User("alice", index: "none")
+            // A machine of the same kind that knows the name.
+            let hosts = site.data.file("hosts")
+            try "127.0.0.1 both.test\n::1 both.test\n".write(toFile: hosts, atomically: true, encoding: .utf8)
+            let launcher = ["unshare", "-m", "sh", "-ec", "mount --bind \(hosts) /etc/hosts; exec \"$@\"", "sh"]
+            let port = try #require(site.address.split(separator: ":").last)
+            let result = try examine(user, ["--index", "both.test:\(port)", "--json"], by: launcher)
+            #expect(result.status == .exited(0), "\(result.out)\(result.err)")
+            let lines = try #require(try JSON(result.out)["checks"]?.array).filter { $0["topic"]?.string == "index" }
+            // It listens at the one of IPv4.
+            #expect(Set(lines.compactMap { $0["mark"]?.string }) == ["ok", "!"], "\(result.out)")
+            #expect(lines.allSatisfy { $0["text"]?.string?.hasPrefix("both.test:\(port) (") == true })
+            withExtendedLifetime(index) {}
+        }
+
+        @Test func `on a terminal it says at once what it waits for, and elsewhere it doesn't`() throws {
+            let user = try User("alice", index: "none")
+            let start = Instant.now
+            let program = [try Executables.parley(), "doctor", "--home", user.homePath, "--index", "127.0.0.1:1"]
+            // `script` gives it a terminal.
+            let shown = try ChildProcess(["script", "-qec", program.joined(separator: " "), "/dev/null"])
+            let line = try shown.line("what it waits for") { $0.hasPrefix("asking the router and 1 index server...") }
+            #expect(line.moment.since(start).isWithin(.seconds(1)))
+            _ = try shown.line("the verdict") { $0.contains("No index server answers") }
+            #expect(try examine(user, "--index", "none").err.isEmpty)
+        }
+
+        @Test func `a server that answers anything at all is survived`() async throws {
+            let answers = [#"{"status":"cookie","cookie":"AAAA","seen":"25.0.0.1:9","second":7}"#, "junk", "{", ""]
+            try await atOnce(answers, survives)
+        }
+
+        private func survives(_ answer: String) throws {
             let server = try DatagramSocket()
             let port = server.port
             let isDone = Flag()
@@ -107,7 +175,7 @@ extension EndToEnd {
             defer { isDone.value = true }
             let user = try User("alice", index: "none")
             let result = try examine(user, "--index", "127.0.0.1:\(port)", "--json")
-            #expect(try JSON(result.out)["checks"]?.array?.isEmpty == false)
+            #expect(try JSON(result.out)["checks"]?.array?.isEmpty == false, "\(answer)")
         }
     }
 }

@@ -27,15 +27,23 @@ import Wire
     }
 
     /// One that does not.
-    private static func silent(takesTCP: Bool, at address: String = "203.0.113.10:50000") -> DoctorFindings.Server {
+    private static func silent(
+        takesTCP: Bool, tunnel: DoctorFindings.Tunnel? = nil, relays: Bool = false,
+        at address: String = "203.0.113.10:50000"
+    ) -> DoctorFindings.Server {
         var server = DoctorFindings.Server(name: "index.example")
         server.endpoint = Endpoint(address)
-        server.acceptsTCP = takesTCP
+        (server.acceptsTCP, server.tunnel, server.offers.relays) = (takesTCP, tunnel, relays)
         return server
     }
 
+    /// One that does, but not over UDP.
+    private static func tunnelled(relays: Bool = false) -> DoctorFindings.Server {
+        silent(takesTCP: true, tunnel: .answers, relays: relays)
+    }
+
     private static func findings(
-        _ servers: [DoctorFindings.Server], addresses: [Endpoint.Address] = [own],
+        _ servers: [DoctorFindings.Server], addresses: [Endpoint.Address] = [own, own6],
         mapping: [MappingProtocol: MappingSurvey] = [:], hearsGroup: Bool = true
     ) -> DoctorFindings {
         var found = DoctorFindings(
@@ -66,10 +74,15 @@ import Wire
             // At an address of our own.
             ([server(Endpoint(address: own, port: 9))], .none),
             ([server(Endpoint(address: own, port: 9)), server(Endpoint(address: own, port: 9))], .none),
-            // No UDP.
-            ([silent(takesTCP: true)], .blocked),
-            ([silent(takesTCP: true), silent(takesTCP: false)], .blocked),
-            ([silent(takesTCP: true), server(nil)], .unknown),
+            // Of both families it is IPv4's that needs help.
+            ([server(Endpoint(address: own6, port: 9)), server(outer[0], second: outer[1])], .dependent),
+            ([server(Endpoint(address: own6, port: 9))], .none),
+            ([server(Endpoint(address: own6, port: 9)), server(Endpoint(address: own, port: 9))], .none),
+            ([server(Endpoint(address: own, port: 9)), server(outer[0])], .dependent),
+            // No UDP: what else answers over TCP is no index server.
+            ([tunnelled()], .blocked), ([tunnelled(), silent(takesTCP: false)], .blocked),
+            ([tunnelled(), server(nil)], .unknown),
+            ([silent(takesTCP: true, tunnel: .closed("no TLS"))], .unseen),
             // Nobody looks from outside: no server, a dead one, or those of this machine and network.
             ([], .unseen), ([silent(takesTCP: false)], .unseen),
             ([server(outer[0], at: "127.0.0.1:50000")], .unseen),
@@ -84,8 +97,8 @@ import Wire
     @Test(
         arguments: [
             (
-                [server(Endpoint(address: own, port: 9))], "ok", "none between: this machine has an address of its own",
-                nil
+                [server(Endpoint(address: own, port: 9))], "ok",
+                "no translation; whether a firewall lets strangers in can't be seen from here", nil
             ),
             (
                 [server(outer[0], second: outer[0])], "ok",
@@ -94,17 +107,17 @@ import Wire
             (
                 [server(outer[0], second: outer[1])], "!",
                 "another port for each destination: needs a relay unless the other side is open",
-                "switch on UPnP or NAT-PMP in the router, or forward a UDP port, and give it to --listen"
+                "switch on PCP, NAT-PMP or UPnP in the router, or forward a UDP port, and give it to --listen"
             ),
             (
                 [server(outer[0])], "ok", "there is one; what kind takes a second look from outside",
                 "name another --index, or one with a second port"
             ),
             (
-                [silent(takesTCP: true)], "!", "UDP is blocked: everything goes through a tunnel and a relay",
-                "let UDP out"
+                [tunnelled()], "!", "UDP is blocked: everything goes through a tunnel and a relay", "let UDP out"
             ),
-            ([], "ok", "not seen: no index server looks at us from outside", nil),
+            ([server(nil)], "-", "not seen: no index server says where it sees us", nil),
+            ([], "-", "not seen: no index server looks at us from outside", nil),
         ] as [([DoctorFindings.Server], String, String, String?)])
     func `each kind of router has its sentence`(
         servers: [DoctorFindings.Server], mark: String, text: String, help: String?
@@ -120,7 +133,7 @@ import Wire
         var found = Self.findings([Self.server(Self.outer[0], second: Self.outer[1])])
         found.port = 41_234
         let line = try #require(DoctorReport(found).lines.first { $0.topic == "router" })
-        #expect(line.help == "switch on UPnP or NAT-PMP in the router, or forward UDP port 41234")
+        #expect(line.help == "switch on PCP, NAT-PMP or UPnP in the router, or forward UDP port 41234")
     }
 
     // MARK: How people reach us
@@ -129,14 +142,19 @@ import Wire
         var servers: [DoctorFindings.Server]
         var mapping: [MappingProtocol: MappingSurvey] = silence
         var hearsGroup = true
+        var isRelayOnly = false
+        var mapsPorts = true
         var summary: String
         var advice: String?
         var testDescription: String { summary }
     }
 
-    private static let open = "switch on UPnP or NAT-PMP in the router, or forward a UDP port, and give it to --listen"
+    private static let open =
+        "switch on PCP, NAT-PMP or UPnP in the router, or forward a UDP port, and give it to --listen"
     private static let relay = "name an index server with --relay"
     private static let direct = "People reach you directly: the router opens a port."
+    private static let unless =
+        "People reach you directly if no firewall stands between, and after a punch if one does"
     private static let punched = "People reach you directly, through a hole that both sides punch"
 
     private static let verdicts: [Verdict] = [
@@ -153,7 +171,19 @@ import Wire
             servers: [silent(takesTCP: false)], hearsGroup: false,
             summary: "No index server answers: nobody finds you.",
             advice: "check the network and the servers after --index"),
-        Verdict(servers: [server(Endpoint(address: own, port: 9))], summary: "People reach you directly."),
+        // Whether there is a firewall was not measured.
+        Verdict(
+            servers: [server(Endpoint(address: own, port: 9))], summary: "\(unless).",
+            advice: "if there is a firewall, let a UDP port in"),
+        Verdict(
+            servers: [server(Endpoint(address: own, port: 9), relays: true)], summary: "\(unless); else by relay.",
+            advice: "if there is a firewall, let a UDP port in"),
+        Verdict(
+            servers: [server(Endpoint(address: own6, port: 9))], mapping: [.firewall: .answers(nil)],
+            summary: "People reach you directly: the router opens its firewall."),
+        Verdict(
+            servers: [server(Endpoint(address: own6, port: 9))], mapping: [.firewall: .silent("no answer")],
+            summary: "\(unless).", advice: "if there is a firewall, let a UDP port in"),
         Verdict(
             servers: [server(outer[0], second: outer[0])], summary: punched + ".",
             advice: "\(relay) for those with whom that fails, or \(open)"),
@@ -170,8 +200,14 @@ import Wire
         Verdict(
             servers: [server(outer[0], relays: true)], summary: "People reach you, by relay if not directly."),
         Verdict(
-            servers: [silent(takesTCP: true)], summary: "People can't reach you here.",
-            advice: "let UDP out, or \(relay)"),
+            servers: [tunnelled()], summary: "People can't reach you here.", advice: "let UDP out, or \(relay)"),
+        Verdict(
+            servers: [tunnelled(relays: true)], summary: "People reach you through the relay of index index.example.",
+            advice: "let UDP out"),
+        Verdict(
+            servers: [silent(takesTCP: true, tunnel: .closed("no TLS"), relays: true)],
+            summary: "No index server answers: people on this network reach you; others don't.",
+            advice: "check the network and the servers after --index"),
         Verdict(
             servers: [server(outer[0], at: "127.0.0.1:50000")],
             summary: "People on this machine and network reach you."),
@@ -187,13 +223,42 @@ import Wire
             summary: "People reach you if the routers allow it.", advice: relay),
         // An open port is of no use where no UDP passes.
         Verdict(
-            servers: [silent(takesTCP: true)], mapping: [.pcp: .answers(nil)],
+            servers: [tunnelled()], mapping: [.pcp: .answers(nil)],
             summary: "People can't reach you here.", advice: "let UDP out, or \(relay)"),
+        // Nor behind another router.
+        Verdict(
+            servers: [server(outer[0], second: outer[0], relays: true)],
+            mapping: [.pcp: .answers(nil), .natPMP: .answers(.v4(0x6440_0102))], summary: punched + "; else by relay."),
+        // As the options have it.
+        Verdict(
+            servers: [server(outer[0], second: outer[1], relays: true)], mapping: [:], mapsPorts: false,
+            summary: "People reach you by relay, or directly if they are open.",
+            advice: "leave out --no-port-mapping, or forward a UDP port, and give it to --listen"),
+        Verdict(
+            servers: [server(Endpoint(address: own, port: 9), relays: true)], mapping: [:], isRelayOnly: true,
+            summary: "People reach you through the relay of index index.example alone, as --relay-only has it."),
+        Verdict(
+            servers: [tunnelled(relays: true)], mapping: [:], isRelayOnly: true,
+            summary: "People reach you through the relay of index index.example alone, as --relay-only has it."),
+        Verdict(
+            servers: [server(outer[0], relays: true, at: "127.0.0.1:50000")], mapping: [:], isRelayOnly: true,
+            summary: "People on this machine and network reach you through the relay of index index.example alone, "
+                + "as --relay-only has it."),
+        Verdict(
+            servers: [server(outer[0], second: outer[0])], mapping: [:], isRelayOnly: true,
+            summary: "Nobody reaches you: with --relay-only it takes an index server that relays.",
+            advice: "\(relay), or leave out --relay-only"),
+        Verdict(
+            servers: [silent(takesTCP: false)], mapping: [:], isRelayOnly: true,
+            summary: "No index server answers: nobody finds you.",
+            advice: "check the network and the servers after --index"),
+        Verdict(servers: [], mapping: [:], isRelayOnly: true, summary: "Nobody finds you.", advice: relay),
     ]
 
     @Test(arguments: verdicts) private func `the end says how people reach us, and what would help`(verdict: Verdict) {
-        let report = DoctorReport(
-            Self.findings(verdict.servers, mapping: verdict.mapping, hearsGroup: verdict.hearsGroup))
+        var found = Self.findings(verdict.servers, mapping: verdict.mapping, hearsGroup: verdict.hearsGroup)
+        (found.isRelayOnly, found.mapsPorts) = (verdict.isRelayOnly, verdict.mapsPorts)
+        let report = DoctorReport(found)
         #expect(report.summary == verdict.summary)
         #expect(report.advice == verdict.advice)
     }
@@ -213,7 +278,7 @@ import Wire
             lines == [
                 .init(mark: .fine, topic: "PCP", text: "the router opens ports"),
                 .init(mark: .fine, topic: "NAT-PMP", text: "the router opens ports, at 25.0.113.21"),
-                .init(mark: .fine, topic: "UPnP", text: "not there: nobody answers"),
+                .init(mark: .absent, topic: "UPnP", text: "not there: nobody answers"),
                 .init(mark: .fine, topic: "IPv6 firewall", text: "the router opens it by PCP"),
             ])
     }
@@ -232,17 +297,82 @@ import Wire
         var near = Self.server(Self.outer[0], relays: true)
         near.acceptsTCP = true
         near.roundTrip = .microseconds(300)
-        let lines = DoctorReport(
-            Self.findings([near, lost, Self.silent(takesTCP: true), Self.silent(takesTCP: false)])
-        ).lines.filter { $0.topic == "index" }
+        var literal = Self.silent(takesTCP: false)
+        literal.name = "203.0.113.10"
+        let servers = [
+            near, lost, Self.tunnelled(relays: true), Self.tunnelled(),
+            Self.silent(takesTCP: true, tunnel: .closed("no TLS")), Self.silent(takesTCP: false), literal,
+        ]
+        // Each for itself: servers of one name are addresses of one server.
+        let lines = servers.flatMap { server in
+            DoctorReport(Self.findings([server])).lines.filter { $0.topic == "index" }
+        }
         #expect(
             lines.map(\.text) == [
                 "index.example: under 1 ms, sees us at 25.0.113.21:40000, relays, takes TCP",
                 "nowhere.invalid: no such name",
-                "index.example (203.0.113.10:50000) does not answer over UDP, but takes TCP",
-                "index.example (203.0.113.10:50000) does not answer over UDP nor TCP",
+                "\(Self.place) does not answer over UDP, but through a tunnel (TLS), and relays through it",
+                "\(Self.place) does not answer over UDP, but through a tunnel (TLS); it does not relay",
+                "\(Self.place) does not answer over UDP; it takes TCP, but no tunnel: no TLS",
+                "\(Self.place) does not answer over UDP nor TCP",
+                "203.0.113.10:50000 does not answer over UDP nor TCP",
             ])
-        #expect(lines.map(\.mark) == [.fine, .broken, .notable, .broken])
+        #expect(lines.map(\.mark) == [.fine, .broken, .notable, .notable, .broken, .broken, .broken])
+    }
+
+    private static let place = "index.example (203.0.113.10:50000)"
+    private static let place6 = "[2a00:1:2::10]:50000"
+
+    @Test func `a server of two addresses has a line, and two where they differ`() {
+        let both = [Self.server(Self.outer[0]), Self.server(Endpoint(address: Self.own6, port: 9), at: Self.place6)]
+        #expect(
+            lines(of: both) == [
+                .init(
+                    mark: .fine, topic: "index",
+                    text: "index.example: 12 ms, sees us at 25.0.113.21:40000 and [2a00:1:2:3::2]:9")
+            ])
+        let dead = [Self.server(Self.outer[0]), Self.silent(takesTCP: false, at: Self.place6)]
+        let answer = DoctorReport.Line(
+            mark: .fine, topic: "index", text: "\(Self.place): 12 ms, sees us at 25.0.113.21:40000")
+        let silence = "index.example (\(Self.place6)) does not answer over UDP nor TCP"
+        #expect(lines(of: dead) == [answer, .init(mark: .notable, topic: "index", text: silence)])
+        #expect(
+            lines(of: dead, addresses: [Self.own]) == [
+                answer, .init(mark: .absent, topic: "index", text: silence + ": there is no IPv6 here"),
+            ])
+        #expect(DoctorReport(Self.findings(dead)).isWell)
+        let neither = [Self.silent(takesTCP: false), Self.silent(takesTCP: false, at: Self.place6)]
+        #expect(lines(of: neither).map(\.mark) == [.broken])
+        #expect(
+            DoctorReport(Self.findings([Self.tunnelled(relays: true), Self.tunnelled(relays: true)])).summary
+                == "People reach you through the relay of index index.example.")
+    }
+
+    private func lines(
+        of servers: [DoctorFindings.Server], addresses: [Endpoint.Address] = [own, own6]
+    ) -> [DoctorReport.Line] {
+        DoctorReport(Self.findings(servers, addresses: addresses)).lines.filter { $0.topic == "index" }
+    }
+
+    @Test func `of IPv6 without translation it is said, too`() {
+        let both = [
+            Self.server(Self.outer[0], second: Self.outer[1]), Self.server(Endpoint(address: Self.own6, port: 9)),
+        ]
+        #expect(
+            DoctorReport(Self.findings(both)).lines.filter { ["router", "IPv6"].contains($0.topic) }.map(\.mark)
+                == [.notable, .fine])
+    }
+
+    @Test func `what the options switch off is told as such, and nobody is advised to have it`() {
+        var found = Self.findings([Self.server(Self.outer[0], second: Self.outer[1], relays: true)], mapping: [:])
+        found.mapsPorts = false
+        #expect(DoctorReport(found).lines.contains { $0.text == "the router is not asked for one: --no-port-mapping" })
+        found.isRelayOnly = true
+        let report = DoctorReport(found)
+        let off = report.lines.filter { $0.mark == .absent }
+        #expect(off.map(\.topic) == ["home", "open port", "multicast"])
+        #expect(off.last?.text == "not used: --relay-only")
+        #expect(report.lines.first { $0.topic == "router" }?.help == nil)
     }
 
     @Test(

@@ -9,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2)), .enabled(if: NetworkNamespace.isPossible, NetworkNamespace.needs))
 struct PCPRouterTests {
     /// A machine behind a router whose program answers PCP in one of several ways, and says what it was asked.
-    private final class Site {
+    private final class Site: Sendable {
         let inside: NetworkNamespace
         private let router: NetworkNamespace
         private let program: ChildProcess
@@ -141,10 +141,8 @@ struct PCPRouterTests {
     }
 
     /// What comes of asking for a mapping once.
-    private func outcome(_ kind: String) throws -> MappingOutcome? {
-        let site = try Site(kind)
-        defer { withExtendedLifetime(site) {} }
-        return try site.inside.run {
+    private func outcome(at site: Site) throws -> MappingOutcome? {
+        try site.inside.run {
             let nonce = PCP.Nonce(high: 0x0102_0304, low: 0x0506_0708_090A_0B0C)
             let wish = PCPExchange.Question.map(wish: Endpoint(address: .v4(0), port: 40_000), lease: 7200)
             let exchange = PCPExchange(wish, port: 40_000, nonce: nonce, router: Router.lan, zone: 0, now())
@@ -157,41 +155,46 @@ struct PCPRouterTests {
         }
     }
 
-    @Test(
-        arguments: [
+    @Test func `a router that answers ill gives nothing, and one that refuses says why`() async throws {
+        let reasons = [
             ("length", "no answer"), ("others", "no answer"), ("endless", "no answer"),
             ("no-time", "the router gave no port"), ("offline", "the router itself has no connection"),
             ("mismatch", "another router is between: what arrives there has not our address"),
             ("refuses", "the router refuses it"), ("full", "the router has no port left"),
             ("strange", "the router refuses it (error 77)"), ("draft", "the router speaks another version"),
-        ] as [(String, String)])
-    func `a router that answers ill gives nothing, and one that refuses says why`(kind: String, reason: String) throws {
-        let start = Instant.now
-        #expect(try outcome(kind) == .failed(reason))
-        #expect(Instant.now.since(start) < .seconds(4))
+        ]
+        try await atOnce(reasons) { kind, reason in
+            let site = try Site(kind)
+            let start = Instant.now
+            #expect(try outcome(at: site) == .failed(reason), "\(kind)")
+            #expect(Instant.now.since(start).isWithin(.milliseconds(2500)), "\(kind)")
+        }
     }
 
     @Test func `a router that answers well gives a port and a time`() throws {
-        #expect(try outcome("well") == .mapped(Self.outside, lease: .seconds(7200)))
-        #expect(try outcome("elsewhere") == .mapped(Self.elsewhere, lease: .seconds(7200)))
+        #expect(try outcome(at: Site("well")) == .mapped(Self.outside, lease: .seconds(7200)))
+        #expect(try outcome(at: Site("elsewhere")) == .mapped(Self.elsewhere, lease: .seconds(7200)))
     }
 
-    @Test(
-        arguments: [
+    @Test func `where nobody gives a port the report says why`() async throws {
+        let reasons = [
             ("endless", "no answer"), ("private", "the router is behind another one: its own address is 10.0.0.7"),
             ("mismatch", "another router is between: what arrives there has not our address"),
-        ] as [(String, String)])
-    func `where nobody gives a port the report says why`(kind: String, reason: String) throws {
-        let site = try Site(kind)
-        let start = Instant.now
-        let mapped = try Mapped(site.inside)
-        let report = try mapped.next(.seconds(12))
-        #expect(report.mapped == nil)
-        #expect(report.failures[.pcp] == reason)
-        #expect(report.failures[.natPMP] == "the router refuses it")
-        #expect(Instant.now.since(start) < .seconds(8))
-        let stop = Instant.now
-        mapped.mapper.stop()
-        #expect(Instant.now.since(stop) < .seconds(1))
+        ]
+        var times = MappingTimes()
+        times.patience = .zero
+        try await atOnce(reasons) { [times] kind, reason in
+            let site = try Site(kind)
+            let start = Instant.now
+            let mapped = try Mapped(site.inside, times: times)
+            let report = try mapped.next(.seconds(12))
+            #expect(report.mapped == nil, "\(kind)")
+            #expect(report.failures[.pcp] == reason)
+            #expect(report.failures[.natPMP] == "the router refuses it", "\(kind)")
+            #expect(Instant.now.since(start).isWithin(.seconds(5)), "\(kind)")
+            let stop = Instant.now
+            mapped.mapper.stop()
+            #expect(Instant.now.since(stop) < .seconds(1), "\(kind)")
+        }
     }
 }

@@ -64,6 +64,7 @@ final class Router: Sendable {
         let lines =
             options + [
                 "ext_ifname=wan0", "listening_ip=lan0", "http_port=5000", "secure_mode=yes", "system_uptime=no",
+                "min_lifetime=1",
                 "uuid=dc80e74d-8654-4b07-a7fb-5e8afa028aa1", "upnp_table_name=miniupnpd",
                 "upnp_nat_table_name=miniupnpd",
                 "upnp_forward_chain=miniupnpd", "upnp_nat_chain=prerouting_miniupnpd",

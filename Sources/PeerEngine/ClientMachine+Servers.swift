@@ -68,8 +68,7 @@ extension ClientMachine {
     private mutating func standBy(_ index: Int, for leader: Int, isReached: Bool) {
         let old = servers[index].link
         let boot = old.lease?.boot ?? servers[leader].link.lease?.boot ?? ""
-        if old.isTunnelled { put(.tunnel(.close(old.server))) }
-        calls.forget(server: old.server)
+        release(old.server)
         servers[index].standby = Standby(
             of: servers[leader].link.server, at: old.server, offers: old.offers, boot: boot, sighting: old.sighting,
             isReached: isReached, now: now, random: random.split())
@@ -82,6 +81,12 @@ extension ClientMachine {
             servers[place].standby?.leader = address
         }
         if servers[index].guest == nil { tellStatus(of: servers[index].name) }
+    }
+
+    /// A link is done with: so are its calls and its tunnel, be it open or only asked for.
+    mutating func release(_ server: Endpoint) {
+        put(.tunnel(.close(server)))
+        calls.forget(server: server)
     }
 
     /// Registers by an address that stood by.

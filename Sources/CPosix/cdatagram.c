@@ -163,14 +163,9 @@ int cp_tcp_connect(const cp_endpoint *where) {
 
 void cp_tcp_tune(int descriptor, int patience_seconds) {
     int on = 1, unsent = 64 << 10, patience = patience_seconds * 1000;
-    // With TCP_USER_TIMEOUT the probes of an idle connection end by time, not by number: the last one comes just before.
-    int interval = 2, idle = patience_seconds > 3 * interval ? patience_seconds - 2 * interval : interval;
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
-    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 uint32_t cp_udp_drops(int descriptor) {

@@ -32,8 +32,8 @@ public enum TCP {
         return code == 0 ? nil : failure(code)
     }
 
-    /// For datagrams in a stream: they leave at once, little is kept unsent, and a side that was silent for `patience` is
-    /// gone, even if there is nothing to send.
+    /// For datagrams in a stream: they leave at once, little is kept unsent, and a side that did not acknowledge something for
+    /// `patience` is gone. While there is nothing to send nothing is sent.
     public static func tune(_ descriptor: Int32, patience: Span) {
         cp_tcp_tune(descriptor, Int32(clamping: patience.wholeSeconds))
     }

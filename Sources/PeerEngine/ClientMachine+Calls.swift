@@ -22,10 +22,14 @@ extension ClientMachine {
         return Array((preferred + others).prefix(ClientMachine.callLimit))
     }
 
-    /// The session that calls are made for: one that is dialled, or has no way any more.
+    /// The session that calls are made for: one that is dialled, has no way any more, or has one that needs UDP where that
+    /// doesn't pass.
     private func callSession(of peer: PeerID) -> PeerLink.Session? {
         guard let link = conversations[peer]?.link else { return nil }
-        if let current = link.currentSession { return current.isLost ? current : nil }
+        if let current = link.currentSession {
+            let needsUDP = current.report?.route.isRelayed == false && servers.contains { $0.link.hasTunnelledLease }
+            return current.isLost || needsUDP ? current : nil
+        }
         return link.sessions.last { $0.isDialling }
     }
 

@@ -84,7 +84,7 @@ extension ClientMachine {
             case .tunnel(let command): put(.tunnel(command))
             case .registered: registered(at: index)
             case .sighted: break
-            case .returnedToUDP: order(.networkChanged(addresses: reachability.addresses))
+            case .changedWay: changedWay(to: servers[index].link.server)
             }
         }
         if !actions.isEmpty { noteReachability() }
@@ -119,12 +119,18 @@ extension ClientMachine {
         let asked = asked
         guard let (send, outcome) = lookups[peer]?.advance(now: now, servers: asked), let lookup = lookups[peer]
         else { return }
-        if asked.isEmpty, !configuration.hasIndex { return finishLookup(of: peer, .failed(lookup.reason)) }
+        if asked.isEmpty, !configuration.hasIndex { return finishLookup(of: peer, .failed(withoutIndex(peer))) }
         if let outcome { return finishLookup(of: peer, outcome) }
         for datagram in send { put(.send(datagram)) }
         if !send.isEmpty, lookup.isLate(now: now), book.lastEndpoint(of: peer) == nil, currentPath(of: peer) == .none {
             setPath(peer, .none, lookup.reason)
         }
+    }
+
+    /// Why a peer is not found where no index server is wanted.
+    private func withoutIndex(_ peer: PeerID) -> Reason {
+        let rest = peer.isKeyed && !configuration.relayOnly ? ", so it is looked for on this network alone" : ""
+        return Reason(.noAnswer, "no index server is in use" + rest)
     }
 
     private mutating func finishLookup(of peer: PeerID, _ outcome: Lookup.Outcome) {
@@ -139,7 +145,7 @@ extension ClientMachine {
             conversations[peer]?.search = .found(by: lookup.answeredBy ?? "an index server", took: took)
             if let record = lookup.record { found(record, of: peer) } else { found(peer) }
         case .failed(let reason):
-            tell(.lookup(peer, .index, found: false, took: took))
+            if lookup.hasAsked { tell(.lookup(peer, .index, found: false, took: took)) }
             conversations[peer]?.search = .failed(reason.text)
             if peer.isKeyed { notFound(peer, reason) } else { giveUp(peer, reason) }
         }

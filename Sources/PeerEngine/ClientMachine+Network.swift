@@ -32,7 +32,7 @@ extension ClientMachine {
         order(.networkChanged(addresses: reachability.addresses))
         if !isFirst {
             observed = [:]
-            verifiedAt = now
+            (verifiedAt, verifyAt) = (now, nil)
             for index in servers.indices { servers[index].verify(now: now) }
             for peer in conversations.keys.sorted() { lookAgain(for: peer) }
         }
@@ -40,11 +40,18 @@ extension ClientMachine {
     }
 
     /// A session's route is in doubt. Perhaps the router gave us another outer port: relays pass on what comes from the one
-    /// that they know, and the other side has to learn the new one.
+    /// that they know, and the other side has to learn the new one. Or no UDP comes through any more.
     mutating func verifyServers() {
-        guard verifiedAt.map({ now.since($0) >= Timing.verification }) ?? true else { return }
+        // A doubt is told once: one that comes too soon after another one waits, and isn't lost.
+        verifyAt = verifiedAt.map { max(now, $0 + Timing.verification) } ?? now
+        advanceVerification()
+    }
+
+    mutating func advanceVerification() {
+        guard let verifyAt, verifyAt <= now else { return }
+        self.verifyAt = nil
         verifiedAt = now
-        for index in servers.indices where servers[index].link.lease != nil { servers[index].link.verify(now: now) }
+        for index in servers.indices where servers[index].link.lease != nil { servers[index].link.doubt(now: now) }
     }
 
     private mutating func lookAgain(for peer: PeerID) {
@@ -65,6 +72,13 @@ extension ClientMachine {
             guard let index = servers.firstIndex(where: { $0.link.server == server }) else { return }
             perform(servers[index].link.tunnelClosed(reason, now: now), at: index)
         }
+    }
+
+    /// Datagrams for a server take another way: what sessions knew of theirs is in doubt, and what the server said of calls
+    /// was for the other one.
+    mutating func changedWay(to server: Endpoint) {
+        calls.forget(server: server)
+        order(.networkChanged(addresses: reachability.addresses))
     }
 
     // MARK: How we are seen

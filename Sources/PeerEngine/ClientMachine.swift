@@ -94,6 +94,8 @@ public struct ClientMachine: Sendable {
     var knowsAddresses = false
     /// When servers were last asked out of turn whether they have us registered.
     var verifiedAt: Instant?
+    /// When they are to be asked again.
+    var verifyAt: Instant?
     /// Where contacts see us.
     var observed: [PeerID: Endpoint] = [:]
     var dropped: [DropReason: Int] = [:]
@@ -259,6 +261,7 @@ public struct ClientMachine: Sendable {
 
     private mutating func advance() {
         dropGuests()
+        advanceVerification()
         let isTunnelled = servers.contains(where: \.link.isTunnelled)
         let isWanted = isTunnelled && conversations.contains { self.isWanted($0.key) || $0.value.link.current != nil }
         for index in servers.indices where servers[index].standby == nil {
@@ -282,6 +285,7 @@ public struct ClientMachine: Sendable {
         }
         servers.forEach { consider($0.deadline) }
         consider(guestDeadline)
+        consider(verifyAt)
         consider(calls.deadline)
         consider(watched?.deadline)
         lookups.values.forEach { consider($0.deadline) }

@@ -172,12 +172,15 @@ struct Lookup {
     /// Who was asked, how often, and what came.
     var reason: Reason {
         guard !asked.isEmpty else {
-            return Reason(.noAnswer, "there is no index server to ask; name one with --index")
+            return Reason(.noAnswer, "there is no index server to ask: no address of one is known")
         }
         let parts = asked.map { "\($0.name) \(answers[$0.endpoint] ?? $0.fault ?? "gave no answer")" }
         let times = "asked \(attempts == 1 ? "once" : "\(attempts) times")"
         return Reason(isUnknownPeer ? .unknownPeer : .noAnswer, "\(times): " + parts.joined(separator: ", "))
     }
+
+    /// Whether there was anybody to ask.
+    var hasAsked: Bool { !asked.isEmpty }
 
     /// Whether a server had time to answer, so that people should hear what it waits for.
     func isLate(now: Instant) -> Bool { now.since(started) >= Timing.retransmission[0] }

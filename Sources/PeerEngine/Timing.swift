@@ -5,8 +5,12 @@ internal import Model
 enum Timing {
     /// Pauses before a request is repeated; they double, as in RFC 8489, §6.2.1.
     static let retransmission: [Span] = [.milliseconds(500), .seconds(1), .seconds(2), .seconds(4)]
+    /// The same when perhaps nothing comes through, so that it is known soon.
+    static let doubted: [Span] = [.milliseconds(250), .milliseconds(500), .seconds(1), .seconds(2)]
     /// A keepalive: below the 30 s after which Linux's connection tracking forgets a UDP mapping.
     static let keepalive = Span.seconds(20)
+    /// The same through a tunnel, for which routers keep what they know for minutes at least.
+    static let tunnelKeepalive = Span.seconds(75)
     /// How many times a keepalive is repeated before the server counts as gone.
     static let keepaliveRepeats = 2
     /// Pause between attempts to reach a server that is gone, less up to a fifth by chance; it doubles.
@@ -18,9 +22,14 @@ enum Timing {
     static let verification = Span.seconds(2)
     /// Between two records for one server at least, unless it asks for one.
     static let recordPause = Span.seconds(2)
-    /// How long a server may be silent on UDP before a tunnel is asked for.
+    /// How long a server may be silent on UDP before a tunnel is asked for: at a registration, at a keepalive, and when
+    /// perhaps nothing comes through. In each a repetition had its time, too: one lost packet opens none.
     static let tunnel = Span.seconds(1)
-    /// How often it is asked whether UDP comes through while there is a tunnel, with a conversation and without.
+    static let keepaliveTunnel = Span.milliseconds(1500)
+    static let doubtedTunnel = Span.milliseconds(500)
+    /// When it is first asked whether UDP comes through after a tunnel was opened. The pauses between these questions double,
+    /// up to so long with a conversation and without.
+    static let firstCheck = Span.seconds(1)
     static let wantedCheck = Span.seconds(5)
     static let idleCheck = Span.seconds(60)
 

@@ -12,7 +12,8 @@ internal import Wire
 final class TunnelConnection {
     private enum Stage { case connecting, handshaking, open, closed }
 
-    /// How long the other side may be silent on the wire: a connection that leads nowhere is found out within 15 s.
+    /// How long the other side may leave something unacknowledged: a connection that leads nowhere is found out within 15 s of
+    /// being used.
     static let patience = Span.seconds(13)
     private static let recordsPerTurn = 4
 

@@ -11,8 +11,8 @@ public struct TunnelLimits: Sendable {
     public var limitsLoopback = false
     /// Until the TLS handshake must be done.
     public var handshake = Span.seconds(10)
-    /// How long nothing at all may come from a client that is connected.
-    public var idle = Span.seconds(60)
+    /// How long nothing at all may come from a client that is connected: two of its keepalives.
+    public var idle = Span.seconds(150)
     /// Octets that may wait to be sent to one side; datagrams beyond are dropped, as on a full line.
     public var buffered = 256 << 10
 

@@ -137,7 +137,7 @@ extension EndToEnd {
             for side in sides { try talk.lab.run("unblock-udp", side) }
             tell("unblocked \(sides): direct", try talk.settles(on: PathEvent.direct, within: .seconds(10)))
             for side in sides { try talk.lab.run("block-udp", side) }
-            tell("blocked again", try talk.exchange(within: .seconds(30)))
+            tell("blocked again", try talk.exchange(within: .seconds(8)))
             #expect(try talk.faults() == [])
         }
 

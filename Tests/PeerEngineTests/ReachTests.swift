@@ -373,6 +373,17 @@ import Wire
         #expect(world.paths(at: alice) == [.lan])
     }
 
+    @Test func `whom nobody on this network is, is missed without a word of servers that were not wanted`() throws {
+        var world = World()
+        world.addPeer(1, servers: [], hasIndex: false)
+        try world.perform(.add(bobID, name: nil), at: alice)
+        try say(in: &world)
+        world.run(for: .seconds(20))
+        let reason = "no index server is in use, so it is looked for on this network alone"
+        #expect(world.pathReasons(at: alice, .none).last?.hasPrefix(reason) == true)
+        #expect(world.lookups(at: alice, .index) == 0, "nobody was asked")
+    }
+
     @Test func `two at once have no moment without a path when one of two sessions goes`() {
         let now = Instant(nanoseconds: 3_600_000_000_000)
         let wall = WallTime(milliseconds: 1_795_000_000_000)

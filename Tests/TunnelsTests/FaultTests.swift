@@ -357,7 +357,7 @@ import Wire
     }
 
     @Test(.enabled(if: getuid() == 0, "needs a network of its own"))
-    func `a connection that leads nowhere is noticed by both sides within 15 s`() throws {
+    func `a connection that leads nowhere is noticed within 15 s by both sides when they use it`() throws {
         let (ends, ended, began) = (Lock<[String]>([]), Gate(), Lock(Instant.now))
         let loop = try PollExecutor(name: "island")
         onThread {
@@ -372,12 +372,17 @@ import Wire
                     loop.stop()
                 }
             }
-            listener?.onOpen = { _, _ in
+            var host: TunnelHost?
+            listener?.onOpen = { [weak listener] number, _ in
                 setLoopback(isUp: false)
                 began.withLock { $0 = .now }
+                guard let listener else { return }
+                listener.send([1], to: number)
+                listener.flush(number)
+                _ = host?.take([Datagram([1], listener.local)])
             }
             listener?.onEnd = { end($1) }
-            let host = try? TunnelHost(loop: loop, events: { if case .closed(_, let reason) = $0 { end(reason) } }) {
+            host = try? TunnelHost(loop: loop, events: { if case .closed(_, let reason) = $0 { end(reason) } }) {
                 _ in
             }
             host?.open()

@@ -28,8 +28,8 @@ int cp_tcp_listen(const cp_endpoint *where, int backlog);
 /// A TCP socket, non-blocking and close-on-exec, that connects to `where`: writable once that is over. Returns the
 /// descriptor, or -1 with errno.
 int cp_tcp_connect(const cp_endpoint *where);
-/// Makes a TCP connection send small things at once, keep little unsent, and fail when the other side has been silent for
-/// so long, be there something to send or not.
+/// Makes a TCP connection send small things at once, keep little unsent, and fail when the other side has not acknowledged
+/// something for so long.
 void cp_tcp_tune(int descriptor, int patience_seconds);
 /// Where the other side of a connected socket is. 0, or -1 with errno.
 int cp_socket_peer(int descriptor, cp_endpoint *where);

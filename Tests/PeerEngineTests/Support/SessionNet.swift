@@ -27,6 +27,9 @@ struct SessionNet {
         /// The way that its packets take, and those that were offered.
         var route: Route?
         var routes: [Route] = []
+        /// Frames that got no acknowledgement, and since when.
+        var held: [[UInt8]] = []
+        var heldSince: Instant?
     }
 
     /// What is to happen to an end.
@@ -36,6 +39,8 @@ struct SessionNet {
         case giveUp
         case up(PeerKey, at: Route, binding: [UInt8])
         case frames([[UInt8]])
+        /// An acknowledgement is missing still.
+        case missed
         case closed(SessionEnd)
     }
 

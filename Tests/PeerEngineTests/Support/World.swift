@@ -227,6 +227,7 @@ struct World {
             switch action {
             case .send(let datagram):
                 if let outside = tunnels[place]?[datagram.endpoint] {
+                    traffic.append((now, place, datagram))
                     pass(datagram, from: outside)
                 } else {
                     send(datagram, from: place)
@@ -355,8 +356,12 @@ struct World {
         case .relayed(let server, let channel):
             guard let outside = relays[server]?.other(than: outer(place, server), in: channel) else { return nil }
             let other = peers.keys.first { outer($0, server) == outside }
-            return other.flatMap { cutOff.contains($0) ? nil : $0 }
+            return other.flatMap { cutOff.contains($0) || !talks(place, server) || !talks($0, server) ? nil : $0 }
         }
+    }
+
+    private func talks(_ place: Endpoint, _ server: Endpoint) -> Bool {
+        !withoutUDP.contains(place) || tunnels[place]?[server] != nil
     }
 
     /// As which a server knows a place.
@@ -397,6 +402,59 @@ struct World {
         }
     }
 
+    private func leads(_ route: Route, _ name: SessionNet.EndName) -> Bool {
+        destination(of: route, from: name.place) == net.ends[name]?.other?.place
+    }
+
+    /// Whether what is sent arrives. Where UDP passes everywhere, a test says itself what sessions notice of the network.
+    private func isOpen(_ name: SessionNet.EndName) -> Bool {
+        guard !withoutUDP.isEmpty, let end = net.ends[name] else { return true }
+        return end.held.isEmpty && end.route.map { leads($0, name) } ?? false
+    }
+
+    /// Keeps frames that lead nowhere until a way is found, or the session is given up: what the path finder and QUIC do.
+    private mutating func hold(_ frames: [[UInt8]], of name: SessionNet.EndName) {
+        net.ends[name]?.held += frames
+        guard net.ends[name]?.heldSince == nil else { return }
+        net.ends[name]?.heldSince = now
+        agenda.add(.session(.missed, name), at: now + .milliseconds(800))
+    }
+
+    /// In doubt after 800 ms, without a way two seconds later, dead after seven; a way is looked for every 500 ms.
+    private mutating func missed(_ name: SessionNet.EndName) {
+        guard let end = net.ends[name], let since = end.heldSince else { return }
+        let age = now.since(since)
+        guard age < .seconds(7) else {
+            if let other = end.other { net.ends[other]?.other = nil }
+            return happened(.closed(.pathDied), to: name)
+        }
+        agenda.add(.session(.missed, name), at: now + .milliseconds(500))
+        if lookAgain(name) { return }
+        if age < .milliseconds(900) { return deliver(.doubt(name.id), to: name.place) }
+        guard age >= .milliseconds(2800), end.route != nil else { return }
+        net.ends[name]?.route = nil
+        deliver(.path(name.id, nil), to: name.place)
+    }
+
+    /// Takes a way that works, if the one in use does not, and sends what was held.
+    /// - Returns: whether there is one.
+    @discardableResult
+    private mutating func lookAgain(_ name: SessionNet.EndName) -> Bool {
+        guard let end = net.ends[name], let other = end.other, !end.held.isEmpty else { return false }
+        guard let route = ([end.route].compactMap(\.self) + end.routes).first(where: { leads($0, name) }) else {
+            return false
+        }
+        net.ends[name]?.held = []
+        net.ends[name]?.heldSince = nil
+        happen(.frames(end.held), to: other, after: delay(name.place, other.place))
+        guard route != end.route else { return true }
+        for (each, its) in [(name, route), (other, route.isRelayed ? route : .direct(name.place))] {
+            net.ends[each]?.route = its
+            deliver(.path(each.id, PathReport(its, World.kind(of: its))), to: each.place)
+        }
+        return true
+    }
+
     private static func kind(of route: Route) -> PathKind {
         route.isRelayed ? .relayed : route.endpoint.isLoopback || route.endpoint.isPrivate ? .lan : .direct
     }
@@ -408,7 +466,12 @@ struct World {
         let run = runs[place] ?? 0
         func name(_ id: SessionID) -> SessionNet.EndName { SessionNet.EndName(place: place, run: run, id: id) }
         switch command {
-        case .punch, .networkChanged, .hide, .relays: break
+        case .punch, .hide, .relays: break
+        case .networkChanged:
+            for name in net.names(at: place) {
+                for route in net.ends[name]?.routes ?? [] { choose(route, for: name) }
+                lookAgain(name)
+            }
         case .welcome(let key, let endpoints, _, _): welcomes[place, default: []].append((key.peer, endpoints))
         case .dial(let id, let key, let plan):
             let routes = plan.candidates.map(\.route) + (plan.searchesLAN ? neighbours(of: place) : [])
@@ -419,6 +482,7 @@ struct World {
         case .send(let id, let frames):
             guard let end = net.ends[name(id)], end.isUp else { return }
             for frame in frames { net.sent.append((place, end.other?.place ?? place, frame)) }
+            guard isOpen(name(id)) else { return hold(frames, of: name(id)) }
             guard let other = end.other else { return }
             // A session is in order without gaps, or it is over.
             guard !cutOff.contains(place), !cutOff.contains(other.place) else { return cut(name(id)) }
@@ -431,7 +495,8 @@ struct World {
             happen(.frames([]), to: name(id), after: 0)
         case .probe: break
         case .close(let id, let code):
-            guard let end = net.ends.removeValue(forKey: name(id)), let other = end.other else { return }
+            let isHeard = isOpen(name(id))
+            guard let end = net.ends.removeValue(forKey: name(id)), let other = end.other, isHeard else { return }
             happen(.closed(.closedByPeer(code)), to: other, after: delay(place, other.place))
         }
     }
@@ -457,6 +522,7 @@ struct World {
         case .up(let key, let route, let binding):
             net.ends[name]?.isUp = true
             net.ends[name]?.route = route
+            net.ends[name]?.routes.append(route)
             deliver(.up(name.id, key: key, at: route, binding: binding), to: name.place)
             // What was offered meanwhile.
             for route in net.ends[name]?.routes ?? [] { choose(route, for: name) }
@@ -464,6 +530,7 @@ struct World {
             guard end.isUp else { return }
             net.ends[name]?.backlog += frames
             deliverFrames(to: name)
+        case .missed: missed(name)
         case .closed(let reason):
             net.ends[name] = nil
             deliver(.closed(name.id, reason), to: name.place)

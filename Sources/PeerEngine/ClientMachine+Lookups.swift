@@ -109,7 +109,7 @@ extension ClientMachine {
 
     mutating func startLookup(_ peer: PeerID) {
         guard lookups[peer] == nil else { return }
-        for index in servers.indices { servers[index].link.hurry(now: now) }
+        hurryServers()
         lookups[peer] = Lookup(
             peer: peer, minimumSequence: book.sequence(of: peer), deadEndpoint: book.deadEndpoint(of: peer),
             own: configuration.address, now: now, random: &random)

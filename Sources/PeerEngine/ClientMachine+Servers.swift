@@ -21,6 +21,9 @@ extension ClientMachine {
         var isRelay = false
 
         struct Guest { var neededAt: Instant }
+        /// Whether it is but named by a contact, and perhaps no index server at all: it is asked at growing pauses, whoever
+        /// waits.
+        var isUnmet: Bool { guest != nil && standby == nil && !isRelay }
 
         /// Where we are seen there by UDP, and at its second port.
         var sighting: Endpoint? { standby == nil ? link.sighting : standby?.sighting }
@@ -150,6 +153,11 @@ extension ClientMachine {
             return perform(servers[index].link.receiveFromSecondPort(bytes), at: index)
         }
         if servers[index].standby?.receiveFromSecondPort(bytes) == true { noteReachability() }
+    }
+
+    /// Somebody waits for what servers may say.
+    mutating func hurryServers() {
+        for index in servers.indices where !servers[index].isUnmet { servers[index].link.hurry(now: now) }
     }
 
     // MARK: Relays

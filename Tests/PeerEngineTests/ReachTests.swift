@@ -104,6 +104,24 @@ import Wire
         #expect(!world.traffic.contains { $0.at >= start && $0.from == alice && $0.datagram.endpoint == other })
     }
 
+    /// Whoever names it may have meant to bother it.
+    @Test func `a relay of the other side's that never answers is asked ever more seldom, whoever waits`() throws {
+        var world = World()
+        let other = Endpoint(address: .v4(0xC633_6401), port: 50_000)
+        world.startRelay(relays: false)
+        world.startRelay(at: other)
+        world.reaches = { _, _ in false }
+        world.addPeer(1, contacts: [Self.friend(2)])
+        world.addPeer(2, servers: [World.index, other], contacts: [Self.friend(1)])
+        world.run(for: .seconds(4))
+        world.stopRelay(at: other)
+        try world.perform(.open(bobID), at: alice)
+        try say(in: &world)
+        world.run(for: .seconds(600))
+        let asked = world.traffic.count { $0.from == alice && $0.datagram.endpoint == other }
+        #expect((20...60).contains(asked))
+    }
+
     @Test(arguments: [false, true])
     func `a tunnel to a relay of the other side's ends with the need for it, or when the relay becomes ours`(
         becomesOurs: Bool

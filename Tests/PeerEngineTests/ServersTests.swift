@@ -334,7 +334,8 @@ import Wire
         world.deliver(.received(Datagram(Array("nonsense".utf8), silent)), to: alice)
         site.deaf = [leader]
         var faults: [String] = []
-        while site.registrations.last == leader, world.now < Instant(nanoseconds: 0) + .seconds(120) {
+        let end = world.now + .seconds(120)
+        while site.registrations.last == leader, world.now < end {
             world.run(for: .milliseconds(1))
             faults += world.peers[alice]?.asked.compactMap(\.fault) ?? []
         }

@@ -80,7 +80,8 @@ let package = Package(
         layer(
             "Sessions",
             uses: [
-                "Model", "Wire", "Identity", "Queues", "Traversal", "PeerEngine", "Reactor", "Network", "CQuic", crypto,
+                "Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "Reactor", "Network",
+                "CQuic", crypto,
             ]),
         layer("DatabaseFile", uses: [grdb]),
         layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", "DatabaseFile", grdb]),
@@ -142,8 +143,8 @@ let package = Package(
         tests(
             "SessionsTests",
             uses: [
-                "Model", "Wire", "Identity", "Queues", "Traversal", "PeerEngine", "Reactor", "Network", "Sessions",
-                "CQuic",
+                "Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "Reactor", "Network",
+                "Sessions", "CQuic",
             ]),
         // Commits group after group and says so, until it is killed.
         testProgram("StoreHammer", uses: ["Model", "PeerEngine", "ChatStore"]),
@@ -152,7 +153,7 @@ let package = Package(
         tests("ScriptingTests", uses: ["Model", "Wire", "PeerEngine", "Scripting"]),
         tests("IndexEngineTests", uses: ["Model", "Wire", "Identity", "Queues", "Relaying", "IndexEngine"]),
         tests("RegistryStoreTests", uses: ["Model", "Queues", "IndexEngine", "RegistryStore", grdb]),
-        tests("CommandLineKitTests", uses: ["CommandLineKit"]),
+        tests("CommandLineKitTests", uses: ["CommandLineKit", argumentParser]),
         tests(
             "ParleyIndexTests",
             uses: [

@@ -31,7 +31,7 @@ cq_stat cq_compat_stat(ngtcp2_conn *conn) {
     bool has_rtt = stat.first_rtt_sample_ts != UINT64_MAX;
 #endif
     return (cq_stat){
-        .smoothed_rtt = stat.smoothed_rtt, .has_rtt = has_rtt, .bytes_in_flight = stat.bytes_in_flight};
+        .latest_rtt = stat.latest_rtt, .has_rtt = has_rtt, .bytes_in_flight = stat.bytes_in_flight};
 }
 
 // 0.x has two, of which the first is the measured one; 1.x has one by this name.

@@ -11,7 +11,7 @@ typedef ngtcp2_crypto_level cq_level;
 #endif
 
 typedef struct {
-    uint64_t smoothed_rtt;
+    uint64_t latest_rtt;
     bool has_rtt;
     uint64_t bytes_in_flight;
 } cq_stat;

@@ -280,7 +280,7 @@ uint64_t cq_conn_unanswered_since(const cq_conn *conn) { return conn->unanswered
 
 uint64_t cq_conn_round_trip(cq_conn *conn) {
     cq_stat stat = cq_compat_stat(conn->quic);
-    return stat.has_rtt ? stat.smoothed_rtt : 0;
+    return stat.has_rtt ? stat.latest_rtt : 0;
 }
 
 uint64_t cq_conn_peer_error(cq_conn *conn, bool *is_application) {

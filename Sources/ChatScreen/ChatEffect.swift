@@ -59,6 +59,8 @@ public enum ChatEffect: Equatable, Sendable {
     case suspend
     /// Draw everything anew, whatever the terminal seems to show.
     case redraw
+    /// Tell `ChatEvent.hintOver` with this number after so many seconds; of several orders, only the last counts.
+    case endHint(Int, seconds: Int)
     /// Put a text on the terminal's clipboard.
     case copy(String)
     case setMouse(Bool)

@@ -7,8 +7,12 @@ public enum ChatEvent: Sendable {
     case terminal(TerminalEvent)
     /// The wall clock and seconds east of UTC: at the start and at each full minute.
     case clock(WallTime, offset: Int)
+    /// No key came for a second, or many have come: what is written is to be kept.
+    case rest
     /// No key came for five seconds after one that wrote something.
     case pause
+    /// The time of a hint is over: `ChatEffect.endHint` gave the number.
+    case hintOver(Int)
 
     // MARK: What the last run left
 
@@ -58,6 +62,8 @@ public enum ChatEvent: Sendable {
     case setting(ChatSetting, Bool)
     /// One sentence of the engine, about a peer or in general.
     case notice(String, about: PeerID?)
+    /// A peer is in the address book, as an effect wanted that named it or its invite.
+    case added(PeerID, name: String?)
     /// The answer to an effect that could not be carried out; a refused text is given back.
     case failed(String, ChatEffect?)
 }
@@ -90,4 +96,6 @@ public enum ChatSetting: String, CaseIterable, Sendable {
     case typing
     /// Telling contacts whether the user is at the keyboard.
     case presence
+    /// Passing on for contacts that can't reach each other.
+    case relay
 }

@@ -5,5 +5,11 @@ public struct ChatOptions: Equatable, Sendable {
     /// Whether our own glyphs stay within ASCII.
     public var ascii: Bool
 
-    public init(ascii: Bool = false) { self.ascii = ascii }
+    /// Whether peers are spoken to through relays alone, so that none of them learns our address.
+    public var hidesAddress: Bool
+
+    public init(ascii: Bool = false, hidesAddress: Bool = false) {
+        self.ascii = ascii
+        self.hidesAddress = hidesAddress
+    }
 }

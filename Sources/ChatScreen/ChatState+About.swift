@@ -158,12 +158,13 @@ extension ChatState {
 }
 
 extension ChatSetting {
-    /// What contacts learn while it is on.
+    /// What contacts learn, or may do, while it is on.
     var summary: String {
         switch self {
         case .readReceipts: "contacts learn which of their messages you saw"
         case .typing: "contacts see when you write to them"
         case .presence: "contacts see whether you are at the keyboard"
+        case .relay: "contacts reach each other through you, and you learn who talks with whom"
         }
     }
 }

@@ -72,8 +72,8 @@ extension ChatState {
         case .add: answer = add(arguments)
         case .nick: answer = nick(arguments)
         case .go: answer = go(arguments)
-        case .accept: answer = onPeer(arguments) { accept($0) }
-        case .ignore: answer = onPeer(arguments) { ignore($0) }
+        case .accept: answer = onRequest(arguments) { accept($0) }
+        case .ignore: answer = onRequest(arguments) { ignore($0) }
         case .block: answer = onPeer(arguments) { block($0) }
         case .remove: answer = onPeer(arguments) { .did([.remove($0.peer)]) }
         case .close: answer = close()
@@ -242,9 +242,22 @@ extension ChatState {
         return act(conversations[index])
     }
 
+    /// Without a name, beside a contact's conversation, the one request there is.
+    private func onRequest(_ arguments: [String], _ act: (Conversation) -> Answer) -> Answer {
+        guard arguments.isEmpty, conversation?.isRequest != true else { return onPeer(arguments, act) }
+        guard let only = requests.first else { return onPeer(arguments, act) }
+        guard requests.count == 1 else {
+            return .refused("\(requests.count) requests: Alt+R lists them, or give a name")
+        }
+        return act(only)
+    }
+
     private func accept(_ conversation: Conversation) -> Answer {
         if conversation.contact.blocked { return .refused("blocked: /add takes the block away") }
-        return conversation.isRequest ? .did([.accept(conversation.peer)]) : .refused("already a contact")
+        guard conversation.isRequest else { return .refused("already a contact") }
+        let isOpen = conversation.peer == current
+        let label = conversation.contact.label
+        return .did([.accept(conversation.peer)], says: isOpen ? nil : "\(label) is a contact now: Ctrl+K opens it")
     }
 
     private func ignore(_ conversation: Conversation) -> Answer {

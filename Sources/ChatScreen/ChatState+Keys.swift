@@ -10,6 +10,7 @@ extension ChatState {
             quitArmed = false
             flash = nil
         }
+        if let flash, flash.answersKey, !flash.isError, key != Key(.escape) { self.flash = nil }
         if overlay != nil, let effects = pressInOverlay(key) { return effects }
         if selection != nil, let effects = pressInSelection(key) { return effects }
         if key != Key(.tab), key != Key(.tab, .shift) { completion = nil }
@@ -151,7 +152,7 @@ extension ChatState {
         if quitArmed { return [.quit] }
         quitArmed = true
         let waits = waitingSentence.map { "\($0) – \(waitingPromise): " } ?? ""
-        flash = Flash(text: waits + "Ctrl+C again to quit", isError: false)
+        flash = Flash(text: waits + "Ctrl+C again to quit", isError: false, seconds: waits.isEmpty ? 3 : 10)
         return []
     }
 

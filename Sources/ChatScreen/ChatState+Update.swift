@@ -13,9 +13,11 @@ extension ChatState {
         switch event {
         case .terminal(let event): return handle(event)
         case .clock(let now, let offset): return tick(now, offset)
+        case .rest: return keepDrafts()
         case .pause:
             isWriting = false
             return keepDrafts()
+        case .hintOver(let number): endHint(number)
         case .restored(let summaries, let open): restore(summaries, open: open)
         case .history(let request, let page): take(page, for: request)
         case .found(let token, let hits, let more): take(hits, more: more, token: token)
@@ -42,6 +44,7 @@ extension ChatState {
         case .setting(let setting, let isOn):
             if isOn { switchedOff.remove(setting) } else { switchedOff.insert(setting) }
         case .notice(let text, let peer): note(text, about: peer)
+        case .added(let peer, _): if index(of: peer) == nil { awaited = peer } else { open(peer) }
         case .failed(let text, let effect): fail(text, effect)
         }
         return []
@@ -51,10 +54,10 @@ extension ChatState {
         switch event {
         case .key(let key):
             touch()
-            return press(key)
+            return answered { $0.press(key) }
         case .paste(let text):
             touch()
-            return paste(text)
+            return answered { $0.paste(text) }
         case .resize(let size): self.size = size
         case .wheel(let lines):
             touch()
@@ -62,6 +65,13 @@ extension ChatState {
         case .hangup: return [.quit]
         }
         return []
+    }
+
+    /// Notes that a sentence came of a key.
+    private mutating func answered(_ act: (inout ChatState) -> [ChatEffect]) -> [ChatEffect] {
+        let before = flash
+        defer { if flash != before { flash?.answersKey = true } }
+        return act(&self)
     }
 
     private mutating func touch() {
@@ -116,7 +126,7 @@ extension ChatState {
         isWriting = false
         idleMinutes = min(idleMinutes + 1, Self.awayMinutes)
         for index in conversations.indices { conversations[index].grow() }
-        flash?.minutes += 1
+        if flash?.isError == true { flash?.minutes += 1 }
         if let flash, flash.minutes > 2 { self.flash = nil }
         return keepDrafts()
     }
@@ -283,13 +293,28 @@ extension ChatState {
             effects.append(.openConversation(current))
         }
         if selection?.peer != current { selection = nil }
-        effects += presence() + typing() + explain()
+        effects += presence() + typing() + explain() + timeHint()
         guard let index = currentIndex else { return effects }
         look(at: index, &effects)
         if let range = conversations[index].nextPage(rows: logHeight) {
             effects.append(.load(HistoryRequest(conversations[index].peer, range)))
         }
         return effects
+    }
+
+    /// A hint that is new goes after a while.
+    private mutating func timeHint() -> [ChatEffect] {
+        guard flash != timedHint.flash else { return [] }
+        timedHint.flash = flash
+        guard let flash, !flash.isError else { return [] }
+        timedHint.number &+= 1
+        return [.endHint(timedHint.number, seconds: flash.seconds)]
+    }
+
+    private mutating func endHint(_ number: Int) {
+        guard number == timedHint.number, flash?.isError == false else { return }
+        flash = nil
+        quitArmed = false
     }
 
     private mutating func presence() -> [ChatEffect] {

@@ -33,7 +33,7 @@ extension ChatState {
         guard let conversation = index(of: peer).map({ conversations[$0] }) else { return [] }
         let why = Explanation(
             path: conversation.path, roundTrip: conversation.roundTrip, reason: conversation.pathReason,
-            ladder: peer == toldWatched ? ladder : [], reach: reach)
+            ladder: peer == toldWatched ? ladder : [], reach: reach, servers: indexes)
         let gap = size.rows < 16 ? [] : [StyledText()]
         var lines = entry("now", why.present) + gap
         lines += why.steps.isEmpty ? entry("", "what was tried comes in a moment") : why.steps.flatMap { row($0) }

@@ -43,7 +43,7 @@ public struct ChatState: Sendable {
     var digits: [PeerID: String] = [:]
     var invite: String?
     /// What the user switched off.
-    var switchedOff: Set<ChatSetting> = []
+    var switchedOff: Set<ChatSetting> = [.relay]
     /// Where `goBack` leads.
     var origin: Origin?
     /// Where the walk through unread conversations began.
@@ -54,6 +54,8 @@ public struct ChatState: Sendable {
     var completion: CompletionWalk?
     var popupDismissed = false
     var flash: Flash?
+    /// The hint whose end was ordered last, and the number of that order.
+    var timedHint: (flash: Flash?, number: Int) = (nil, 0)
     /// Ctrl+C was pressed on an empty line just now.
     var quitArmed = false
     /// How many messages waited when `/quit` last asked.
@@ -92,10 +94,15 @@ public struct ChatState: Sendable {
         var anchor: LogAnchor?
     }
 
-    /// A sentence in the status line until something else is done, or for two full minutes.
+    /// A sentence in the status line: a hint for some seconds or until the next key, what is wrong until something else is
+    /// done or for two full minutes.
     struct Flash: Equatable, Sendable {
         var text: String
         var isError: Bool
+        /// How long a hint stays.
+        var seconds = 10
+        /// Whether a key led to it: then the user has read it before the next one.
+        var answersKey = false
         var minutes = 0
     }
 

@@ -106,12 +106,7 @@ extension ChatView {
             title.append(cut(words, room - title.columns), Style(.red, on: .standard, [.bold, .reverse]))
             return title
         }
-        var parts = titleParts(conversation)
-        // What matters least goes first, before anything is cut.
-        while parts.count > 1, width(parts) > room - title.columns - 2 {
-            let last = parts.removeLast()
-            if let brief = last.brief, brief != last.words { parts.append(TitlePart(brief, last.style)) }
-        }
+        let parts = titleParts(conversation).fitted(to: room - title.columns - 2)
         for (number, part) in parts.enumerated() {
             title.append(DisplayText(number == 0 ? "  " : " \(glyphs(.dot)) "), .dim)
             title.append(cut(DisplayText(part.words), room - title.columns), part.style)
@@ -119,44 +114,27 @@ extension ChatView {
         return title
     }
 
-    /// Something that the title says.
-    private struct TitlePart {
-        var words: String
-        /// The same where there is less room; `nil` when it goes altogether.
-        var brief: String?
-        var style: Style
-
-        init(_ words: String, brief: String? = nil, _ style: Style = .dim) {
-            self.words = words
-            self.brief = brief
-            self.style = style
-        }
-    }
-
-    private func width(_ parts: [TitlePart]) -> Int {
-        parts.reduce(-3) { $0 + 3 + DisplayText($1.words).columns }
-    }
-
-    /// What is known of a peer, the most important first.
+    /// What is known of a peer, and what of it goes first where there is less room: the larger its number, the sooner. By
+    /// which way packets go stays longest.
     private func titleParts(_ conversation: Conversation) -> [TitlePart] {
         var parts: [TitlePart] = []
-        if conversation.isRequest { parts.append(TitlePart("request")) }
+        if conversation.isRequest { parts.append(TitlePart("request", 0)) }
         if conversation.contact.verified {
-            parts.append(TitlePart("verified"))
+            parts.append(TitlePart("verified", 3))
         } else if conversation.peer.isKeyed, !conversation.isRequest {
-            parts.append(TitlePart("not verified"))
+            parts.append(TitlePart("not verified", 3))
         }
         if conversation.contact.name == nil, !conversation.isRequest, let nickname = state.nickname(conversation) {
-            parts.append(TitlePart(nickname))
+            parts.append(TitlePart(nickname, 5))
         }
-        if conversation.isTyping { parts.append(TitlePart("typing")) }
+        if conversation.isTyping { parts.append(TitlePart("typing", 2)) }
         if let way = wayPart(conversation) { parts.append(way) }
-        if let isActive = conversation.isActive { parts.append(TitlePart(isActive ? "there" : "away")) }
+        if let isActive = conversation.isActive { parts.append(TitlePart(isActive ? "there" : "away", 6)) }
         if let heard = conversation.heard {
-            parts.append(TitlePart("heard \(heard.civil(offset: state.offset).clock)"))
+            parts.append(TitlePart("heard \(heard.civil(offset: state.offset).clock)", 7))
         }
         if conversation.contact.name != nil, layout.kind == .wide {
-            parts.append(TitlePart(conversation.peer.shortDigits))
+            parts.append(TitlePart(conversation.peer.shortDigits, 8))
         }
         return parts
     }
@@ -166,11 +144,12 @@ extension ChatView {
     private func wayPart(_ conversation: Conversation) -> TitlePart? {
         switch conversation.path {
         // Why there is no path is in the log too; that there is none, here alone.
-        case PathKind.none?: conversation.pathReason.map { TitlePart("no path: \($0)", brief: "no path") }
-        case .plaintext?, nil: nil
+        case PathKind.none?: return conversation.pathReason.map { TitlePart([("no path: \($0)", 4), ("no path", 1)]) }
+        case .plaintext?, nil: return nil
         case let path?:
-            TitlePart(
-                path.words(conversation.roundTrip), brief: path.rawValue, conversation.hasMoved ? .bold : .dim)
+            let words = path.words(conversation.roundTrip)
+            let why = conversation.pathReason.map { [("\(words) (\($0))", 9)] } ?? []
+            return TitlePart(why + [(words, 4), (path.rawValue, 1)], conversation.hasMoved ? .bold : .dim)
         }
     }
 
@@ -212,17 +191,34 @@ extension ChatView {
         if let flash = state.flash {
             frame.put(cut(words(flash), room), column: 0, row: area.row, style: style(flash).adding(.reverse))
         } else {
-            var parts = statusParts
-            while DisplayText(glyphs.joined(parts)).columns > room - 1, parts.count > 1 { parts.removeLast() }
+            let parts = statusParts(room: room - 1)
             frame.put(cut(DisplayText(" " + glyphs.joined(parts)), room), column: 0, row: area.row, style: .reverse)
         }
         frame.put(right, column: area.columns - right.columns, row: area.row, style: .reverse)
     }
 
-    /// What the status line says, the most important first.
-    private var statusParts: [String] {
+    /// What the status line says, as far as there is room. Why a server does not answer is cut before anything goes: all
+    /// of it stands in the box of `/why`.
+    private func statusParts(room: Int) -> [String] {
+        func columns(_ parts: [String]) -> Int { DisplayText(glyphs.joined(parts)).columns }
+        var parts = moreParts
+        guard !state.indexes.isEmpty else {
+            while columns(parts) > room, parts.count > 1 { parts.removeLast() }
+            return parts
+        }
+        let (words, briefer) = indexWords
+        while columns([briefer.last ?? words] + parts) > room, !parts.isEmpty { parts.removeLast() }
+        let left = room - columns([""] + parts)
+        if columns([words]) <= left || briefer.first.map({ left >= columns([$0]) + 9 }) ?? true {
+            return [cut(DisplayText(words), left).string] + parts
+        }
+        return [briefer.first { columns([$0]) <= left } ?? briefer.last ?? ""] + parts
+    }
+
+    /// What it says besides the index servers, the most important first.
+    private var moreParts: [String] {
         var parts: [String] = []
-        if !state.indexes.isEmpty { parts.append(indexWords) }
+        if state.options.hidesAddress { parts.append("hidden") }
         if let trouble = state.trouble { parts.append(trouble.words) }
         let requests = state.requests.count
         if requests > 0 { parts.append("\(requests) request\(requests == 1 ? "" : "s")") }
@@ -247,8 +243,15 @@ extension ChatView {
             .map { label($0).string }
     }
 
-    /// One index server in full; of several, how many answer.
-    private var indexWords: String {
+    /// One index server in full, and without its reason; of several, how many answer.
+    private var indexWords: (String, briefer: [String]) {
+        guard state.indexes.count == 1, case .unreachable? = state.indexes.first?.status else {
+            return (fullIndexWords, [])
+        }
+        return (fullIndexWords, ["index unreachable", "no index"])
+    }
+
+    private var fullIndexWords: String {
         guard state.indexes.count == 1, let only = state.indexes.first else {
             let working = state.indexes.count { $0.status.isWorking }
             return "index \(working) of \(state.indexes.count) ok"

@@ -11,8 +11,9 @@ extension ChatView {
         guard state.overlay == nil, !state.popupDismissed else { return }
         let candidates = state.completion?.candidates ?? state.candidates()
         guard !candidates.isEmpty else { return }
-        // The status line stays in sight while it says what is wrong with the line.
-        let bottom = state.flash == nil ? layout.input.row : layout.status?.row ?? layout.log.endRow - 1
+        // A banner is what the line is about, and the status line says what is wrong with it: both stay in sight.
+        let status = state.flash == nil ? layout.input.row : layout.status?.row ?? layout.log.endRow - 1
+        let bottom = layout.banner?.row ?? status
         let height = min(candidates.count, max(0, bottom - 1), 10)
         let selected = state.completion?.index ?? 0
         let first = max(0, min(selected - height / 2, candidates.count - height))

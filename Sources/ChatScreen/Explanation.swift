@@ -12,8 +12,15 @@ struct Explanation {
     let reason: String?
     let ladder: [LadderLine]
     let reach: OwnReach?
+    /// The user's index servers that don't answer, and why.
+    private let silent: [(server: String, reason: String)]
+    private let serverCount: Int
 
-    init(path: PathKind?, roundTrip: Span?, reason: String?, ladder: [LadderLine], reach: OwnReach?) {
+    /// - Parameter servers: the user's index servers, in the order in which they were named.
+    init(
+        path: PathKind?, roundTrip: Span?, reason: String?, ladder: [LadderLine], reach: OwnReach?,
+        servers: [(server: String, status: IndexStatus)] = []
+    ) {
         self.path = path
         self.roundTrip = roundTrip
         self.reason = reason
@@ -21,6 +28,10 @@ struct Explanation {
             LadderLine($0.rung, $0.mark, String($0.text.prefix(Self.textLimit)))
         }
         self.reach = reach
+        serverCount = servers.count
+        silent = servers.compactMap { server in
+            if case .unreachable(let reason) = server.status { (server.server, reason) } else { nil }
+        }
     }
 
     /// The ways to the peer.
@@ -37,10 +48,16 @@ struct Explanation {
 
     /// What is known of this machine's own network, a word and a clause each.
     var own: [(word: String, clause: String)] {
-        guard let reach else { return ladder.filter { $0.rung == .own }.map { ($0.rung.title, $0.text) } }
+        let known = reach.map(lines) ?? ladder.filter { $0.rung == .own }.map { ($0.rung.title, $0.text) }
+        let missing = silent.map { ("index server", "\($0.server) is unreachable: \($0.reason)") }
+        return (known + missing).map { ($0.0, String($0.1.prefix(Self.textLimit))) }
+    }
+
+    private func lines(_ reach: OwnReach) -> [(String, String)] {
         var lines: [(String, String)] = []
         if reach.isUDPBlocked { lines.append(("UDP", "blocked: everything goes through TLS to a server")) }
-        lines.append(("router", reach.router.words))
+        let isUnseen = reach.isUDPBlocked && reach.router == .unknown
+        lines.append(("router", isUnseen ? "not to be seen: no UDP comes through" : reach.router.words))
         if let mapped = reach.mapped {
             lines.append(("opened port", "\(mapped)" + (reach.mappedBy.map { " by \($0)" } ?? "")))
         } else if !reach.mappingFailures.isEmpty {
@@ -49,11 +66,20 @@ struct Explanation {
         if !reach.seen.isEmpty {
             lines.append(("seen at", reach.seen.map(\.description).joined(separator: ", ")))
         }
-        let relays =
-            reach.relays.isEmpty ? "none of your index servers passes on" : reach.relays.joined(separator: ", ")
-        lines.append(("relay", relays))
-        return lines.map { ($0.0, String($0.1.prefix(Self.textLimit))) }
+        lines.append(("relay", relays(reach)))
+        if let passing = reach.passing { lines.append(("passes on", passing.words)) }
+        return lines
     }
+
+    /// Who passes on for us; a server that does not answer may be one that would.
+    private func relays(_ reach: OwnReach) -> String {
+        if !reach.relays.isEmpty { return reach.relays.joined(separator: ", ") }
+        guard !silent.isEmpty else { return "none of your index servers passes on" }
+        let others = silent.count < serverCount ? "none of those that answer; " : "none right now: "
+        return others + "\(silentServers) \(silent.count == 1 ? "does" : "do") not answer"
+    }
+
+    private var silentServers: String { silent.map(\.server).joined(separator: " and ") }
 
     /// What would help, in one sentence.
     var advice: String {
@@ -66,9 +92,10 @@ struct Explanation {
     }
 
     private var adviceWhenRelayed: String {
-        if all(.direct, are: .off) { return "nothing needs help: relays alone was your choice (--relay-only)" }
+        if hidesUs { return "nothing needs help: relays alone was your choice (--relay-only)" }
         if reach?.isUDPBlocked == true { return "a network that lets UDP through: then a direct way is tried at once" }
         if isTrying { return "wait a moment: direct ways are still being tried" }
+        if all(.direct, are: .off) { return "nothing here: the other side tells no address; it may hide it" }
         guard let reach, reach.router == .strict, reach.mapped == nil else {
             return "the other side's network is the harder one: UPnP, NAT-PMP or IPv6 there"
         }
@@ -76,12 +103,17 @@ struct Explanation {
     }
 
     private var adviceWhenApart: String {
+        if !silent.isEmpty, silent.count == serverCount {
+            return "an index server that answers: \(silentServers) \(silent.count == 1 ? "does" : "do") not"
+        }
         if all(.index, are: .failed) { return "an index server in common: ask whether it runs, and which it uses" }
         if all(.index, are: .off) { return "an index server: parley --index HOST:PORT" }
         if steps.isEmpty || isTrying { return "wait a moment: it is still being tried" }
         if all(.relay, are: .failed) { return patience }
         if all(.relay, are: .off) || reach?.relays.isEmpty != false {
-            return "an index server in common that passes on (parley-index --relay)"
+            let relay = "an index server with --relay that both of you name"
+            return hidesUs
+                ? relay : "\(relay), a contact who passes on (/set relay on), or IPv6 or an opened port at either side"
         }
         if let reach, reach.router == .strict, reach.mapped == nil { return openPort }
         return patience
@@ -89,6 +121,8 @@ struct Explanation {
 
     private var patience: String { "nothing here: it seems to be off; what waits goes out when it is back" }
     private var openPort: String { "UPnP or NAT-PMP switched on in your router, or IPv6" }
+    /// Whether it is we who tell no address: then nothing is searched on this network either.
+    private var hidesUs: Bool { all(.direct, are: .off) && all(.lan, are: .off) }
     private var isTrying: Bool { steps.contains { $0.mark == .trying } }
 
     /// Whether something is known of a rung, and it is always this.
@@ -110,6 +144,15 @@ extension OwnReach.Router {
     }
 }
 
+extension OwnReach.Passing {
+    fileprivate var words: String {
+        switch self {
+        case .withheld(let reason): "not offered to contacts: \(reason)"
+        case .offered(let pairs): "for contacts: \(pairs == 1 ? "1 pair" : "\(pairs) pairs") now"
+        }
+    }
+}
+
 extension PathKind {
     /// How a path is told of in a word and its time: `direct 12 ms`.
     func words(_ roundTrip: Span?) -> String {
@@ -122,7 +165,7 @@ extension PathKind {
         case .lan: "on the same network"
         case .direct: "straight there"
         case .punched: "straight there, through routers that both sides opened at once"
-        case .relayed: "through an index server, which sees only ciphertext; Alt+W says why"
+        case .relayed: "through a relay, which sees only ciphertext; Alt+W says why"
         case .plaintext, .none: nil
         }
     }

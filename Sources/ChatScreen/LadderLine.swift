@@ -91,10 +91,20 @@ public struct OwnReach: Equatable, Sendable {
     public var relays: [String]
     /// Whether only TLS comes through.
     public var isUDPBlocked: Bool
+    /// Whether contacts reach each other through this machine; `nil` when the user does not want that.
+    public var passing: Passing?
+
+    public enum Passing: Equatable, Sendable {
+        /// Not yet; one clause.
+        case withheld(String)
+        /// So many pairs of them right now.
+        case offered(pairs: Int)
+    }
 
     public init(
         router: Router = .unknown, seen: [Endpoint] = [], mapped: Endpoint? = nil, mappedBy: String? = nil,
-        mappingFailures: [String] = [], relays: [String] = [], isUDPBlocked: Bool = false
+        mappingFailures: [String] = [], relays: [String] = [], isUDPBlocked: Bool = false,
+        passing: Passing? = nil
     ) {
         self.router = router
         self.seen = seen
@@ -103,6 +113,7 @@ public struct OwnReach: Equatable, Sendable {
         self.mappingFailures = mappingFailures
         self.relays = relays
         self.isUDPBlocked = isUDPBlocked
+        self.passing = passing
     }
 
     /// Whether neither side's first packet may get through to this machine, nor a relay help.

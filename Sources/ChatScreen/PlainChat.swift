@@ -25,7 +25,7 @@ public struct PlainChat: Sendable {
     private var requestTexts: [PeerID: String] = [:]
     private var digits: [PeerID: String] = [:]
     private var invite: String?
-    private var switchedOff: Set<ChatSetting> = []
+    private var switchedOff: Set<ChatSetting> = [.relay]
     private var searchToken = 0
     private var paths: [PeerID: Path] = [:]
     private var reach: OwnReach?
@@ -111,8 +111,11 @@ public struct PlainChat: Sendable {
             listen = endpoint
             return [line("listening on \(endpoint)")]
         case .notice(let text, let peer): return [line((peer.map { label($0) + ": " } ?? "") + text)]
+        case .added(let peer, let name):
+            current = peer
+            return [line("\(name ?? label(peer)) is added; writing to it")]
         case .failed(let text, _): return [line(text)]
-        case .terminal, .pause, .seen, .forgotten, .typing, .active: return []
+        case .terminal, .rest, .pause, .hintOver, .seen, .forgotten, .typing, .active: return []
         }
     }
 
@@ -245,7 +248,9 @@ public struct PlainChat: Sendable {
         case .blank: return Outcome()
         case .text(let text): return send(text)
         case .unknown("history"): return history(typed)
-        case .unknown(let word): return refuse("There is no command /\(word); /help lists them.")
+        case .unknown(let word):
+            let guess = Command.nearest(to: word.lowercased()).map { " Did you mean /\($0.rawValue)?" } ?? ""
+            return refuse("There is no command /\(word); /help lists them.\(guess)")
         case .doubtful: return refuse("This looks like a command behind a blank; begin with // to send a slash.")
         case .command(let command, let arguments):
             if !isSure, let question = question(command, arguments) {
@@ -311,7 +316,7 @@ public struct PlainChat: Sendable {
             guard let peer = arguments.first.flatMap({ find($0) }) else { return usage(command) }
             current = peer
             return Outcome(lines: [line("writing to \(label(peer))")])
-        case .accept: return onPeer(command, arguments) { .accept($0) }
+        case .accept: return onRequest(command, arguments) { .accept($0) }
         case .block: return onPeer(command, arguments) { .block($0) }
         case .remove: return onPeer(command, arguments) { .remove($0) }
         case .close:
@@ -326,7 +331,7 @@ public struct PlainChat: Sendable {
             return Outcome(lines: (usages + [Self.historyUsage]).map { line($0) })
         case .quit: return Outcome(effects: [.quit])
         case .requests: return Outcome(lines: requestLines)
-        case .ignore: return onPeer(command, arguments) { .ignore($0) }
+        case .ignore: return onRequest(command, arguments) { .ignore($0) }
         case .invite:
             guard arguments.isEmpty else { return Outcome(effects: [.renewInvite]) }
             return refuse(invite ?? "The invite is not made yet: it needs a key of your own.")
@@ -388,7 +393,8 @@ public struct PlainChat: Sendable {
         explained = nil
         let path = paths[peer]
         let why = Explanation(
-            path: path?.kind, roundTrip: path?.roundTrip, reason: path?.reason, ladder: ladder, reach: reach)
+            path: path?.kind, roundTrip: path?.roundTrip, reason: path?.reason, ladder: ladder, reach: reach,
+            servers: indexes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
         let steps = why.steps.map { step in
             let reason = step.text.isEmpty ? "" : ": \(step.text)"
             return "  \(step.rung.title) \(step.mark.word)\(reason)"
@@ -416,6 +422,19 @@ public struct PlainChat: Sendable {
     private func onPeer(_ command: Command, _ arguments: [String], _ effect: (PeerID) -> ChatEffect) -> Outcome {
         guard let peer = arguments.isEmpty ? current : find(arguments[0]) else { return usage(command) }
         return Outcome(effects: [effect(peer)])
+    }
+
+    /// Without a name, while a contact's conversation is open or none, the one request there is.
+    private func onRequest(_ command: Command, _ arguments: [String], _ effect: (PeerID) -> ChatEffect) -> Outcome {
+        guard arguments.isEmpty, current.flatMap(contact)?.accepted != false else {
+            return onPeer(command, arguments, effect)
+        }
+        let strangers = contacts.filter { !$0.accepted && !$0.blocked }
+        guard let only = strangers.first else { return refuse("There are no requests.") }
+        guard strangers.count == 1 else {
+            return refuse("There are \(strangers.count) requests: /requests lists them; give an ID.")
+        }
+        return Outcome(effects: [effect(only.peer)])
     }
 
     private func usage(_ command: Command) -> Outcome { refuse("\(command.usage): \(command.summary).") }

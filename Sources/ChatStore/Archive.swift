@@ -82,7 +82,7 @@ extension Database {
         }
         if let row = try first(Fact.sequence) { try body(.sequence(UInt64(bitPattern: try row.required(0)))) }
         if let secret = try first(Fact.invite)?.octets(0) { try body(.inviteSecret(secret)) }
-        for setting in try switchedOff() { try body(.switchedOff(setting)) }
+        for setting in try switched() { try body(.switched(setting)) }
     }
 
     private func peer(_ row: Row) throws -> ArchiveRecord {
@@ -117,7 +117,7 @@ private struct ArchiveReading {
         case .forgotten(let peer, let id): try writing.remember(id, of: peer)
         case .sequence(let number): _ = try writing.raise(to: number)
         case .inviteSecret(let secret): try writing.add("invite", secret.blob)
-        case .switchedOff(let setting): try writing.add("off:" + setting.rawValue, Int64(1))
+        case .switched(let setting): try writing.add(Fact.switched(setting), Int64(1))
         case .end(let count):
             guard count == records else { throw ArchiveError("records are missing") }
             isOver = true

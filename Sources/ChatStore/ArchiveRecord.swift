@@ -16,7 +16,8 @@ enum ArchiveRecord: Equatable {
     case forgotten(PeerID, MessageID)
     case sequence(UInt64)
     case inviteSecret([UInt8])
-    case switchedOff(ClientSetting)
+    /// A setting that is not as it is at first.
+    case switched(ClientSetting)
     case end(count: Int64)
 
     /// Octets of one record at most; a message of 64 KiB fits many times.
@@ -71,7 +72,7 @@ enum ArchiveRecord: Equatable {
         case .inviteSecret(let secret):
             out.byte(6)
             out.octets(secret)
-        case .switchedOff(let setting):
+        case .switched(let setting):
             out.byte(7)
             out.octets(Array(setting.rawValue.utf8))
         case .end(let count):
@@ -100,7 +101,7 @@ enum ArchiveRecord: Equatable {
                 peer: try fields.peer(), name: try fields.text(), nickname: try fields.text(),
                 key: try fields.optional(), accepted: false)
             let flags = try fields.signed()
-            guard (0..<32).contains(flags) else { throw ArchiveError("a contact has an unknown mark") }
+            guard (0..<64).contains(flags) else { throw ArchiveError("a contact has an unknown mark") }
             contact.take(flags: flags)
             contact.inviteSecret = try fields.optional()
             contact.alarm = try fields.text()
@@ -113,7 +114,7 @@ enum ArchiveRecord: Equatable {
             guard let setting = ClientSetting(rawValue: try fields.requiredText()) else {
                 throw ArchiveError("a setting is unknown")
             }
-            self = .switchedOff(setting)
+            self = .switched(setting)
         case 255: self = .end(count: try fields.signed())
         default: throw ArchiveError("a record is of an unknown kind")
         }

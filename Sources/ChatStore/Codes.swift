@@ -26,18 +26,19 @@ extension DeliveryState {
 }
 
 extension Contact {
-    /// Its five switches in one number, the first the lowest bit.
+    /// Its switches in one number, the first the lowest bit; a later one is off in what was written before it.
     var flags: Int64 {
-        [accepted, blocked, verified, invited, allowsPlaintext].enumerated()
+        [accepted, blocked, verified, invited, allowsPlaintext, relays].enumerated()
             .reduce(0) { $0 | ($1.element ? 1 << Int64($1.offset) : 0) }
     }
 
-    /// Sets the five switches.
+    /// Sets the switches.
     mutating func take(flags: Int64) {
         accepted = flags & 1 != 0
         blocked = flags & 2 != 0
         verified = flags & 4 != 0
         invited = flags & 8 != 0
         allowsPlaintext = flags & 16 != 0
+        relays = flags & 32 != 0
     }
 }

@@ -37,7 +37,7 @@ extension ChatStore {
             state.sequence = UInt64(bitPattern: try db.first(Fact.sequence)?.required(0) ?? 0)
             state.port = try db.first(Fact.port)?.integer(0).flatMap { UInt16(exactly: $0) }
             state.inviteSecret = try db.first(Fact.invite)?.octets(0)
-            state.switchedOff = Set(try db.switchedOff())
+            state.switchedOff.formSymmetricDifference(try db.switched())
             state.indexes = try db.values(
                 "SELECT CAST(name AS BLOB) FROM fact WHERE name GLOB '\(Fact.index)*' ORDER BY value"
             ) { row in String(try (row.text(0) ?? "").dropFirst(Fact.index.count)) }
@@ -183,6 +183,11 @@ enum Fact {
     static let invite = "SELECT value FROM fact WHERE name = 'invite'"
     /// What the names of index servers begin with; the values are their order.
     static let index = "index:"
+
+    /// What stands there once a setting is not as it is at first.
+    static func switched(_ setting: ClientSetting) -> String {
+        (setting.isOnAtFirst ? "off:" : "on:") + setting.rawValue
+    }
 }
 
 extension Database {
@@ -202,9 +207,10 @@ extension Database {
         return Dictionary(rows.compactMap { id, counter in id.map { ($0, counter) } }) { first, _ in first }
     }
 
-    func switchedOff() throws -> [ClientSetting] {
+    /// Settings that are not as they are at first.
+    func switched() throws -> [ClientSetting] {
         try ClientSetting.allCases.filter {
-            try first("SELECT 1 FROM fact WHERE name = ?", ["off:" + $0.rawValue]) != nil
+            try first("SELECT 1 FROM fact WHERE name = ?", [Fact.switched($0)]) != nil
         }
     }
 

@@ -32,9 +32,10 @@ struct Writing {
         case .sequence(let number): try raise(to: number)
         case .port(let port): try fact("port", Int64(port))
         case .inviteSecret(let secret): try fact("invite", secret.blob)
-        case .setting(let setting, true):
-            try db.run("DELETE FROM fact WHERE name = ?", ["off:" + setting.rawValue]) > 0
-        case .setting(let setting, false): try fact("off:" + setting.rawValue, Int64(1))
+        case .setting(let setting, let on):
+            on == setting.isOnAtFirst
+                ? try db.run("DELETE FROM fact WHERE name = ?", [Fact.switched(setting)]) > 0
+                : try fact(Fact.switched(setting), Int64(1))
         case .index(let server): try addIndex(server)
         }
     }

@@ -20,15 +20,27 @@ public func lockDirectory(
             "\(directory) can't be used (\(reason)): it must be writable; mend that, or name another \(option).")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-        var buffer = [UInt8](repeating: 0, count: 64)
-        let count = read(descriptor, &buffer, buffer.count)
+        let name = holder(descriptor)
         close(descriptor)
-        let holder = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
-        let name = holder.isEmpty ? "Another program" : holder
         throw ProgramFailure(.failure, "\(name) uses \(directory) already; stop it, or use another \(option).")
     }
     let note = Array("\(program) (process \(getpid()))".utf8)
     ftruncate(descriptor, 0)
     pwrite(descriptor, note, note.count, 0)
     return descriptor
+}
+
+/// Who uses a directory right now: `parley-index (process 7)`; `nil` for nobody, or where that can't be seen.
+public func directoryHolder(_ directory: String) -> String? {
+    let descriptor = open(directory + "/lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    return flock(descriptor, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK ? nil : holder(descriptor)
+}
+
+/// Who wrote itself down as the lock's holder.
+private func holder(_ descriptor: Int32) -> String {
+    var buffer = [UInt8](repeating: 0, count: 64)
+    let count = pread(descriptor, &buffer, buffer.count, 0)
+    return count > 0 ? String(decoding: buffer.prefix(count), as: UTF8.self) : "Another program"
 }

@@ -12,15 +12,19 @@ extension ParsableCommand {
     /// - Parameter valued: options of every subcommand that take a value, with their dashes.
     public static func runProgram(valued: Set<String>) -> Never {
         signal(SIGPIPE, SIG_IGN)
+        let arguments = Array(CommandLine.arguments.dropFirst())
         do {
-            let arguments = Array(CommandLine.arguments.dropFirst())
             var command = try parseAsRoot(hoistSubcommand(arguments, of: self, valued: valued))
             try command.run()
         } catch let failure as ProgramFailure {
             Glibc.exit(report(failure))
         } catch {
             let isHelp = exitCode(for: error) == .success
-            writeAll(Array((fullMessage(for: error) + "\n").utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+            var message = fullMessage(for: error)
+            if !isHelp, let meant = meantSubcommand(arguments, of: self, valued: valued) {
+                message = "Did you mean '\(meant)'?\n" + message
+            }
+            writeAll(Array((message + "\n").utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
             Glibc.exit(isHelp ? Status.ok.rawValue : Status.usage.rawValue)
         }
         Glibc.exit(Status.ok.rawValue)

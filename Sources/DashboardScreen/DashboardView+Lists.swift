@@ -93,7 +93,7 @@ extension Canvas {
             Table.Column("ADDRESS", width: width(wide: 14, medium: 20, small: 12), stretches: true),
             Table.Column("AGE", width: 4, alignRight: true),
         ]
-        if layout.kind == .small {
+        if !hasGauge {
             columns.append(Table.Column("EXP", width: 4, alignRight: true))
         } else {
             columns.append(Table.Column("EXPIRES", width: 8))
@@ -102,13 +102,22 @@ extension Canvas {
         return columns
     }
 
+    /// Not at the cost of an address that is cut.
+    private var hasGauge: Bool {
+        switch layout.kind {
+        case .wide: layout.registrations.columns >= 48
+        case .medium: true
+        case .small, .tiny: false
+        }
+    }
+
     private func cells(_ row: RegistrationRow) -> Table.Row {
         var cells: [DisplayText] = [
             DisplayText(row.peer.shortDigits), DisplayText(row.kind), row.address.shown(unmasked: state.unmasked),
             brief(row.age),
         ]
         let left = brief(row.expires)
-        if layout.kind == .small {
+        if !hasGauge {
             cells.append(left)
         } else {
             cells.append(glyphs.gauge(row.leaseLeft) + " " + left.fitted(to: 4, alignRight: true))

@@ -23,6 +23,9 @@ extension Canvas {
         )
         var rest: [Piece] = [(rate, .plain), tunnels, ("calls " + compact(relay.calls), .plain), overQuota, refused]
         if layout.kind == .wide { rest.append((bytes(relay.bytes) + " passed on", .plain)) }
+        func columns() -> Int { ([head] + dotted([pairs] + rest)).reduce(0) { $0 + $1.text.columns } }
+        // Half a figure is none.
+        while columns() > rect.columns - 1, !rest.isEmpty { rest.removeLast() }
         line(rect.row, in: rect, left: [head] + dotted([pairs] + rest))
     }
 
@@ -58,7 +61,7 @@ extension Canvas {
     /// Who talks with whom is shown only to those who ask for it.
     private func peer(_ peer: PeerID) -> DisplayText {
         state.unmasked
-            ? DisplayText(peer.shortDigits) : DisplayText(String(peer.shortDigits.prefix(4)) + "x")
+            ? DisplayText(peer.shortDigits) : DisplayText(peer.shortDigits.prefix(4) + (state.ascii ? "~" : "…"))
     }
 }
 

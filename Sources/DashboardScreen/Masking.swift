@@ -4,10 +4,17 @@ import Model
 import SafeText
 
 extension Endpoint {
-    func shown(unmasked: Bool) -> DisplayText { DisplayText(unmasked ? description : masked) }
+    func shown(unmasked: Bool) -> DisplayText {
+        guard !isDiscard else { return tunnel(unmasked: unmasked) }
+        return DisplayText(unmasked ? description : masked)
+    }
+
+    /// Whoever comes by a tunnel is at no address: the server's number for it tells one from another.
+    private func tunnel(unmasked: Bool) -> DisplayText { unmasked ? DisplayText("TLS \(address)") : "TLS" }
 
     /// Without the port.
     func shownAddress(unmasked: Bool) -> DisplayText {
+        guard !isDiscard else { return tunnel(unmasked: unmasked) }
         let text = unmasked ? description : masked
         let host = text[..<(text.lastIndex(of: ":") ?? text.endIndex)]
         return DisplayText(host.filter { $0 != "[" && $0 != "]" }, style: .stripped)
@@ -34,7 +41,8 @@ extension Endpoint.Address {
 
     /// A group of sources: `203.0.113.x`, unmasked `203.0.113.0/24`.
     func shownGroup(unmasked: Bool) -> DisplayText {
-        switch self {
+        if Endpoint(address: self, port: 1).isDiscard { return "TLS" }
+        return switch self {
         case .v4(let bits):
             DisplayText(unmasked ? "\(self)/24" : "\(bits >> 24).\(bits >> 16 & 0xFF).\(bits >> 8 & 0xFF).x")
         // Five zero groups at the end are always the longest run, so the text of a group ends in `::`.

@@ -19,6 +19,8 @@ public struct Contact: Equatable, Sendable {
     public var invited: Bool
     /// Whether the user lets this peer, which has no key, be talked to in the open.
     public var allowsPlaintext: Bool
+    /// Whether the peer passes on for contacts of its own, as it said last.
+    public var relays: Bool
     /// The secret of the peer's invite, to be proven to it until it has accepted us.
     public var inviteSecret: [UInt8]?
     /// Why nothing is sent to the peer any more, as one clause: its identity is in doubt.
@@ -27,7 +29,7 @@ public struct Contact: Equatable, Sendable {
     public init(
         peer: PeerID, name: String? = nil, nickname: String? = nil, key: [UInt8]? = nil, accepted: Bool,
         blocked: Bool = false, verified: Bool = false, invited: Bool = false, allowsPlaintext: Bool = false,
-        inviteSecret: [UInt8]? = nil, alarm: String? = nil
+        relays: Bool = false, inviteSecret: [UInt8]? = nil, alarm: String? = nil
     ) {
         self.peer = peer
         self.name = name
@@ -38,6 +40,7 @@ public struct Contact: Equatable, Sendable {
         self.verified = verified
         self.invited = invited
         self.allowsPlaintext = allowsPlaintext
+        self.relays = relays
         self.inviteSecret = inviteSecret
         self.alarm = alarm
     }

@@ -35,6 +35,33 @@ public enum HostResolver {
         return addresses.map { Endpoint(address: $0, port: port) }
     }
 
+    /// A server as it can be asked for, with its port: `nil` for what is no `HOST[:PORT]`. Whether there is such a host is
+    /// not asked; names beyond ASCII are written as their A-labels (RFC 5890, §2.3.2.1).
+    public static func server(_ text: String, defaultPort: UInt16) -> String? {
+        if let endpoint = Endpoint(text) ?? literal(text, defaultPort) {
+            return endpoint.isUnicast ? "\(endpoint)" : nil
+        }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count <= 2, let port = parts.count == 2 ? portNumber(parts[1]) : defaultPort, isName(parts[0])
+        else { return nil }
+        return "\(parts[0]):\(port)"
+    }
+
+    /// Labels of letters, digits, hyphens and underscores (RFC 1123, §2.1), at most 253 characters of them; the last one is
+    /// no number, or it would be an address.
+    private static func isName(_ text: Substring) -> Bool {
+        let name = text.hasSuffix(".") ? text.dropLast() : text
+        let labels = name.split(separator: ".", omittingEmptySubsequences: false)
+        func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+        guard name.utf8.count <= 253, let last = labels.last, !last.utf8.allSatisfy(isDigit) else { return false }
+        return labels.allSatisfy { label in
+            (1...63).contains(label.utf8.count) && !label.hasPrefix("-") && !label.hasSuffix("-")
+                && label.utf8.allSatisfy {
+                    isDigit($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x2D || $0 == 0x5F
+                }
+        }
+    }
+
     /// An address alone, an IPv6 one with its brackets or without.
     private static func literal(_ text: String, _ port: UInt16) -> Endpoint? {
         let hasBrackets = text.hasPrefix("[") && text.hasSuffix("]")

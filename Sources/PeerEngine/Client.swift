@@ -158,8 +158,8 @@ public final class Client: Sendable {
     public var invite: Invite { get async { await core.invite } }
     /// Every contact with its path and what waits for it.
     public var peers: [PeerSummary] { get async { await core.peers } }
-    /// What a user means by a UUID or a name.
-    public func resolve(_ text: String) async -> PeerID? { await core.resolve(text) }
+    /// What a user means by a UUID, a name or the beginning of either.
+    public func resolve(_ text: String) async throws(UnclearPeer) -> PeerID { try await core.resolve(text) }
 }
 
 /// What the network thread hands over.
@@ -213,7 +213,7 @@ private actor ClientCore {
 
     var invite: Invite { machine.invite }
     var peers: [PeerSummary] { machine.peers }
-    func resolve(_ text: String) -> PeerID? { machine.contacts.resolve(text) }
+    func resolve(_ text: String) throws(UnclearPeer) -> PeerID { try machine.contacts.resolve(text) }
     func addIndex(_ name: String, at server: Endpoint, key: PeerKey?) {
         machine.addIndex(name, at: server, key: key, now: now)
     }

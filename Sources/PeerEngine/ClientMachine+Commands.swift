@@ -83,6 +83,7 @@ extension ClientMachine {
         if setting == .presence, on, isUserActive {
             for peer in conversations.keys.sorted() { sayActive(true, to: peer) }
         }
+        if setting == .relay { setRelaying(on) }
     }
 
     // MARK: What contacts are told of the user

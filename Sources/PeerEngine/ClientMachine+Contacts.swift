@@ -61,6 +61,7 @@ extension ClientMachine {
         guard let contact = contacts[peer] else { return }
         commit(.contact(contact), then: .accepted(peer))
         guard peer.isKeyed else { return }
+        if caller?.relays == true { noteRelaying(true, of: peer) }
         if let endpoint = caller?.link.sessions.lazy.compactMap(\.endpoint).last { noteAddress(endpoint, of: peer) }
         conversation(peer) { $0.introduces = !$0.acceptsUs }
         pursue(peer)
@@ -76,6 +77,7 @@ extension ClientMachine {
         tellPath(of: peer)
         beginExchange(with: peer)
         announce(peer)
+        sayRelaying(to: peer)
         sendReceipts(to: peer)
         // What was dropped there comes again on another session, in order.
         for session in conversations[peer]?.link.sessions ?? [] where session.isLossy { close(session.id, .done) }
@@ -107,7 +109,9 @@ extension ClientMachine {
             conversation.introduces = false
         }
         change(peer) { $0.inviteSecret = nil }
-        if isNews { retellCandidates(to: peer) }
+        guard isNews else { return }
+        retellCandidates(to: peer)
+        saySoAgain(to: peer)
     }
 
     // MARK: Keeping out
@@ -134,6 +138,7 @@ extension ClientMachine {
         lookups[peer] = nil
         calls.forget(peer)
         observed[peer] = nil
+        forgetRelays(of: peer)
         closeAll(peer, .refused)
         conversations[peer] = nil
         paths[peer] = nil

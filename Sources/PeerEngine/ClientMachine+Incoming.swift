@@ -56,6 +56,8 @@ extension ClientMachine {
         case .refused(let id, let reason): refused(id, reason, by: peer)
         case .candidates(let candidates): heard(candidates, on: session, from: peer)
         case .punch(let round, let isAnswer): punched(round, isAnswer: isAnswer, on: session, from: peer)
+        case .relaying(let on): heardRelaying(on, from: peer)
+        case .relay(let relay): receive(relay, on: session, from: peer)
         case .hello, .message, .contact: drop(.unsolicited, nil)
         }
     }

@@ -20,11 +20,11 @@ extension ClientMachine {
         if let index = servers.firstIndex(where: { $0.secondEndpoint == datagram.endpoint }) {
             return receiveFromSecondPort(datagram.bytes, at: index)
         }
-        do throws(WireError) {
-            receive(try PeerMessage(JSONObject(parsing: datagram.bytes)), from: datagram.endpoint)
-        } catch {
-            drop(.malformed, "a datagram from \(datagram.endpoint) that is no message: \(error)")
+        // Anybody can send anything here, late answers and probes among it: no news for people.
+        guard let object = try? JSONObject(parsing: datagram.bytes), let message = try? PeerMessage(object) else {
+            return drop(.malformed, nil)
         }
+        receive(message, from: datagram.endpoint)
     }
 
     /// - Returns: whether it was one.
@@ -95,9 +95,7 @@ extension ClientMachine {
         if let index = servers.firstIndex(where: { $0.link.server == endpoint }) {
             return perform(servers[index].link.unreachable(), at: index)
         }
-        for (peer, conversation) in conversations where conversation.link.dialled.contains(endpoint) {
-            startLookup(peer)
-        }
+        doubt(endpoint)
         for peer in book.doubt(endpoint) {
             startLookup(peer)
             let text = "nobody reads at \(endpoint) any more, so the last message may be lost; looking it up again"

@@ -133,9 +133,11 @@ extension ClientMachine {
             own: reachability.addresses,
             servers: own.flatMap { [$0.sighting, $0.secondSighting] }.compactMap(\.self),
             peers: Array(observed.values))
+        reachability.passing = passing
         guard reachability != toldReachability else { return }
         toldReachability = reachability
         tell(.reachability(reachability))
         for peer in conversations.keys.sorted() { tellCandidates(to: peer) }
+        tellRelaying()
     }
 }

@@ -18,18 +18,17 @@ extension ClientMachine {
         nextTry: Instant? = nil
     ) {
         guard contacts[peer]?.accepted == true else { return }
-        let note = PathNote(kind: kind, roundTrip: roundTrip, cause: reason.map { cause ?? $0.cause.rawValue })
+        let pause = nextTry.map { ($0.since(now).nanoseconds + 999_999_999) / 1_000_000_000 }
+        let note = PathNote(
+            kind: kind, roundTrip: roundTrip, cause: reason.map { cause ?? $0.cause.rawValue }, pause: pause)
         guard paths.updateValue(note, forKey: peer) != note else { return }
         var told = reason
-        if let reason, let nextTry {
-            let seconds = (nextTry.since(now).nanoseconds + 999_999_999) / 1_000_000_000
-            told = Reason(reason.cause, "\(reason.text); next try in \(seconds) s")
-        }
+        if let reason, let pause { told = Reason(reason.cause, "\(reason.text); next try in \(pause) s") }
         tell(.path(peer, kind, roundTrip: roundTrip, reason: told))
     }
 
     /// Tells by which way the session that counts goes.
-    mutating func tellPath(of peer: PeerID, roundTrip: Span? = nil) {
+    mutating func tellPath(of peer: PeerID) {
         guard let session = conversations[peer]?.link.currentSession else { return }
         guard let report = session.report else {
             return setPath(
@@ -38,7 +37,7 @@ extension ClientMachine {
         }
         let why = report.kind == .relayed ? ladder(of: peer).whyRelayed : nil
         setPath(
-            peer, report.kind, why.map { Reason(.network, $0) }, cause: why, roundTrip: roundTrip ?? report.roundTrip)
+            peer, report.kind, why.map { Reason(.network, $0) }, cause: why, roundTrip: session.roundTrip)
     }
 
     // MARK: What sessions tell
@@ -56,13 +55,14 @@ extension ClientMachine {
         tellPath(of: peer)
         if report == nil { placeCalls(for: peer) }
         advanceExchange(with: peer)
+        wayChanged(of: peer)
     }
 
     mutating func attempted(_ id: SessionID, _ attempts: [PathAttempt]) {
         guard let peer = owners[id] else { return }
         conversation(peer) { $0.link.setAttempts(attempts, of: id) }
         if conversations[peer]?.link.current == id, currentPath(of: peer) == .relayed {
-            tellPath(of: peer, roundTrip: paths[peer]?.roundTrip)
+            tellPath(of: peer)
         }
     }
 
@@ -169,16 +169,28 @@ extension ClientMachine {
         let conversation = conversations[peer]
         let session = conversation?.link.currentSession ?? conversation?.link.sessions.last
         let outcomes = calls.outcomes(of: peer)
+        let isRetry = conversation.map { $0.link.failures > 0 && $0.link.current == nil } ?? false
         return Ladder(
-            search: lookups[peer] != nil ? .asking : conversation?.search ?? .notAsked,
+            search: search(for: peer, again: isRetry),
             hasIndex: configuration.hasIndex || !servers.isEmpty, isRelayOnly: configuration.relayOnly,
-            isTrying: session != nil, report: session?.report,
-            attempts: session?.attempts ?? conversation?.link.lastAttempts ?? [],
+            isTrying: session != nil, isRetry: isRetry, report: session?.report,
+            attempts: (isRetry ? nil : session?.attempts) ?? conversation?.link.lastAttempts ?? [],
             rounds: conversation?.exchange.round ?? 0,
             calls: servers.compactMap { server in
                 outcomes[server.link.server].map { (name: server.name, outcome: $0) }
             },
-            hasServer: servers.contains { $0.link.lease != nil }, reachability: reachability)
+            hasServer: servers.contains { $0.link.lease != nil }, asked: askedRelays(for: peer),
+            via: relayName(to: peer), reachability: reachability)
+    }
+
+    private func search(for peer: PeerID, again: Bool) -> Ladder.Search {
+        let last = conversations[peer]?.search ?? .notAsked
+        guard lookups[peer] != nil else { return last }
+        return switch last {
+        case .failed(let reason): .askingAgain(reason)
+        case .found where again: last
+        default: .asking
+        }
     }
 
     mutating func watch(_ peer: PeerID?) {

@@ -163,7 +163,7 @@ extension ClientMachine {
     // MARK: Relays
 
     /// Whom datagrams as of a relay are taken from.
-    var relays: Set<Endpoint> { Set(servers.lazy.filter(\.isRelay).map(\.link.server)) }
+    var relays: Set<Endpoint> { contactRelays.union(servers.lazy.filter(\.isRelay).map(\.link.server)) }
 
     mutating func tellRelays() {
         let relays = relays

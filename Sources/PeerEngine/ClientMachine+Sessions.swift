@@ -17,6 +17,11 @@ extension ClientMachine {
 
     /// Whether there is a use for a session: packets flow only where there is a conversation.
     func isWanted(_ peer: PeerID) -> Bool {
+        isSought(peer) || conversations[peer] != nil && mayTalk(to: peer) && isNeededToRelay(peer)
+    }
+
+    /// Whether it is wanted for the peer's own sake.
+    func isSought(_ peer: PeerID) -> Bool {
         guard let conversation = conversations[peer], mayTalk(to: peer) else { return false }
         return !conversation.outbox.isEmpty || opened == peer || conversation.introduces
     }
@@ -29,6 +34,7 @@ extension ClientMachine {
         var times = [
             conversation.link.expiry(isWanted: isWanted, isStranger: contacts[peer]?.accepted != true),
             conversation.typingUntil, exchangeDeadline(of: peer), callDeadline(of: peer),
+            relayDeadline(of: peer),
         ]
         if conversation.link.current != nil { times.append(conversation.outbox.deadline) }
         if isWanted, mayTry(peer) { times.append(conversation.link.nextTry) }
@@ -45,6 +51,7 @@ extension ClientMachine {
         repeatOverdue(peer)
         advanceExchange(with: peer)
         placeCalls(for: peer)
+        advanceRelays(for: peer)
         pursue(peer)
     }
 
@@ -59,8 +66,25 @@ extension ClientMachine {
             dial(peer, key)
             if isCertain { return }
         }
+        search(peer)
+    }
+
+    /// Asks where a peer is, for the try that is under way.
+    private mutating func search(_ peer: PeerID) {
+        conversation(peer) { $0.link.noteSearch() }
         startLookup(peer)
         advanceLookup(of: peer)
+    }
+
+    /// A hint that nobody reads where a peer is dialled: it may be elsewhere. Each probe may bring one, and a try is worth
+    /// one question.
+    mutating func doubt(_ endpoint: Endpoint) {
+        for peer in conversations.keys.sorted() {
+            guard let link = conversations[peer]?.link, !link.isSearched, link.dialled.contains(endpoint) else {
+                continue
+            }
+            search(peer)
+        }
     }
 
     /// Whether a try would do more than what is under way already.
@@ -95,8 +119,8 @@ extension ClientMachine {
         placeCalls(for: peer)
     }
 
-    /// Where a peer may be reached directly: where it was reached last, and what its record says. Only the former is free
-    /// of the budget of probes, so an address that a lookup brought must never pass for it.
+    /// Where a peer may be reached: where it was reached last, what its record says, and through contacts. Only the first is
+    /// free of the budget of probes, so an address that a lookup brought must never pass for it.
     private func remoteCandidates(of peer: PeerID) -> [RemoteCandidate] {
         guard !configuration.relayOnly else { return [] }
         let last = book.reachedEndpoint(of: peer).map { RemoteCandidate(.direct($0), .last) }
@@ -105,6 +129,7 @@ extension ClientMachine {
         let others = named.filter { $0.endpoint != last?.route.endpoint && isUsable($0.endpoint) }
         return (last.map { [$0] } ?? [])
             + others.map { RemoteCandidate(.direct($0.endpoint), $0.kind == .mapped ? .mapped : .reflexive) }
+            + relayCandidates(of: peer)
     }
 
     /// Tries now, since the user waits.
@@ -119,6 +144,7 @@ extension ClientMachine {
     mutating func found(_ record: PeerRecord, of peer: PeerID) {
         if let pinned = contacts[peer]?.key, pinned != record.key.octets { return raiseAlarm(peer) }
         let now = now
+        let isNews = conversations[peer]?.record?.sequence != record.sequence
         conversation(peer) { conversation in
             conversation.key = record.key
             conversation.record = record
@@ -130,6 +156,8 @@ extension ClientMachine {
         }
         addGuests(for: peer)
         guard let id = link.dialling else {
+            // What was tried in vain a moment ago waits for its turn.
+            guard isNews || link.nextTry <= now else { return }
             conversation(peer) { $0.link.tried(now: now) }
             return dial(peer, record.key)
         }
@@ -144,6 +172,7 @@ extension ClientMachine {
         conversations[peer]?.notFound = reason
         guard isWanted(peer), conversations[peer]?.link.isEmpty == true else { return }
         postpone(peer, reason)
+        relayMissed(peer)
     }
 
     private mutating func postpone(_ peer: PeerID, _ reason: Reason, cause: String? = nil) {
@@ -161,10 +190,14 @@ extension ClientMachine {
         case .up(let id, let key, let route, let binding): cameUp(id, key, at: route, binding)
         case .frames(let id, let frames): receive(frames, on: id)
         case .roundTrip(let id, let span):
-            guard let peer = owners[id], conversations[peer]?.link.current == id else { return }
-            tellPath(of: peer, roundTrip: span)
+            guard let peer = owners[id] else { return }
+            conversations[peer]?.link.setRoundTrip(span, of: id)
+            if conversations[peer]?.link.current == id { tellPath(of: peer) }
         case .path(let id, let report): pathChanged(id, report)
-        case .doubt(let id): if owners[id] != nil { verifyServers() }
+        case .doubt(let id):
+            guard let peer = owners[id] else { return }
+            verifyServers()
+            verifyRelay(to: peer)
         case .attempts(let id, let attempts): attempted(id, attempts)
         case .observed(let id, let endpoint): if let peer = owners[id] { observed(endpoint, by: peer) }
         case .closed(let id, let end): ended(id, end)
@@ -188,14 +221,18 @@ extension ClientMachine {
             return conversation.link.cameUp(id, at: route, binding: binding, now: now)
         }
         if let contact { noteMeeting(contact, key, at: route) }
-        send([hello(for: peer)], on: id, to: peer)
+        greet(peer, on: id)
         for closing in closings { close(closing.id, closing.code) }
     }
 
-    /// The greeting tells a name only to whom we have accepted.
-    private func hello(for peer: PeerID) -> SessionFrame {
+    /// The greeting tells a name, and that we pass on, only to whom we have accepted.
+    private mutating func greet(_ peer: PeerID, on id: SessionID) {
         let isContact = mayTalk(to: peer)
-        return .hello(.init(instance: instance, contact: isContact, name: isContact ? configuration.name : nil))
+        let relays = isContact && isRelaying
+        conversation(peer) { $0.link.noteRelaying(relays, on: id) }
+        let name = isContact ? configuration.name : nil
+        send(
+            [.hello(.init(instance: instance, contact: isContact, name: name, relays: relays))], on: id, to: peer)
     }
 
     /// Pins the key, and remembers the address.
@@ -228,6 +265,7 @@ extension ClientMachine {
             return conversation.link.greeted(id, instance: hello.instance, now: now)
         }
         if contacts[peer] != nil, let name = hello.name { change(peer) { $0.nickname = name } }
+        noteRelaying(hello.relays, of: peer)
         let isCurrent = conversations[peer]?.link.current == id
         if isCurrent, former != nil { conversation(peer) { $0.sessionLost() } }
         for closing in closings { close(closing.id, closing.code) }
@@ -242,7 +280,9 @@ extension ClientMachine {
         announce(peer)
         tellSeen(peer)
         if isUserActive { sayActive(true, to: peer) }
+        sayRelaying(to: peer)
         flush(peer)
+        wayChanged(of: peer)
     }
 
     // MARK: Ends
@@ -262,6 +302,7 @@ extension ClientMachine {
             let (session, wasCurrent) = conversations[peer]?.link.ended(id, now: now)
         else { return }
         digested[id] = nil
+        defer { relaysEnded(id, of: peer) }
         if wasCurrent { lost(peer, end) }
         guard let link = conversations[peer]?.link, link.current == nil else { return }
         guard link.isEmpty else {

@@ -52,6 +52,11 @@ public struct ClientMachine: Sendable {
     var toldStatuses: [String: IndexStatus] = [:]
     var toldRelays: Set<Endpoint> = []
     var calls = CallSheet()
+    /// What we pass on for contacts, and they for us.
+    var desk = RelayDesk()
+    var errands = RelayErrands()
+    /// Contacts that pass on, as they said in this run.
+    var relaying: Set<PeerID> = []
     /// How fast servers may tell us of calls.
     var callPace = Pacer(rate: 20, burst: 20)
     var sequence: UInt64
@@ -271,6 +276,7 @@ public struct ClientMachine: Sendable {
         }
         advanceStandbys()
         for datagram in calls.advance(now: now) { put(.send(datagram)) }
+        advanceDesk()
         for peer in lookups.keys.sorted() { advanceLookup(of: peer) }
         for peer in lanes.keys.sorted() { drain(peer) }
         for peer in conversations.keys.sorted() { advanceConversation(with: peer) }
@@ -287,6 +293,7 @@ public struct ClientMachine: Sendable {
         consider(guestDeadline)
         consider(verifyAt)
         consider(calls.deadline)
+        consider(desk.deadline)
         consider(watched?.deadline)
         lookups.values.forEach { consider($0.deadline) }
         for (peer, lane) in lanes where !waitsForLookup(peer, now: now) { consider(lane.next) }
@@ -301,6 +308,8 @@ struct PathNote: Equatable, Sendable {
     var roundTrip: Span?
     /// What tells one reason from another.
     var cause: String?
+    /// Seconds to the next try when it was told.
+    var pause: UInt64?
 }
 
 /// Why something that came is not taken: counted, and told the first time.

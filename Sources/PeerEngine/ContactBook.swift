@@ -37,14 +37,6 @@ public struct ContactBook: Sendable {
 
     public subscript(peer: PeerID) -> Contact? { contacts[peer] }
 
-    /// What a user means by a UUID or a name; names compare exactly, then without regard to case if that is unambiguous.
-    public func resolve(_ text: String) -> PeerID? {
-        if let peer = PeerID(text) { return peer }
-        if let exact = all.first(where: { $0.name == text }) { return exact.peer }
-        let folded = all.filter { $0.name?.lowercased() == text.lowercased() }
-        return folded.count == 1 ? folded.first?.peer : nil
-    }
-
     /// Changes a contact, if there is one.
     mutating func update(_ peer: PeerID, _ change: (inout Contact) -> Void) {
         guard var contact = contacts[peer] else { return }

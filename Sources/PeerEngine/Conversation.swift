@@ -53,6 +53,14 @@ struct Conversation {
     /// How fast a stranger may send frames.
     var pace = Pacer.stranger
 
+    // MARK: Relays
+
+    /// Whether the peer said last that it passes on.
+    var relays = false
+    /// How fast a contact may ask us to pass on, and tell us of others who asked it.
+    var askPace = Pacer(rate: 1, burst: 4)
+    var offerPace = Pacer(rate: 2, burst: 16)
+
     init(me: PeerID, peer: PeerID) { link = PeerLink(isLower: me < peer) }
 
     /// The session that we sent on is gone, and with it perhaps what was said last.

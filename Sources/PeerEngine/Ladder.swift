@@ -9,6 +9,8 @@ struct Ladder {
     enum Search: Equatable {
         case notAsked
         case asking
+        /// Asked once more; what the last question came to stands meanwhile.
+        case askingAgain(String)
         case found(by: String, took: Span)
         case failed(String)
     }
@@ -18,6 +20,8 @@ struct Ladder {
     var isRelayOnly = false
     /// Whether a session is being dialled or up.
     var isTrying = false
+    /// Whether the last try came to nothing: until one does better, what came of it is what holds.
+    var isRetry = false
     var report: PathReport?
     var attempts: [PathAttempt] = []
     /// Rounds of hole punching so far.
@@ -26,6 +30,10 @@ struct Ladder {
     var calls: [(name: String, outcome: CallSheet.Outcome)] = []
     /// Servers at which we are registered, and those among them that pass on.
     var hasServer = false
+    /// Contacts that were asked to pass on, by the names that the user gave them.
+    var asked: [(name: String, outcome: RelayErrands.Outcome)] = []
+    /// Which of them does.
+    var via: String?
     var reachability = Reachability()
 
     var steps: [LadderStep] { [index, lan, mapping, direct, punch, relay, own] }
@@ -37,6 +45,7 @@ struct Ladder {
         return switch search {
         case .notAsked: LadderStep(.index, .untried, "not asked: a good address is known")
         case .asking: LadderStep(.index, .trying, "asking where it is")
+        case .askingAgain(let reason): LadderStep(.index, .failed, "\(reason); asked again")
         case .found(let server, let took): LadderStep(.index, .worked, "\(server) knew it after \(text(took))")
         case .failed(let reason): LadderStep(.index, .failed, reason)
         }
@@ -47,8 +56,8 @@ struct Ladder {
         if let report, report.kind == .lan { return LadderStep(.lan, .worked, describe(report)) }
         let tries = attempts.filter { isDirect($0) && ($0.candidate.origin == .lan || $0.candidate.route.isLocal) }
         if !tries.isEmpty { return summary(.lan, tries) }
-        guard isTrying else { return LadderStep(.lan, .untried, "not searched yet") }
-        if report != nil { return LadderStep(.lan, .failed, "nobody answered on this network") }
+        guard isTrying || isRetry else { return LadderStep(.lan, .untried, "not searched yet") }
+        if report != nil || isRetry { return LadderStep(.lan, .failed, "nobody answered on this network") }
         return LadderStep(.lan, .trying, "searching this network")
     }
 
@@ -76,19 +85,22 @@ struct Ladder {
                 ? LadderStep(.direct, .failed, "only after both sides tried at once")
                 : summary(.direct, tries)
         }
-        guard isTrying else { return LadderStep(.direct, .untried, "not tried yet") }
+        guard isTrying || isRetry else { return LadderStep(.direct, .untried, "not tried yet") }
         if report?.kind == .lan { return LadderStep(.direct, .untried, "not needed") }
-        return LadderStep(.direct, report == nil ? .trying : .failed, "no address of it is known outside this network")
+        if hidesItself { return LadderStep(.direct, .off, "it tells no address: it may hide it") }
+        let isOpen = report == nil && !isRetry
+        return LadderStep(.direct, isOpen ? .trying : .failed, "no address of it is known outside this network")
     }
 
     private var punch: LadderStep {
         if isRelayOnly { return hidden(.punch) }
+        if hidesItself { return LadderStep(.punch, .off, "it tells no address") }
         let limit = SessionFrame.Candidates.rounds
         switch report?.kind {
         case .punched?: return LadderStep(.punch, .worked, report.map(describe) ?? "")
         case .relayed? where rounds == 0, nil: return LadderStep(.punch, .untried, "begins once the two can talk")
         case .relayed?:
-            let isOver = rounds >= limit && !attempts.contains { if case .probing = $0.state { true } else { false } }
+            let isOver = rounds >= limit && !attempts.contains { isDirect($0) && $0.isOpen }
             guard isOver else { return LadderStep(.punch, .trying, "round \(rounds) of \(limit)") }
             return LadderStep(.punch, .failed, "\(limit) rounds, no answer; again when something changes")
         default: return LadderStep(.punch, .untried, "not needed")
@@ -97,22 +109,33 @@ struct Ladder {
 
     private var relay: LadderStep {
         if let report, report.kind == .relayed { return LadderStep(.relay, .worked, describe(report)) }
-        guard hasServer || !calls.isEmpty else {
+        guard hasServer || !calls.isEmpty || !asked.isEmpty else {
             return LadderStep(.relay, hasIndex ? .untried : .off, "no index server has us registered")
         }
-        guard !calls.isEmpty else { return LadderStep(.relay, .untried, "not asked yet") }
-        let said = calls.map { "\($0.name) \(text($0.outcome))" }.joined(separator: ", ")
+        guard !calls.isEmpty || !asked.isEmpty else { return LadderStep(.relay, .untried, "not asked yet") }
+        let words =
+            calls.map { "\($0.name) \(text($0.outcome))" }
+            + asked.map { "asked \($0.name) to relay: \(text($0.outcome))" }
+        let said = words.joined(separator: ", ")
         let state: LadderStep.State =
-            if calls.contains(where: { if case .told(_?) = $0.outcome { true } else { false } }) {
-                report == nil ? .trying : .worked
-            } else if calls.contains(where: { $0.outcome == .asking }) {
-                .trying
-            } else if calls.allSatisfy({ $0.outcome == .told(nil) }) {
+            if isReady {
+                report != nil ? .worked : isRetry ? .failed : .trying
+            } else if calls.contains(where: { $0.outcome == .asking })
+                || asked.contains(where: { $0.outcome == .asking })
+            {
+                isRetry ? .failed : .trying
+            } else if asked.isEmpty, calls.allSatisfy({ $0.outcome == .told(nil) }) {
                 .off
             } else {
                 .failed
             }
         return LadderStep(.relay, state, said)
+    }
+
+    /// Whether a server or a contact has a channel for us.
+    private var isReady: Bool {
+        calls.contains { if case .told(_?) = $0.outcome { true } else { false } }
+            || asked.contains { if case .open = $0.outcome { true } else { false } }
     }
 
     private var own: LadderStep {
@@ -129,21 +152,21 @@ struct Ladder {
 
     // MARK: Words
 
-    /// Why packets go through a relay; one clause.
+    /// Why packets go through a relay; one clause that a title has room for.
     var whyRelayed: String {
         if isRelayOnly { return "your address is hidden" }
         if reachability.udpBlocked { return "this network lets no UDP through" }
         let tries = attempts.filter(isDirect)
-        guard !tries.isEmpty else { return "no address of the other side is known" }
+        guard !tries.isEmpty else { return "the other side may hide its address" }
         if rounds < SessionFrame.Candidates.rounds || tries.contains(where: \.isOpen) {
             return "looking for a direct way"
         }
-        let count = tries.count == 1 ? "its address" : "\(tries.count) addresses of it"
-        let router =
-            reachability.mapping == .destinationDependent
-            ? ", and your router takes another port for each other side" : ""
-        return "nobody answered at \(count)\(router)"
+        if reachability.mapping == .destinationDependent { return "your router is strict, and theirs lets nothing in" }
+        return tries.count == 1 ? "its address does not answer" : "none of its \(tries.count) addresses answers"
     }
+
+    /// Whether we talk, and it still told no address.
+    private var hidesItself: Bool { report?.kind == .relayed && !attempts.contains(where: isDirect) }
 
     private func isDirect(_ attempt: PathAttempt) -> Bool { !attempt.candidate.route.isRelayed }
 
@@ -151,7 +174,8 @@ struct Ladder {
 
     private func describe(_ report: PathReport) -> String {
         let time = report.roundTrip.map { ", \(text($0))" } ?? ""
-        return report.kind == .relayed ? "\(report.route)\(time): \(whyRelayed)" : "\(report.route)\(time)"
+        guard report.kind == .relayed else { return "\(report.route)\(time)" }
+        return "\(via.map { "relayed by \($0)" } ?? "\(report.route)")\(time): \(whyRelayed)"
     }
 
     /// The best of some attempts, and how many there are.
@@ -161,16 +185,20 @@ struct Ladder {
                 return LadderStep(rung, .worked, "\(attempt.candidate.route), \(text(roundTrip))")
             }
         }
-        let isOpen = tries.contains(where: \.isOpen)
-        let said = tries.prefix(3).map { "\($0.candidate.route): \(text($0.state))" }.joined(separator: ", ")
+        // Beside a way that works, or once all was sent that is sent at once, nothing is waited for.
+        let isSettled = report.map { $0.kind != .relayed } ?? false
+        let isOpen = isTrying && !isRetry && !isSettled && tries.contains(where: \.isOpen)
+        let said = tries.prefix(3).map { "\($0.candidate.route): \(text($0.state, isOpen: isOpen))" }
+            .joined(separator: ", ")
         let more = tries.count > 3 ? " and \(tries.count - 3) more" : ""
         return LadderStep(rung, isOpen ? .trying : .failed, said + more)
     }
 
-    private func text(_ state: PathAttempt.State) -> String {
+    private func text(_ state: PathAttempt.State, isOpen: Bool) -> String {
         switch state {
-        case .waiting: "not its turn yet"
-        case .probing(let count): "asked \(count == 1 ? "once" : "\(count) times") so far"
+        case .waiting: isOpen ? "not its turn yet" : "not asked"
+        case .probing(let count) where isOpen: "asked \(count == 1 ? "once" : "\(count) times") so far"
+        case .probing(let count): "no answer to \(count == 1 ? "one probe" : "\(count) probes")"
         case .answered(let roundTrip, _): text(roundTrip)
         case .silent: "silent by now"
         case .failed(let count, let reason): reason ?? "no answer to \(count) probes"
@@ -189,16 +217,29 @@ struct Ladder {
         }
     }
 
+    private func text(_ outcome: RelayErrands.Outcome) -> String {
+        switch outcome {
+        case .asking: "no answer yet"
+        case .open: "stands by"
+        case .refused(let reason): reason.isEmpty ? "refused" : reason
+        case .noAnswer: "no answer"
+        }
+    }
+
     private func text(_ span: Span) -> String {
         span.milliseconds < 10 ? "\((span.milliseconds * 10).rounded() / 10) ms" : "\(Int(span.milliseconds)) ms"
     }
 }
 
 extension PathAttempt {
+    /// Probes after which nobody need wait for an answer any more, though one may come.
+    private static let patience = 10
+
     /// Whether something may still come of it.
     fileprivate var isOpen: Bool {
         switch state {
-        case .waiting, .probing: true
+        case .waiting: true
+        case .probing(let count): count < PathAttempt.patience
         default: false
         }
     }

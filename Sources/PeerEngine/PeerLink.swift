@@ -18,6 +18,8 @@ struct PeerLink {
         var reference: UInt64?
         /// The way that its packets take; `nil` while none is known to work.
         var report: PathReport?
+        /// How long that way takes, once it is known; it may be before the session counts.
+        var roundTrip: Span?
         /// What became of each way.
         var attempts: [PathAttempt] = []
         var binding: [UInt8] = []
@@ -26,6 +28,8 @@ struct PeerLink {
         var lastUse: Instant
         /// Whether a message was dropped on it: those behind it must not overtake it.
         var isLossy = false
+        /// Whether the other side was told that we pass on.
+        var isToldRelaying = false
 
         /// The ways by which it is dialled.
         var dialled: [RemoteCandidate] {
@@ -37,6 +41,8 @@ struct PeerLink {
         var isLost: Bool { !isDialling && report == nil }
         /// Where the other side is, if no relay stands between.
         var endpoint: Endpoint? { report.flatMap { $0.route.isRelayed ? nil : $0.route.endpoint } }
+        /// Whether any of its ways answered.
+        var hasAnswer: Bool { attempts.contains { if case .answered = $0.state { true } else { false } } }
         var isDialling: Bool { if case .dialling = phase { true } else { false } }
     }
 
@@ -56,6 +62,9 @@ struct PeerLink {
     private(set) var current: SessionID?
     private(set) var failures = 0
     private(set) var nextTry = Instant(nanoseconds: 0)
+    /// Whether index servers were asked for this try already: once is enough, however many hints come that nobody reads
+    /// where we dial.
+    private(set) var isSearched = false
     /// When a session was last settled.
     private(set) var lastUp: Instant?
 
@@ -90,7 +99,14 @@ struct PeerLink {
     }
 
     mutating func setReport(_ report: PathReport?, of id: SessionID) {
-        if let index = sessions.firstIndex(where: { $0.id == id }) { sessions[index].report = report }
+        guard let index = sessions.firstIndex(where: { $0.id == id }) else { return }
+        if sessions[index].report?.route != report?.route { sessions[index].roundTrip = nil }
+        sessions[index].roundTrip = report?.roundTrip ?? sessions[index].roundTrip
+        sessions[index].report = report
+    }
+
+    mutating func setRoundTrip(_ span: Span, of id: SessionID) {
+        if let index = sessions.firstIndex(where: { $0.id == id }) { sessions[index].roundTrip = span }
     }
 
     mutating func setAttempts(_ attempts: [PathAttempt], of id: SessionID) {
@@ -101,6 +117,7 @@ struct PeerLink {
     /// - Returns: the sessions that have to make room for it.
     mutating func cameUp(_ id: SessionID, at route: Route, binding: [UInt8], now: Instant) -> [Closing] {
         let attempts = self[id]?.attempts ?? []
+        isSearched = false
         sessions.removeAll { $0.id == id }
         sessions.append(
             Session(
@@ -142,6 +159,7 @@ struct PeerLink {
         guard let index = sessions.firstIndex(where: { $0.id == id }) else { return nil }
         let session = sessions.remove(at: index)
         lastAttempts = session.attempts
+        if sessions.isEmpty { isSearched = false }
         if session.isSettled {
             lastUp = now
             if now.since(session.cameUp) >= Timing.steady { failures = 0 }
@@ -153,6 +171,10 @@ struct PeerLink {
 
     mutating func use(_ id: SessionID, now: Instant) {
         if let index = sessions.firstIndex(where: { $0.id == id }) { sessions[index].lastUse = now }
+    }
+
+    mutating func noteRelaying(_ isTold: Bool, on id: SessionID) {
+        if let index = sessions.firstIndex(where: { $0.id == id }) { sessions[index].isToldRelaying = isTold }
     }
 
     mutating func noteLoss(on id: SessionID) {
@@ -195,8 +217,12 @@ struct PeerLink {
         let doubled = Timing.firstRetry.nanoseconds << UInt64(min(failures, 10))
         let pause = min(doubled, limit.nanoseconds)
         failures += 1
+        isSearched = false
         nextTry = now + Span(nanoseconds: pause - UInt64.random(in: 0...pause / 3, using: &random))
     }
+
+    /// Index servers were asked where the peer is.
+    mutating func noteSearch() { isSearched = true }
 
     /// A better address is tried although a pause was due.
     mutating func tried(now: Instant) { nextTry = max(nextTry, now) }

@@ -26,6 +26,16 @@ public struct Reachability: Equatable, Sendable {
         case destinationDependent
     }
 
+    /// What is offered to contacts that can't reach each other.
+    public enum Passing: Equatable, Sendable {
+        /// The user does not want it.
+        case off
+        /// Not everybody would get through to us; one clause.
+        case withheld(String)
+        /// So many pairs use it.
+        case offered(pairs: Int)
+    }
+
     /// In the order in which the servers were named; those that see nothing are missing.
     public var seen: [Sighting] = []
     public var mapping = Mapping.unknown
@@ -38,6 +48,8 @@ public struct Reachability: Equatable, Sendable {
     public var relays: [String] = []
     /// Whether a server is reached only through a tunnel, since no UDP comes through.
     public var udpBlocked = false
+    /// Whether contacts reach each other through us.
+    public var passing = Passing.off
     /// Of this machine's interfaces, without loopback.
     public var addresses: [Endpoint.Address] = []
 

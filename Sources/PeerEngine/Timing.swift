@@ -56,6 +56,20 @@ enum Timing {
     /// Pause after the system took only some of the datagrams that it was given.
     static let busySystem = Span.milliseconds(5)
 
+    // MARK: Contacts as relays
+
+    /// How long a dial may be without a way that answers before contacts are asked to pass on.
+    static let relayAsk = Span.milliseconds(1500)
+    /// How long an ask waits for a session with the one that is asked for, and for its answer.
+    static let relayWait = Span.seconds(10)
+    static let relayAnswer = Span.seconds(12)
+    /// Before a contact is asked again for the same peer, when nothing came of it.
+    static let relayPause = Span.seconds(10)
+    /// How often a channel that is in use is asked for again: a session that nobody uses is closed after a minute.
+    static let relayRepeat = Span.seconds(30)
+    /// How long a channel is kept that nobody asks for again.
+    static let relayKept = Span.seconds(90)
+
     // MARK: Sessions
 
     /// A session that is up has to be greeted within.

@@ -18,6 +18,15 @@ public struct RelayLimits: Sendable, Equatable {
 
     public init() {}
 
+    /// Of a peer that passes on for its contacts.
+    public static let peer: RelayLimits = {
+        var limits = RelayLimits()
+        limits.totalBytesPerSecond = 64_000
+        limits.channels = 32
+        limits.channelsPerPeer = 8
+        return limits
+    }()
+
     /// Octets of a relayed datagram at most, the channel's number included.
     public static let datagram = 1400
 }

@@ -13,8 +13,12 @@ public enum PipeCommand: Equatable, Sendable {
     case retry(MessageID)
     case cancel(MessageID)
     case peers
+    /// Who this is, and the invite to give away.
+    case id
     /// How a peer is reached, what was tried and why; the peer is still as the user wrote it.
     case why(peer: String)
+    /// What the user lets contacts know or do.
+    case set(ClientSetting, Bool)
     case quit
 
     /// What is to be done with a peer.
@@ -77,7 +81,9 @@ extension PipeCommand {
         case "retry": self = .retry(try fields.messageID())
         case "cancel": self = .cancel(try fields.messageID())
         case "peers": self = .peers
+        case "id": self = .id
         case "why": self = .why(peer: try fields.text("peer"))
+        case "set": self = .set(try fields.setting(), try fields.flag("on"))
         case "quit": self = .quit
         default: throw fields.refused("There is no command '\(command)'.")
         }
@@ -111,6 +117,17 @@ extension PipeCommand {
                 if case .notAnInvite = error { return nil }
                 throw refused("The contact was not added: \(error).")
             }
+        }
+
+        func flag(_ name: String) throws(PipeError) -> Bool {
+            guard let flag = object.bool(name) else { throw refused("'\(command)' needs '\(name)', true or false.") }
+            return flag
+        }
+
+        func setting() throws(PipeError) -> ClientSetting {
+            if let setting = ClientSetting(rawValue: try text("setting")) { return setting }
+            let names = ClientSetting.allCases.map(\.rawValue).joined(separator: ", ")
+            throw refused("The member 'setting' is none of \(names).")
         }
 
         func messageID() throws(PipeError) -> MessageID {

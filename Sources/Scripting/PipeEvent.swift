@@ -6,13 +6,12 @@ public import Wire
 
 /// The lines that `parley pipe`, `parley log` and the control socket write.
 public enum PipeEvent {
-    /// The first line, once the port is open. A wildcard address reads as the loopback, which is where a script is.
+    /// The first line, once the port is open. Where it listens is told as the chat tells it, a wildcard address included.
     /// - Parameter invite: `nil` for a program that lets nobody in.
     public static func ready(_ peer: PeerID, invite: Invite?, listen: Endpoint) -> JSONObject {
-        let reachable = listen.isUnspecified ? Endpoint.loopback(listen.port) : listen
-        return [
+        [
             "event": "ready", "uuid": .string("\(peer)"), "invite": invite.map { .string($0.text) } ?? .null,
-            "listen": .string("\(reachable)"),
+            "listen": .string("\(listen)"),
         ]
     }
 
@@ -53,6 +52,14 @@ public enum PipeEvent {
                         "waiting": .integer(Int64(summary.waiting)),
                     ])
                 }),
+        ]
+    }
+
+    /// Who this is, as `parley id --json` says it.
+    public static func id(_ invite: Invite) -> JSONObject {
+        [
+            "event": "id", "uuid": .string("\(invite.peer)"), "invite": .string(invite.text),
+            "key": .string(invite.key.hex), "digits": .string(invite.key.digits),
         ]
     }
 

@@ -31,7 +31,9 @@ public struct PipeSession: Sendable {
             case .addInvite(let invite, let name): try await perform(.addInvite(invite, name: name), "add", tag: nil)
             case .retry(let id): try await perform(.retry(id), "retry", tag: nil)
             case .cancel(let id): try await perform(.cancel(id), "cancel", tag: nil)
+            case .id: return Outcome(lines: [PipeEvent.id(await client.invite)])
             case .peers: return Outcome(lines: [PipeEvent.peers(await client.peers)])
+            case .set(let setting, let on): try await perform(.set(setting, on), "set", tag: nil)
             case .why(let peer): return Outcome(lines: [try await why(peer)])
             case .quit: return Outcome(quits: true)
             }
@@ -63,7 +65,8 @@ public struct PipeSession: Sendable {
     }
 
     private func resolve(_ text: String, command: String, tag: String?) async throws(PipeError) -> PeerID {
-        if let peer = await client.resolve(text) { return peer }
-        throw PipeError("'\(text)' is no UUID and no contact's name.", command: command, tag: tag)
+        do throws(UnclearPeer) { return try await client.resolve(text) } catch {
+            throw PipeError("\(error)", command: command, tag: tag)
+        }
     }
 }

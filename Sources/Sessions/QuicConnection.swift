@@ -190,7 +190,7 @@ final class QuicConnection {
         return moment == UInt64.max ? nil : Instant(nanoseconds: moment)
     }
 
-    /// The smoothed round trip; `nil` before there was one.
+    /// The last round trip that was measured; `nil` before there was one.
     var roundTrip: Span? {
         let span = cq_conn_round_trip(handle)
         return span == 0 ? nil : Span(nanoseconds: span)

@@ -39,6 +39,7 @@ final class Session {
     /// Where the other side sees us.
     private var seen: Endpoint?
     private var told = Told()
+    private var meter = RoundTripMeter()
     /// When attempts that changed may be told.
     private var attemptsDue: Instant?
     /// When what waits for an acknowledgement was last sent again because a route had answered.
@@ -78,6 +79,7 @@ final class Session {
         try quic.read(packet, now: now)
         guard quic.progress != heard else { return }
         heard = quic.progress
+        meter.take(quic.roundTrip)
         lastRoute = route
         finder.heard(from: route, now: now)
     }
@@ -134,7 +136,7 @@ final class Session {
         }
         // The route works, so what was lost on it or on another one need not wait for its timer.
         if isUp, finder.routes.contains(route), let since = quic.unansweredSince {
-            let patience = max(Session.shortestPatience, Span(nanoseconds: (quic.roundTrip ?? .zero).nanoseconds * 2))
+            let patience = max(Session.shortestPatience, Span(nanoseconds: (meter.value ?? .zero).nanoseconds * 2))
             if now.since(since) > patience, now.since(hurried ?? started) > patience { hurry(now) }
         }
     }
@@ -164,6 +166,10 @@ final class Session {
             if old?.route != new?.route || old?.kind != new?.kind {
                 told.path = new
                 events.append(.path(id, new))
+                if old?.route != new?.route {
+                    meter.restart(new?.roundTrip)
+                    told.roundTrip = new?.roundTrip.map { ($0, now) }
+                }
                 if new != nil, quic.unansweredSince != nil { hurry(now) }
             }
             if let seen, seen != told.observed {
@@ -256,7 +262,7 @@ final class Session {
 
     /// The round trip, when it has changed by a quarter and a millisecond, at most once a second.
     func takeRoundTrip(now: Instant) -> SessionEvent? {
-        guard isUp, let roundTrip = quic.roundTrip else { return nil }
+        guard isUp, let roundTrip = meter.value else { return nil }
         if let told = told.roundTrip {
             let (old, new) = (told.span.nanoseconds, roundTrip.nanoseconds)
             let change = old > new ? old - new : new - old

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Model
+public import Relaying
 public import Traversal
 
 /// How much sessions may take, and for how long they may wait.
@@ -36,6 +37,8 @@ public struct SessionLimits: Sendable {
     public var frames = 4096
     /// Bytes that may wait to be acknowledged by the other side.
     public var buffered = 8 << 20
+    /// What passes between contacts through us.
+    public var relay = RelayLimits.peer
     /// Streams that the other side may have open.
     public var streams = 16
 

@@ -49,6 +49,7 @@ final class SessionTable {
     private var relays: Set<Endpoint> = []
     /// Whether peers are spoken to through relays alone.
     private var isHidden = false
+    private var passages: Passages
     private var farewells = Farewells()
     /// Sessions with something to look after.
     private var touched: Set<SessionID> = []
@@ -69,6 +70,7 @@ final class SessionTable {
         mac = MAC1(dialled: identity.key)
         probeKey = .dialled(identity.key.peer)
         budget = ProbeBudget(limits: limits.path)
+        passages = Passages(limits.relay)
         own = SessionTable.endpoints([], localPort)
         var secrets = RandomSource.system
         retrySecret = secrets.octets(Int(CQ_TOKEN_SECRET_SIZE))
@@ -95,10 +97,17 @@ final class SessionTable {
             case .networkChanged(let addresses): changeNetwork(addresses, now)
             case .hide(let isHidden):
                 self.isHidden = isHidden
-                if isHidden { welcomes.removeAll() }
+                if isHidden {
+                    welcomes.removeAll()
+                    passages.closeAll()
+                }
             case .send(let id, let frames): send(frames, id, now)
             case .consumed(let id, let bytes): with(id) { $0.consume(bytes) }
             case .probe(let id): with(id) { if $0.isUp { $0.quic.probe() } }
+            case .pass(let channel, let one, let other):
+                guard !isHidden, sessions[one]?.isUp == true, sessions[other]?.isUp == true else { continue }
+                passages.open(channel, between: one, and: other)
+            case .stopPassing(let channel): passages.close(channel)
             case .close(let id, let code): with(id) { $0.close(code, now: now) }
             }
         }
@@ -107,6 +116,10 @@ final class SessionTable {
     /// Takes datagrams of sessions; others are none of its business.
     func receive(_ datagrams: some Sequence<Datagram>, now: Instant) {
         for datagram in datagrams {
+            if let channel = RelayDatagram.channel(of: datagram.bytes.span), passages.contains(channel) {
+                passOn(datagram, in: channel, now)
+                continue
+            }
             guard let (bytes, route) = Route.unwrap(datagram), isOpen(to: route) else { continue }
             switch bytes.first {
             case DatagramTag.session, DatagramTag.dial: takePacket(bytes, by: route, now)
@@ -114,6 +127,12 @@ final class SessionTable {
             default: continue
             }
         }
+    }
+
+    /// From one session's other side to another's: none of our own business.
+    private func passOn(_ datagram: Datagram, in channel: RelayChannel, _ now: Instant) {
+        let onward = passages.pass(datagram, in: channel, now: now) { sessions[$0]?.finder }
+        if let onward { output.datagrams.append(onward) }
     }
 
     /// Anybody can wrap what he sends as a relay does; it means something only where we have channels.
@@ -432,6 +451,7 @@ final class SessionTable {
             output.events.append(.closed(session.id, end))
         }
         sessions[session.id] = nil
+        passages.close(with: session.id)
         deadlines[session.id] = nil
         for id in session.connectionIDs { connections[id] = nil }
         for reference in session.probes.references where probed[reference] === session { probed[reference] = nil }

@@ -15,8 +15,7 @@ extension PathFinder {
         let endpoint = candidate.route.endpoint
         if !endpoint.isUnicast { return "packets may not go there" }
         if candidate.route.isRelayed {
-            let others = Set(trials.lazy.filter(\.isRelayed).map(\.route.endpoint)).subtracting([endpoint])
-            return others.count >= limits.relays ? "there are enough relays already" : nil
+            return isFullOfRelays(for: endpoint) && staleRelay == nil ? "there are enough relays already" : nil
         }
         if endpoint.isLinkLocalV6 { return "a link-local address needs an interface" }
         if own.contains(endpoint) { return "it is this machine" }
@@ -37,6 +36,7 @@ extension PathFinder {
             // Two peers have one channel at a relay: whoever names another one means that the last is gone.
             let relay = candidate.route.endpoint
             trials.removeAll { $0.isRelayed && $0.route.endpoint == relay && $0.route != current }
+            if isFullOfRelays(for: relay), let staleRelay { trials.remove(at: staleRelay) }
             trial.start(now: now, charge: nil)
             if current == nil { use(candidate.route, now) }
         } else {
@@ -46,6 +46,16 @@ extension PathFinder {
             if !trials.contains(where: \.isWaiting) { nextStart = max(nextStart, now) }
         }
         trials.append(trial)
+    }
+
+    private func isFullOfRelays(for relay: Endpoint) -> Bool {
+        let others = Set(trials.lazy.filter(\.isRelayed).map(\.route.endpoint)).subtracting([relay])
+        return others.count >= limits.relays
+    }
+
+    /// A relay that brought nothing, or brings nothing any more, makes room for another.
+    private var staleRelay: Int? {
+        trials.firstIndex { $0.isRelayed && $0.route != current && $0.burst == nil && $0.unanswered >= 2 }
     }
 
     private mutating func makeRoom() -> Bool {

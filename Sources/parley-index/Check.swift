@@ -162,13 +162,14 @@ private func checkDirectory(_ path: String) -> Finding {
     guard access(place, W_OK | X_OK) == 0 else {
         return .fault("The data directory \(path) can't be used: \(reason(errno)), at \(place).")
     }
+    let use = directoryHolder(path).map { "; \($0) uses it right now" } ?? ""
     var space = statvfs()
-    guard statvfs(place, &space) == 0 else { return .fine("The data directory is \(path).") }
+    guard statvfs(place, &space) == 0 else { return .fine("The data directory is \(path)\(use).") }
     let (free, overflow) = UInt64(space.f_bavail).multipliedReportingOverflow(by: UInt64(space.f_frsize))
     guard overflow || free >= 64 << 20 else {
         return .fault("The disk of \(path) has \(free >> 20) MiB left; registrations need 64 at least.")
     }
-    return .fine("The data directory is \(path), with \(overflow ? .max : free >> 30) GiB free.")
+    return .fine("The data directory is \(path), with \(overflow ? .max : free >> 30) GiB free\(use).")
 }
 
 /// - Returns: why nothing can listen there by TCP.

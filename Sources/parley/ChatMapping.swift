@@ -79,7 +79,17 @@ extension Reachability {
     fileprivate var shown: OwnReach {
         OwnReach(
             router: mapping.shown, seen: seen.map(\.endpoint), mapped: mapped, mappedBy: mappedBy,
-            mappingFailures: mappingFailures, relays: relays, isUDPBlocked: udpBlocked)
+            mappingFailures: mappingFailures, relays: relays, isUDPBlocked: udpBlocked, passing: passing.shown)
+    }
+}
+
+extension Reachability.Passing {
+    fileprivate var shown: OwnReach.Passing? {
+        switch self {
+        case .off: nil
+        case .withheld(let reason): .withheld(reason)
+        case .offered(let pairs): .offered(pairs: pairs)
+        }
     }
 }
 
@@ -100,6 +110,7 @@ extension ClientSetting {
         case .readReceipts: .readReceipts
         case .typing: .typing
         case .presence: .presence
+        case .relay: .relay
         }
     }
 }
@@ -110,6 +121,7 @@ extension ChatSetting {
         case .readReceipts: .readReceipts
         case .typing: .typing
         case .presence: .presence
+        case .relay: .relay
         }
     }
 }
@@ -141,7 +153,18 @@ extension ClientCommand {
         case .active(let on): self = .active(on)
         case .keepDraft(let peer, let text): self = .draft(peer, text)
         case .explain(let peer): self = .explain(peer)
-        case .load, .search, .quit, .bell, .suspend, .redraw, .copy, .setMouse: return nil
+        case .load, .search, .quit, .bell, .suspend, .redraw, .copy, .setMouse, .endHint: return nil
+        }
+    }
+}
+
+extension ChatEvent {
+    /// What an effect that was carried out has added; `nil` for any that adds nobody.
+    static func added(by effect: ChatEffect) -> ChatEvent? {
+        switch effect {
+        case .add(let peer, let name): .added(peer, name: name)
+        case .addInvite(let text, let name): (try? Invite(text)).map { .added($0.key.peer, name: name) }
+        default: nil
         }
     }
 }

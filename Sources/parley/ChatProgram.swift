@@ -29,8 +29,14 @@ import Wire
     private var digits = ToldDigits()
     /// What was seen since the last frame: one word for each conversation is enough.
     private var seen: [PeerID: MessageID] = [:]
-    /// Rung by every key: what was written and is not yet sent is kept after a pause.
+    /// Rung by every key: what was written and is not yet sent is kept after a rest of a second.
     private let keys = Alarm()
+    /// Keys since then; so many of them are kept without a rest.
+    private var unkept = 0
+    private static let unkeptLimit = 64
+    /// Rung when there is another hint to take away in time.
+    private let hints = Alarm()
+    private var hint: (number: Int, seconds: Int)?
     private let ending = Alarm()
     private var exitCode: Int32 = 0
 
@@ -50,7 +56,8 @@ import Wire
         }
         self.host = host
         history = ChatHistory(host.store)
-        state = ChatState(me: host.client.me, name: options.ownName, options: ChatOptions(ascii: options.screen.ascii))
+        let shown = ChatOptions(ascii: options.screen.ascii, hidesAddress: options.relayOnly)
+        state = ChatState(me: host.client.me, name: options.ownName, options: shown)
     }
 
     /// Shows the chat until the user or a signal ends it.
@@ -65,6 +72,7 @@ import Wire
                     tasks.addTask { await self.fulfil() }
                     tasks.addTask { await self.answer() }
                     tasks.addTask { await self.notePauses() }
+                    tasks.addTask { await self.endHints() }
                     tasks.addTask { await self.tick() }
                     await ending.sleep(for: nil)
                     tasks.cancelAll()
@@ -138,10 +146,17 @@ import Wire
         if case .terminal = event {
             lastDraw = 0
             keys.ring()
+            unkept += 1
         }
         isDirty = true
         undrawn += 1
         for effect in update(&state, event) { carryOut(effect) }
+        if unkept >= ChatProgram.unkeptLimit { keepDrafts() }
+    }
+
+    private func keepDrafts() {
+        unkept = 0
+        apply(.rest)
     }
 
     private func carryOut(_ effect: ChatEffect) {
@@ -152,6 +167,9 @@ import Wire
         case .redraw: screen.redraw()
         case .copy(let text): _ = screen.copyToClipboard(text)
         case .setMouse(let on): screen.setMouse(on)
+        case .endHint(let number, let seconds):
+            hint = (number, seconds)
+            hints.ring()
         case .load, .search: hand(effect, to: questions)
         case .markRead(let peer, let id): seen[peer] = id
         default: hand(effect, to: wishes)
@@ -183,7 +201,11 @@ import Wire
     private func fulfil() async {
         while let batch = await wishes.next() {
             for effect in batch {
-                if let refusal = await host.client.carryOut(effect) { apply(.failed(refusal, effect)) }
+                if let refusal = await host.client.carryOut(effect) {
+                    apply(.failed(refusal, effect))
+                } else if let added = ChatEvent.added(by: effect) {
+                    apply(added)
+                }
             }
         }
     }
@@ -207,9 +229,21 @@ import Wire
     private func notePauses() async {
         while !Task.isCancelled {
             await keys.sleep(for: nil)
-            var isTyping = true
-            while isTyping, !Task.isCancelled { isTyping = await keys.rings(within: .seconds(5)) }
+            repeat {
+                while await keys.rings(within: .seconds(1)) {}
+                guard !Task.isCancelled else { return }
+                keepDrafts()
+            } while await keys.rings(within: .seconds(4))
             if !Task.isCancelled { apply(.pause) }
+        }
+    }
+
+    /// Each hint has its time, unless another one takes its place.
+    private func endHints() async {
+        while !Task.isCancelled {
+            await hints.sleep(for: nil)
+            while let hint, !Task.isCancelled, await hints.rings(within: .seconds(hint.seconds)) {}
+            if let hint, !Task.isCancelled { apply(.hintOver(hint.number)) }
         }
     }
 

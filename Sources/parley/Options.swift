@@ -59,8 +59,10 @@ struct Options: ParsableArguments {
         if let listen, ListenAddress(listen) == nil {
             throw ValidationError("'\(listen)' is no PORT, ADDR:PORT or [V6]:PORT for --listen.")
         }
-        for server in index where server != "none" && Invite.IndexHint(server) == nil {
-            throw ValidationError("'\(server)' is no HOST:PORT or HOST:PORT#KEY for --index; the server shows its key.")
+        for server in index where server != "none" && Options.hint(server) == nil {
+            throw ValidationError(
+                "'\(server)' is no HOST:PORT or HOST:PORT#KEY for --index, with a port from 1 to 65535; the server shows its key."
+            )
         }
         if let passphraseFd, passphraseFd < 0 {
             throw ValidationError("'\(passphraseFd)' is no descriptor for --passphrase-fd.")
@@ -69,8 +71,20 @@ struct Options: ParsableArguments {
 
     /// The servers to ask.
     var indexServers: [Invite.IndexHint] {
-        guard !index.isEmpty else { return [Invite.IndexHint(server: "127.0.0.1:\(WireLimits.indexPort)")] }
-        return index.filter { $0 != "none" }.compactMap { Invite.IndexHint($0) }
+        index.isEmpty ? [Invite.IndexHint(server: "127.0.0.1:\(WireLimits.indexPort)")] : namedServers
+    }
+
+    /// Those that the user named: the only ones that an invite may name, for the default is another machine for
+    /// everybody.
+    var namedServers: [Invite.IndexHint] { index.filter { $0 != "none" }.compactMap { Options.hint($0) } }
+
+    /// A server with its port.
+    private static func hint(_ text: String) -> Invite.IndexHint? {
+        guard var hint = Invite.IndexHint(text),
+            let server = HostResolver.server(hint.server, defaultPort: WireLimits.indexPort)
+        else { return nil }
+        hint.server = server
+        return hint
     }
 
     var passphrase: Passphrase { Passphrase(descriptor: passphraseFd) }

@@ -98,7 +98,12 @@ struct Parley: ParsableCommand {
         @OptionGroup var options: Options
         @Flag(help: "As JSON: {uuid,invite,key,digits}.") var json = false
 
-        func run() throws { try IDProgram.run(options, json: json) }
+        func run() throws {
+            let signals = SignalWatch()
+            let loop = try makeLoop("network")
+            let program = IDProgram(options: options, json: json, link: ControlLink(loop: loop))
+            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
+        }
     }
 
     struct Log: ParsableCommand {

@@ -41,7 +41,7 @@ struct PeerHost: Sendable {
             ClientConfiguration(
                 identity: home.identity, address: port.local.isUnspecified ? .loopback(port.local.port) : port.local,
                 allowsPlaintextPeers: options.plaintextPeers, saved: saved, name: options.name,
-                indexes: indexServers, hasIndex: !indexServers.isEmpty, relayOnly: options.relayOnly),
+                indexes: options.namedServers, hasIndex: !indexServers.isEmpty, relayOnly: options.relayOnly),
             transport: network.uplink, udp: port, tunnels: network.tunnels, sessions: network.sessions, store: store,
             clocks: .system)
         network.connect(client)

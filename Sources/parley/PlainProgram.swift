@@ -89,7 +89,8 @@ actor PlainProgram {
             default: break
             }
         } catch { return hear(.failed("\(error)", effect)) }
-        if let refusal = await host.client.carryOut(effect) { hear(.failed(refusal, effect)) }
+        if let refusal = await host.client.carryOut(effect) { return hear(.failed(refusal, effect)) }
+        if let added = ChatEvent.added(by: effect) { hear(added) }
     }
 
     /// Has a ladder told, once.

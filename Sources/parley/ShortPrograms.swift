@@ -13,11 +13,28 @@ import Scripting
 import Wire
 
 /// `parley id`: who this home is. Only reads, but for what a first start makes.
-enum IDProgram {
-    static func run(_ options: Options, json: Bool) throws(ProgramFailure) {
+struct IDProgram: Sendable {
+    /// How long the program that holds the home may take to answer.
+    private static let patience = Duration.seconds(2)
+
+    let options: Options
+    let json: Bool
+    let link: ControlLink
+
+    func run() async throws(ProgramFailure) -> Status {
         let home = try options.homePath
         let identity = try openIdentity(home, options.passphrase)
-        let invite = try invite(of: identity, home, options).text
+        let invite = try await invite(of: identity, home)
+        if invite.indexes.isEmpty, !json {
+            complain(
+                "The invite names no index server, so a friend can find you only on the same network. Name yours, as in "
+                    + "'parley id --index HOST:PORT'.")
+        }
+        put(identity, invite.text)
+        return .ok
+    }
+
+    private func put(_ identity: Identity, _ invite: String) {
         let lines: String
         if json {
             let object: JSONObject = [
@@ -36,10 +53,10 @@ enum IDProgram {
         writeAll(Array((lines + "\n").utf8), to: STDOUT_FILENO)
     }
 
-    private static func invite(
-        of identity: Identity, _ home: String, _ options: Options
-    ) throws(ProgramFailure) -> Invite {
-        let hints = options.indexServers
+    /// That of the running program, which knows the servers it was told of, unless others are named here.
+    private func invite(of identity: Identity, _ home: String) async throws(ProgramFailure) -> Invite {
+        if options.index.isEmpty, let invite = await runningInvite(home), invite.key == identity.key { return invite }
+        let hints = options.namedServers
         do throws(StoreError) {
             let path = Home.storePath(home)
             if let secret = try ChatStore(readingOnly: path).load().inviteSecret {
@@ -50,6 +67,34 @@ enum IDProgram {
             try ChatStore(path: path).commitNow([.inviteSecret(secret)])
             return Invite(key: identity.key, secret: secret, indexes: hints)
         } catch { throw ProgramFailure(.failure, "\(error)") }
+    }
+}
+
+extension IDProgram {
+    /// What the program that holds the home gives away; `nil` when there is none, or it does not say so soon.
+    private func runningInvite(_ home: String) async -> Invite? {
+        guard await link.connect(Home.controlPath(home)) else { return nil }
+        await link.send(["command": "id"])
+        return await withTaskGroup(of: Invite?.self) { group in
+            group.addTask {
+                while let lines = await link.next() {
+                    for line in lines {
+                        switch line.string("event") {
+                        case "id": return line.string("invite").flatMap { try? Invite($0) }
+                        case "error": return nil
+                        default: continue
+                        }
+                    }
+                }
+                return nil
+            }
+            group.addTask {
+                try? await Task.sleep(for: IDProgram.patience)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
     }
 }
 
@@ -103,8 +148,9 @@ struct LogProgram {
     }
 
     private func resolve(_ text: String, _ contacts: ContactBook) throws(StoreError) -> PeerID {
-        if let peer = contacts.resolve(text) { return peer }
-        throw StoreError("'\(text)' is no UUID and no contact's name.", mayPass: false)
+        do throws(UnclearPeer) { return try contacts.resolve(text) } catch {
+            throw StoreError("\(error)", mayPass: false)
+        }
     }
 
     /// - Returns: false when nobody reads any more.

@@ -187,12 +187,22 @@ import Testing
         #expect(typing == told)
     }
 
-    @Test(arguments: [ChatEvent.pause, .terminal(.hangup)])
+    @Test(arguments: [ChatEvent.rest, .pause, .terminal(.hangup)])
     func `what is being written is kept at a pause and at the end`(event: ChatEvent) {
         var session = Session()
         session.type("half a sen")
         session.tell(event)
         #expect(session.takeAllEffects().contains(.keepDraft(Session.bob, "half a sen")))
+    }
+
+    @Test func `a rest keeps what is written once, and is no end of typing`() {
+        var session = Session()
+        session.type("half")
+        session.tell(.rest)
+        session.tell(.rest)
+        let effects = session.takeAllEffects()
+        #expect(effects.count { if case .keepDraft = $0 { true } else { false } } == 1)
+        #expect(!effects.contains(.typing(Session.bob, false)))
     }
 
     @Test func `a pause ends typing, the next key begins it anew`() {

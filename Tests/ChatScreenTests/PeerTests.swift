@@ -155,7 +155,7 @@ import Testing
         var session = Session()
         #expect(session.row(with: "index ok 0.4 ms") != nil)
         session.tell(.index(server: "127.0.0.1:50000", .unreachable(reason: "no answer for 15 s")))
-        #expect(session.row(with: "index unreachable: no answer for 15 s") != nil)
+        #expect(session.row(with: "index unreachable: no ans… · listening") != nil)
         session.tell(.index(server: "[::1]:50000", .ok(milliseconds: .nan)))
         #expect(session.row(with: "index 1 of 2 ok") != nil)
         session.tell(.index(server: "127.0.0.1:50000", .sameServer(as: "[::1]:50000")))
@@ -178,9 +178,10 @@ import Testing
         #expect(session.takeEffects() == [.bell, .bell])
     }
 
-    @Test func `a sentence in the status line goes after two minutes`() {
+    @Test func `what went wrong goes from the status line after two minutes`() {
         var session = Session()
-        session.tell(.notice("something happened", about: nil))
+        session.tell(.failed("something happened", nil))
+        #expect(session.flash == "something happened")
         for minute in 32...34 { session.tell(.clock(session.at(minute), offset: 0)) }
         #expect(session.flash == nil)
     }

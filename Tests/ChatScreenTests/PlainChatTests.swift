@@ -74,6 +74,35 @@ import Testing
         #expect(chat.enter("//not a command").effects == [.send(to: bob, text: "/not a command")])
     }
 
+    @Test mutating func `whose invite was added is written to, and it is said`() {
+        #expect(chat.enter("/add parley:Ab3 bob").effects == [.addInvite("parley:Ab3", name: "bob")])
+        #expect(chat.hear(.added(bob, name: "bob")) == ["14:02 bob is added; writing to it"])
+        #expect(chat.enter("hello").effects.last == .send(to: bob, text: "hello"))
+        befriend()
+        #expect(chat.hear(.added(bob, name: nil)) == ["14:02 bob is added; writing to it"])
+    }
+
+    @Test mutating func `a mistyped command has a suggestion`() {
+        #expect(
+            chat.enter("/acept").lines == ["14:02 There is no command /acept; /help lists them. Did you mean /accept?"])
+        #expect(chat.enter("/conect").lines == ["14:02 There is no command /conect; /help lists them."])
+    }
+
+    @Test mutating func `accept without a name takes the only request`() {
+        befriend()
+        _ = chat.enter("/go bob")
+        #expect(chat.enter("/accept").lines == ["14:02 There are no requests."])
+        let other = PeerID(high: 0x77a9_9e12_0000_8000, low: 0x8000_0000_0000_0005)
+        let third = PeerID(high: 0x67a9_9e12_0000_8000, low: 0x8000_0000_0000_0006)
+        let friend = Contact(peer: bob, name: "bob", accepted: true)
+        _ = chat.hear(.contacts([friend, Contact(peer: other, accepted: false)]))
+        #expect(chat.enter("/accept").effects == [.accept(other)])
+        #expect(chat.enter("/ignore").effects == [.ignore(other)])
+        _ = chat.hear(
+            .contacts([friend, Contact(peer: other, accepted: false), Contact(peer: third, accepted: false)]))
+        #expect(chat.enter("/accept").effects == [])
+    }
+
     @Test mutating func `to answer a stranger is to accept it`() {
         _ = chat.hear(.contacts([Contact(peer: bob, accepted: false)]))
         let lines = chat.hear(.message(message("hi")))

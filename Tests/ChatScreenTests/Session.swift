@@ -25,8 +25,10 @@ struct Session {
     /// The most messages of a page.
     static let page = 200
 
-    init(ascii: Bool = false, size: Size = Size(columns: 80, rows: 24), contacts: Bool = true) {
-        state = ChatState(me: Self.me, name: "alice", options: ChatOptions(ascii: ascii))
+    init(
+        ascii: Bool = false, size: Size = Size(columns: 80, rows: 24), contacts: Bool = true, hides: Bool = false
+    ) {
+        state = ChatState(me: Self.me, name: "alice", options: ChatOptions(ascii: ascii, hidesAddress: hides))
         tell(.terminal(.resize(size)))
         tell(.clock(at(31), offset: 0))
         tell(.listening(.loopback(50001)))
@@ -149,7 +151,7 @@ extension ChatEffect {
     /// What follows by itself from opening, reading and writing.
     fileprivate var isQuiet: Bool {
         switch self {
-        case .openConversation, .markRead, .typing, .active, .keepDraft, .load: true
+        case .openConversation, .markRead, .typing, .active, .keepDraft, .load, .endHint: true
         default: false
         }
     }

@@ -21,6 +21,40 @@ private let theirs = "777778888899999000001111122222"
         #expect(session.row(with: "calls itself \"erin\"") != nil)
     }
 
+    @Test(arguments: ["accept", "ignore"])
+    func `beside a contact the only request is meant, and of several none`(word: String) {
+        var session = Session()
+        session.type("/\(word)<enter>")
+        #expect(session.flash == (word == "accept" ? "already a contact" : "that is no request"))
+        session.tell(.request(Session.stranger, name: "erin", text: "hi", invited: true))
+        session.type("<c-c>/\(word)")
+        #expect(session.row(with: "57a99e12 wants to talk · Alt+R") != nil, "the popup leaves the banner in sight")
+        #expect(session.row(with: "/\(word) [PEER]") != nil)
+        let other = PeerID(high: 0x77a9_9e12_0000_8000, low: 0x8000_0000_0000_0005)
+        session.tell(.request(other, name: nil, text: "", invited: false))
+        session.type("<enter>")
+        #expect(session.flash == "2 requests: Alt+R lists them, or give a name")
+        #expect(session.takeEffects().filter { $0 != .bell } == [])
+        session.type("<c-c>/ignore 77a99e12<enter>")
+        _ = session.takeEffects()
+        session.tell(.contacts(Session.book))
+        session.tell(.contacts(Session.book + [Contact(peer: other, accepted: false, blocked: true)]))
+        session.type("/\(word)<enter>")
+        let effect: ChatEffect = word == "accept" ? .accept(Session.stranger) : .ignore(Session.stranger)
+        #expect(session.takeEffects() == [effect])
+        if word == "accept" { #expect(session.flash == "57a99e12 is a contact now: Ctrl+K opens it") }
+    }
+
+    @Test func `whoever is added is opened, whatever was open`() {
+        var session = Session()
+        session.tell(.added(Session.carol, name: nil))
+        #expect(session.state.current == Session.carol)
+        session.tell(.added(Session.stranger, name: "erin"))
+        #expect(session.state.current == Session.carol)
+        session.tell(.contacts(Session.book + [Contact(peer: Session.stranger, name: "erin", accepted: true)]))
+        #expect(session.state.current == Session.stranger)
+    }
+
     @Test func `what a stranger calls itself never stands for its name`() {
         var session = Session()
         session.tell(.request(Session.stranger, name: "erin", text: "hi", invited: true))
@@ -254,7 +288,7 @@ private let theirs = "777778888899999000001111122222"
     }
 
     @Test(arguments: [
-        ("/set typing", "usage: /set [SETTING on|off] with one of read-receipts, typing, presence"),
+        ("/set typing", "usage: /set [SETTING on|off] with one of read-receipts, typing, presence, relay"),
         ("/plaintext dave", "usage: /plaintext PEER on|off"),
         ("/plaintext bob on", "bob has a key: nothing to it ever goes in the open"),
     ])

@@ -232,7 +232,9 @@ import Testing
 
     @Test func `the last line says what would help`() {
         let done = Self.ladder.map { LadderLine($0.rung, $0.mark == .trying ? .failed : $0.mark, $0.text) }
-        let hidden = [LadderLine(.direct, .off, ""), LadderLine(.relay, .worked, "")]
+        let hidden = [LadderLine(.direct, .off, ""), LadderLine(.lan, .off, ""), LadderLine(.relay, .worked, "")]
+        let shy = [LadderLine(.direct, .off, ""), LadderLine(.lan, .failed, ""), LadderLine(.relay, .worked, "")]
+        #expect(Self.why(.relayed, shy, Self.strict).contains("it may hide it"))
         let unknown = [LadderLine(.index, .failed, ""), LadderLine(.direct, .untried, "")]
         let partial = [LadderLine(.index, .worked, ""), LadderLine(.index, .failed, ""), LadderLine(.relay, .off, "")]
         #expect(Self.why(.direct).contains("nothing needs help"))
@@ -242,7 +244,10 @@ import Testing
         #expect(Self.why(.relayed, done, OwnReach(router: .strict, isUDPBlocked: true)).contains("lets UDP through"))
         #expect(Self.why(.relayed, hidden, Self.strict).contains("--relay-only"))
         #expect(Self.why(PathKind.none, unknown).contains("in common: ask"))
-        #expect(Self.why(nil, partial).contains("parley-index --relay"))
+        #expect(Self.why(nil, partial).contains("an index server with --relay that both of you name, or IPv6"))
+        #expect(
+            Self.why(PathKind.none, [LadderLine(.relay, .off, "")] + hidden.prefix(1) + [LadderLine(.lan, .off, "")])
+                .hasSuffix("that both of you name"), "whoever hides has no use for another way")
         #expect(Self.why(PathKind.none, [], Self.strict).contains("wait a moment"))
         let absent = [LadderLine(.index, .worked, ""), LadderLine(.relay, .failed, "")]
         #expect(Self.why(PathKind.none, absent, Self.strict).contains("it seems to be off"))
@@ -250,6 +255,91 @@ import Testing
         #expect(Self.why(nil, alone).contains("parley --index"))
         let unasked = [LadderLine(.index, .worked, ""), LadderLine(.relay, .untried, "")]
         #expect(Self.why(nil, unasked, Self.strict).contains("UPnP or NAT-PMP"))
+    }
+
+    @Test func `a server that does not answer is not said to pass nothing on`() {
+        func why(_ servers: [(server: String, status: IndexStatus)], relays: [String] = []) -> Explanation {
+            Explanation(
+                path: PathKind.none, roundTrip: nil, reason: "x",
+                ladder: [LadderLine(.index, .worked, ""), LadderLine(.relay, .failed, "a:1 gave no answer")],
+                reach: OwnReach(router: .strict, relays: relays), servers: servers)
+        }
+        func relay(_ why: Explanation) -> String? { why.own.first { $0.word == "relay" }?.clause }
+        let dead = (server: "a:1", status: IndexStatus.unreachable(reason: "no answer by UDP"))
+        let alive = (server: "b:2", status: IndexStatus.ok(milliseconds: 1))
+        #expect(relay(why([alive])) == "none of your index servers passes on")
+        #expect(relay(why([dead])) == "none right now: a:1 does not answer")
+        #expect(relay(why([dead, alive])) == "none of those that answer; a:1 does not answer")
+        #expect(relay(why([dead, alive], relays: ["b:2"])) == "b:2")
+        #expect(why([dead]).advice == "an index server that answers: a:1 does not")
+        #expect(!why([dead, alive]).advice.contains("that answers"))
+        #expect(why([dead]).own.last?.clause == "a:1 is unreachable: no answer by UDP", "in full, unlike below")
+    }
+
+    @Test func `of a router behind which nothing comes through nothing will be known`() {
+        func router(_ reach: OwnReach) -> String? {
+            Explanation(path: .relayed, roundTrip: nil, reason: nil, ladder: [], reach: reach)
+                .own.first { $0.word == "router" }?.clause
+        }
+        #expect(router(OwnReach(isUDPBlocked: true)) == "not to be seen: no UDP comes through")
+        #expect(router(OwnReach()) == "not known yet")
+        #expect(router(OwnReach(router: .friendly, isUDPBlocked: true))?.hasPrefix("friendly") == true)
+    }
+
+    @Test func `the title says why it is relayed where there is room, and by which way to the last`() throws {
+        var session = Session(size: Size(columns: 130, rows: 36))
+        session.hear("hi", secure: true)
+        session.tell(.active(Session.bob, true))
+        session.tell(.path(Session.bob, .relayed, roundTrip: .milliseconds(48), reason: "your router is strict"))
+        #expect(
+            session.frame.lines[0].contains(
+                "not verified · relayed 48 ms (your router is strict) · there · heard 14:30 · b0b00000"))
+        let shorter = [
+            "not verified · relayed 48 ms · there · heard 14:30 · b0b00000", "not verified · relayed 48 ms · there",
+            "bob  not verified · relayed 48 ms", "bob  not verified · relayed", "bob  relayed",
+        ]
+        var seen: [String] = []
+        for columns in (20..<120).reversed() {
+            session.resize(columns, 12)
+            let line = session.frame.lines[0]
+            for words in shorter where line.contains(words) && !seen.contains(words) { seen.append(words) }
+            #expect(line.contains("relayed") || columns < 26, "\(columns) columns")
+        }
+        #expect(seen == shorter)
+    }
+
+    @Test func `a peer without a name keeps its way on a small screen`() {
+        var session = Session(size: Size(columns: 40, rows: 12))
+        session.tell(.contacts([Contact(peer: Session.bob, nickname: "bob", accepted: true)]))
+        session.tell(.path(Session.bob, .relayed, roundTrip: .milliseconds(48), reason: "its address does not answer"))
+        #expect(session.frame.lines[0].hasPrefix("b0b00000  relayed"))
+    }
+
+    @Test func `whoever hides sees that it does`() {
+        var session = Session(hides: true)
+        #expect(session.row(with: "index ok 0.4 ms · hidden · ") != nil)
+        session = Session()
+        #expect(session.row(with: "hidden") == nil)
+    }
+
+    @Test func `why a server does not answer pushes nothing out of the status line`() {
+        var session = Session()
+        session.say("one", state: .queued)
+        let reason = "no answer by UDP, and none by TLS: connection timed out"
+        session.tell(.index(server: "127.0.0.1:50000", .unreachable(reason: reason)))
+        let row = session.row(with: "index unreachable")
+        #expect(row == nil)
+        #expect(session.row(with: " no index · 1 waiting · listening 127.0.0.1:50001 · alice 4f2a91c0 ") != nil)
+        session.resize(90, 24)
+        #expect(
+            session.row(with: " index unreachable · 1 waiting · listening 127.0.0.1:50001 · alice 4f2a91c0 ") != nil)
+        session.resize(110, 24)
+        #expect(session.row(with: " index unreachable: no answer by UDP, and no… · 1 waiting · listening") != nil)
+        session.resize(160, 24)
+        #expect(session.row(with: reason) != nil)
+        session.type("<a-w>")
+        session.resize(80, 24)
+        #expect(session.row(with: "is unreachable: no answer by UDP") != nil)
     }
 
     @Test func `why a path is no better stands beside it`() {

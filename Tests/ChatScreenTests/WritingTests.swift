@@ -75,6 +75,46 @@ import Testing
         #expect(session.takeEffects() == [.quit])
     }
 
+    @Test func `a hint goes with the next key, or after its time`() throws {
+        func order(_ session: inout Session) -> [ChatEffect] {
+            session.takeAllEffects().filter { if case .endHint = $0 { true } else { false } }
+        }
+        var session = Session()
+        _ = order(&session)
+        session.type("<c-c>")
+        let orders = order(&session)
+        guard case .endHint(let number, 3)? = orders.first else {
+            Issue.record("it should go after three seconds: \(orders)")
+            return
+        }
+        session.tell(.hintOver(number))
+        #expect(session.flash == nil)
+        session.type("<c-c>")
+        #expect(session.takeEffects() == [], "and what it offered is over")
+        session.tell(.hintOver(number))
+        #expect(session.flash == "Ctrl+C again to quit", "the end of another one")
+        session.type("<a-m>")
+        #expect(session.flash?.hasPrefix("mouse wheel on") == true)
+        session.type("x")
+        #expect(session.flash == nil)
+    }
+
+    @Test func `what comes while somebody writes stays for ten seconds, and what is wrong until it is put right`() {
+        var session = Session()
+        _ = session.takeAllEffects()
+        session.tell(.contacts([Contact(peer: Session.bob, nickname: "robert", accepted: true)]))
+        #expect(session.takeAllEffects().contains(.endHint(1, seconds: 10)))
+        session.type("hello")
+        #expect(session.flash?.contains("/nick and Tab names it so") == true)
+        session.tell(.hintOver(1))
+        #expect(session.flash == nil && session.row(with: "index ok") != nil)
+        session.type("<enter>/dance<enter>")
+        session.tell(.hintOver(1))
+        #expect(session.flash?.hasPrefix("no command") == true)
+        let isTimed = session.takeAllEffects().contains { if case .endHint = $0 { true } else { false } }
+        #expect(!isTimed)
+    }
+
     @Test func `quitting says what still waits`() {
         var session = Session()
         session.say("one", state: .queued)

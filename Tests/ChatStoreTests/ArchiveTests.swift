@@ -56,6 +56,15 @@ import Testing
         #expect(try Self.records(target) == before)
     }
 
+    @Test func `who passes on, and that we do, goes along`() async throws {
+        let (source, target) = (try Shelf().open(), try Shelf().open())
+        let carol = Contact(peer: keyed(5), accepted: true, allowsPlaintext: true, relays: true)
+        _ = try await source.commit([.contact(carol), .setting(.relay, true)])
+        try Self.merge(Self.records(source), into: target)
+        #expect(try target.load().contacts == [carol])
+        #expect(try target.load().switchedOff == [])
+    }
+
     @Test func `what is here wins over an archive`() async throws {
         let (here, there) = (try Shelf(), try Shelf())
         let (source, target) = (try here.open(), try there.open())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ChatStore
 import Foundation
+import GRDB
 import Glibc
 import Model
 import PeerEngine
@@ -78,6 +79,35 @@ import Testing
             #expect(error?.description.contains("newer version of Parley") == true, "\(error as Any)")
         }
         #expect(try Data(contentsOf: URL(fileURLWithPath: shelf.path)) == before)
+    }
+
+    @Test func `in a history from before contacts passed on nobody does, and nor do we`() async throws {
+        let shelf = try Shelf()
+        let store = try shelf.open()
+        var former = Contact(
+            peer: keyed(1), accepted: true, blocked: false, verified: true, invited: true, allowsPlaintext: true)
+        _ = try await store.commit([.contact(former), .setting(.presence, false)])
+        store.close()
+        // What that version wrote.
+        #expect(try Self.marks(in: shelf.path) == ["29", "off:presence"])
+        let later = try shelf.open()
+        #expect(try later.load().contacts == [former])
+        #expect(try later.load().switchedOff == [.presence, .relay])
+        former.relays = true
+        _ = try await later.commit([.contact(former), .setting(.relay, true)])
+        later.close()
+        #expect(try Self.marks(in: shelf.path) == ["61", "off:presence", "on:relay"])
+        let last = try shelf.open()
+        #expect(try last.load().contacts == [former])
+        #expect(try last.load().switchedOff == [.presence])
+    }
+
+    /// The switches of contacts, and those of the user, as they lie in the file.
+    private static func marks(in path: String) throws -> [String] {
+        try DatabaseQueue(path: path).read { db in
+            try String.fetchAll(db, sql: "SELECT CAST(flags AS TEXT) FROM contact")
+                + String.fetchAll(db, sql: "SELECT name FROM fact WHERE name LIKE 'o%' ORDER BY name")
+        }
     }
 
     @Test func `what is no history is set aside whole and a new one is started`() async throws {

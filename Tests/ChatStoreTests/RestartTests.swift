@@ -62,7 +62,8 @@ import Testing
                     peer: peer, name: pick([nil, text]), nickname: pick([nil, "a\0b"]),
                     key: pick([nil, Array(repeating: 3, count: 32)]), accepted: Bool.random(using: &chance),
                     blocked: number < 4, verified: number < 12, invited: number > 20, allowsPlaintext: number == 9,
-                    inviteSecret: pick([nil, Array(repeating: 4, count: 16)]), alarm: pick([nil, "another key"])))
+                    relays: number % 3 == 0, inviteSecret: pick([nil, Array(repeating: 4, count: 16)]),
+                    alarm: pick([nil, "another key"])))
         case 17: return number < 6 ? .remove(peer) : .read(peer, upTo: messageID(number))
         case 18: return .readByPeer(peer, upTo: pick([0, number, .max]))
         case 19: return .draft(peer, text)

@@ -106,6 +106,12 @@ struct FrameTests {
         #expect(!fixture.screen.contains("registrations") && fixture.screen.contains("queries"))
     }
 
+    @Test func `at a hundred columns a masked address is whole`() {
+        var fixture = Fixture(100, 24)
+        fixture.refresh()
+        #expect(fixture.screen.contains("203.0.113.x:40112 ") && fixture.screen.contains("[2001:db8::x]:7001 "))
+    }
+
     @Test func `addresses are masked until they are asked for`() {
         var fixture = Fixture(80, 24)
         fixture.happen(3)

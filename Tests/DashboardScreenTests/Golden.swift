@@ -89,11 +89,11 @@ enum Golden {
          1 rates  queries 412/s .::-==+#  reg 9/s _._#  err 0/s __#_  keep 6/s             peak 733/s 14:31
          2 health p50 200 us p99 1.9 ms *#-===== - drops 0 - denied 12 - malformed 3 - limited 0~ mem 21 MB
         -3 registrations 4 ------- sort: expires ^ -|-4 queries (live) ------------------------ v: results -
-         PEER     KIND ADDRESS          AGE EXPIRES | TIME         SOURCE        OP   TARGET   RESULT     us
-        >4f2a91c0 key  203.0.113.x:40~  12s -     9s| 14:31:07.112 192.0.2.x     LOOK 4f2a91c9 miss       99
-         4f2a91c1 key  [2001:db8::x]:~  11m -    18m| 14:31:07.112 192.0.2.x     REG  4f2a91c3 DENY ~     98
-         4f2a91c2 seed 203.0.113.x:40~  23m =    36m| 14:31:07.112 192.0.2.x     LOOK no<ESC>~ inval~     97
-         4f2a91c3 key  203.0.113.x:40~  35m =-   55m| 14:31:07.112 192.0.2.x     REG  4f2a91c1 renew      96
+         PEER     KIND ADDRESS              AGE  EXP| TIME         SOURCE        OP   TARGET   RESULT     us
+        >4f2a91c0 key  203.0.113.x:40112    12s   9s| 14:31:07.112 192.0.2.x     LOOK 4f2a91c9 miss       99
+         4f2a91c1 key  [2001:db8::x]:7001   11m  18m| 14:31:07.112 192.0.2.x     REG  4f2a91c3 DENY ~     98
+         4f2a91c2 seed 203.0.113.x:40112    23m  36m| 14:31:07.112 192.0.2.x     LOOK no<ESC>~ inval~     97
+         4f2a91c3 key  203.0.113.x:40112    35m  55m| 14:31:07.112 192.0.2.x     REG  4f2a91c1 renew      96
                                                     | 14:31:07.112 192.0.2.x     LOOK 4f2a91c0 hit        95
                                                     |
          ? help - Tab panel - v view - / filter - s sort - p pause - Enter details - y copy - q detach
@@ -246,9 +246,9 @@ enum Golden {
                  relay 3 of 10k pairs · 12 kB/s · tls 2 · calls 12 · over quota 0 · refused 7↑ · 1.2 GB passed on
         ─³registrations 4 ──────────────── sort: expires ↑ ─│─⁴relayed pairs 3 ──────────────────────────────────── v: queries ─
          PEER     KIND ADDRESS                  AGE EXPIRES │ PEER     PEER                               RATE   TOTAL IDLE TLS
-         4f2a91c0 key  203.0.113.x:40112        12s ▌     9s│ 4f2ax    4f2ax                          8.0 kB/s   85 MB   0s -
-         4f2a91c1 key  [2001:db8::x]:7001       11m ▌    18m│ 4f2ax    4f2ax                          4.0 kB/s   42 MB   1m one
-         4f2a91c2 seed 203.0.113.x:40112        23m █    36m│ 4f2ax    4f2ax                             0 B/s   28 MB   2m both
+         4f2a91c0 key  203.0.113.x:40112        12s ▌     9s│ 4f2a…    4f2a…                          8.0 kB/s   85 MB   0s -
+         4f2a91c1 key  [2001:db8::x]:7001       11m ▌    18m│ 4f2a…    4f2a…                          4.0 kB/s   42 MB   1m one
+         4f2a91c2 seed 203.0.113.x:40112        23m █    36m│ 4f2a…    4f2a…                             0 B/s   28 MB   2m both
          4f2a91c3 key  203.0.113.x:40112        35m █▌   55m│
                                                             │
                                                             │
@@ -293,9 +293,9 @@ enum Golden {
 
         ─⁴relayed pairs 3 ───────────────────────────────────────────────── v: queries ─
          PEER     PEER                                            RATE   TOTAL IDLE TLS
-         4f2ax    4f2ax                                       8.0 kB/s   85 MB   0s -
-         4f2ax    4f2ax                                       4.0 kB/s   42 MB   1m one
-         4f2ax    4f2ax                                          0 B/s   28 MB   2m both
+         4f2a…    4f2a…                                       8.0 kB/s   85 MB   0s -
+         4f2a…    4f2a…                                       4.0 kB/s   42 MB   1m one
+         4f2a…    4f2a…                                          0 B/s   28 MB   2m both
 
 
 
@@ -311,9 +311,9 @@ enum Golden {
          relay 3 - 12 kB/s - tls 2 - refused 7^
         -4 relayed pairs 3 -------- v: queries -
          PEER     PEER            RATE IDLE TLS
-         4f2ax    4f2ax       8.0 kB/s   0s -
-         4f2ax    4f2ax       4.0 kB/s   1m one
-         4f2ax    4f2ax          0 B/s   2m both
+         4f2a~    4f2a~       8.0 kB/s   0s -
+         4f2a~    4f2a~       4.0 kB/s   1m one
+         4f2a~    4f2a~          0 B/s   2m both
 
          q quit ? help p pause / filter Tab view
         """

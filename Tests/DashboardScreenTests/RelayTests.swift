@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import IndexEngine
 import Model
+import SafeText
 import TerminalKit
 import Testing
 
@@ -44,6 +45,7 @@ struct RelayTests {
             120, 36, false,
             "         relay 3 of 10k pairs · 12 kB/s · tls 2 · calls 12 · over quota 0 · refused 7 · 1.2 GB passed on"
         ),
+        (100, 12, false, "         relay 3 of 10k pairs · 12 kB/s · tls 2 · calls 12 · over quota 0 · refused 7"),
         (80, 24, false, "  relay 3 pairs · 12 kB/s · tls 2 · calls 12 · over quota 0 · refused 7"),
         (40, 12, false, " relay 3 · 12 kB/s · tls 2 · refused 7"),
         (40, 12, true, " relay 3 - 12 kB/s - tls 2 - refused 7"),
@@ -83,6 +85,14 @@ struct RelayTests {
         #expect(fixture.screen.contains("over quota 1↑"))
     }
 
+    @Test func `whoever comes by a tunnel comes by TLS`() {
+        let tunnel = Endpoint(address: .v6(0x0100_0000_0000_0000, 0x1d09_f8c1_2345_6789), port: 1)
+        for shown in [tunnel.shown(unmasked: false), tunnel.shownAddress(unmasked: false)] { #expect(shown == "TLS") }
+        #expect(tunnel.shown(unmasked: true) == "TLS 100::1d09:f8c1:2345:6789")
+        #expect(tunnel.shownAddress(unmasked: true) == "TLS 100::1d09:f8c1:2345:6789")
+        #expect(tunnel.address.group.shownGroup(unmasked: true) == "TLS")
+    }
+
     // MARK: The list
 
     private func listed(_ columns: Int, _ rows: Int, ascii: Bool = false, pairs: Int = 3) -> Fixture {
@@ -113,7 +123,7 @@ struct RelayTests {
 
     @Test func `who talks with whom is masked until asked for, and in what is saved`() {
         var fixture = listed(120, 36)
-        #expect(fixture.screen.contains("4f2ax") && !fixture.screen.contains("4f2a95a9"))
+        #expect(fixture.screen.contains("4f2a… ") && !fixture.screen.contains("4f2a95a9"))
         func saved() -> String {
             for case .save(_, let text, _) in fixture.press(.char("w")) { return text }
             return ""
@@ -121,7 +131,7 @@ struct RelayTests {
         let other = Fixture.row(1001).peer.description
         #expect(!saved().contains(other))
         fixture.press(.char("x"))
-        #expect(fixture.screen.contains("4f2a95a9") && !fixture.screen.contains("4f2ax"))
+        #expect(fixture.screen.contains("4f2a95a9") && !fixture.screen.contains("4f2a…"))
         #expect(saved().contains(other))
     }
 

@@ -88,6 +88,7 @@ extension EndToEnd {
             let check = try run("check", "--config", file, "--store", "sqlite")
             #expect(check.err == "" || check.err.contains("unknown key"))
             #expect(check.out.contains("is held by the parley-index"))
+            #expect(check.out.contains("uses it right now."))
             // Somebody else's is.
             let other = try run("check", "--listen", site.address, "--data-dir", home.path)
             #expect(other.status == .exited(1))

@@ -136,6 +136,10 @@ extension EndToEnd {
             #expect(sent.status == .exited(0), "\(sent.out)\(sent.err)")
             #expect(try right.event("message")["text"]?.string == "from the shell")
             #expect(try alice.uuid() == left.uuid)
+            // Without words of its own it says what the running program says.
+            var asking = alice
+            asking.indexes = []
+            #expect(try asking.identity()["invite"]?.string == left.ready["invite"]?.string)
             let log = try bob.run("log", "alice", "--json")
             #expect(log.status == .exited(0))
             let last = try JSON(try #require(log.out.split(separator: "\n").last))
@@ -144,6 +148,53 @@ extension EndToEnd {
             #expect(last["secure"]?.bool == true)
             let outgoing = try JSON(try #require(try alice.run("log", "--json").out.split(separator: "\n").last))
             #expect(outgoing["direction"]?.string == "out" && outgoing["state"]?.string == "delivered")
+            // The beginnings of IDs do.
+            let short = try alice.run("send", String(right.uuid.prefix(8)), "by its first digits")
+            #expect(short.status == .exited(0), "\(short.out)\(short.err)")
+            #expect(try right.event("message")["text"]?.string == "by its first digits")
+            #expect(try bob.run("log", String(left.uuid.prefix(4))).out.contains("by its first digits"))
+        }
+
+        @Test func `the default server is in no invite, and who has named none is told`() throws {
+            var lonely = alice
+            lonely.indexes = []
+            let result = try lonely.run("id")
+            #expect(result.status == .exited(0) && result.err.contains("names no index server"))
+            lonely.indexes = ["none"]
+            #expect(try result.out == lonely.run("id").out)
+            lonely.indexes = []
+            let pipe = try Pipe(lonely)
+            #expect(result.out.contains(try #require(pipe.ready["invite"]?.string)))
+        }
+
+        @Test(arguments: ["host:99999", "foo bar:9", "host:", ":5", "#zz", ""])
+        func `a bad index name is refused at once`(name: String) throws {
+            var careless = alice
+            careless.indexes = [name]
+            for subcommand in [["id"], ["pipe"], []] {
+                let result = try ChildProcess.run(try careless.parley(subcommand), limit: .seconds(5))
+                #expect(result.status == .exited(2) && result.out.isEmpty, "\(result.err)")
+                #expect(result.err.contains("'\(name)' is no HOST:PORT"))
+            }
+        }
+
+        @Test func `what was typed a moment before a crash is there after it`() throws {
+            let friend = try bob.uuid()
+            do {
+                let chat = try alice.chat()
+                try chat.wait(for: "index ok")
+                try chat.type("/add \(friend) bob<enter>")
+                try chat.wait(for: "bob")
+                try chat.type("half a sentence")
+                try chat.wait(for: "half a sentence")
+                pause(until: .now + .milliseconds(2000))
+                chat.child.send(SIGKILL)
+                #expect(chat.waitForExit() == .signalled(SIGKILL))
+            }
+            let again = try alice.chat()
+            try again.wait(for: "half a sentence")
+            again.child.send(SIGTERM)
+            _ = again.waitForExit()
         }
 
         @Test func `a second instance says who holds the home`() throws {

@@ -43,6 +43,23 @@ import Testing
         #expect(try await HostResolver.resolveAll("[::1]", defaultPort: 9).map { "\($0)" } == ["[::1]:9"])
     }
 
+    @Test(arguments: [
+        ("example.org:5", "example.org:5"), ("example.org", "example.org:50000"), ("a_b-c.d.:65535", "a_b-c.d.:65535"),
+        ("192.0.2.1", "192.0.2.1:50000"), ("[2001:db8::1]:9", "[2001:db8::1]:9"),
+        ("2001:db8::1", "[2001:db8::1]:50000"),
+    ])
+    func `a server is told by its host and port`(text: String, meaning: String) {
+        #expect(HostResolver.server(text, defaultPort: 50_000) == meaning)
+    }
+
+    @Test(arguments: [
+        "", ":", ":5", "host:", "host:0", "host:99999", "host:+5", "foo bar:9", "a:b:c", "127.0.0.1:0", "300.1.1.1:5",
+        "0.0.0.0:5", "224.0.0.1:5", "[::]:5", "[]:5", "-a:5", "a..b:5", "ü.example:5", "http://a:5", "a/b:5",
+    ])
+    func `what is no server is refused before it is looked for`(text: String) {
+        #expect(HostResolver.server(text, defaultPort: 50_000) == nil)
+    }
+
     @Test func `localhost leads to the loopback`() async throws {
         let endpoint = try await HostResolver.resolve("localhost:50001", defaultPort: 50_000)
         #expect(endpoint.isLoopback && endpoint.port == 50_001)

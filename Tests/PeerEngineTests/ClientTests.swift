@@ -74,7 +74,7 @@ private final class Sessions: SessionTransport {
     func perform(_ commands: [SessionCommand]) {
         for command in commands {
             switch command {
-            case .offer, .punch, .welcome, .networkChanged, .hide, .relays: break
+            case .offer, .punch, .welcome, .networkChanged, .hide, .relays, .pass, .stopPassing: break
             case .dial(let id, let peer, let plan): dial(id, peer, plan.candidates.map(\.route.endpoint))
             case .send(let id, let frames): pass(id) { .frames($0, frames) }
             case .close(let id, let code):
@@ -267,7 +267,7 @@ extension Clocks {
             try await client.perform(.add(World.peer(number), name: "peer"))
             #expect(await client.peers.count >= number - 8)
         }
-        #expect(await client.resolve("peer-50") == World.peer(59))
+        #expect(try await client.resolve("peer-50") == World.peer(59))
         await #expect(throws: CommandError.self) { try await client.perform(.add(client.me, name: nil)) }
         pour.cancel()
         running.cancel()

@@ -131,9 +131,33 @@ func sample(_ number: Int, text: String = "text") -> Message {
     @Test func `names resolve exactly, then without case if that is one peer`() {
         var book = ContactBook()
         for (number, name) in ["Bob", "bob", "Eve"].enumerated() { book.accept(id(number), name: name) }
-        #expect(book.resolve("bob") == id(1) && book.resolve("Bob") == id(0))
-        #expect(book.resolve("BOB") == nil && book.resolve("eve") == id(2))
-        #expect(book.resolve("\(id(77))".uppercased()) == id(77) && book.resolve("") == nil)
+        #expect(book.read("bob") == .one(id(1)) && book.read("Bob") == .one(id(0)))
+        #expect(book.read("BOB") == .several(Array(book.all.prefix(2))) && book.read("eve") == .one(id(2)))
+        #expect(book.read("\(id(77))".uppercased()) == .one(id(77)) && book.read("") == .nobody)
+    }
+
+    @Test func `the beginning of an ID or of a name will do, from four characters on and if it is one contact's`()
+        throws
+    {
+        var book = ContactBook()
+        let (one, twin, other) = (
+            try #require(PeerID("1ec6bb89-7425-40de-944b-e07fc1f90ae7")),
+            try #require(PeerID("1ec6bb00-7425-40de-944b-e07fc1f90ae7")),
+            try #require(PeerID("4f2a0000-7425-40de-944b-e07fc1f90ae7"))
+        )
+        book.accept(one, name: nil)
+        book.accept(other, name: "Caroline")
+        for text in ["1ec6", "1EC6BB89", "1ec6bb89-74", "1ec6bb897425"] { #expect(book.read(text) == .one(one)) }
+        #expect(book.read("4f2a") == .one(other) && book.read("caro") == .one(other))
+        for text in ["1ec", "car", "----", "1ec6bb90", "caroll", "arol"] { #expect(book.read(text) == .nobody) }
+        // A stranger can't get into the way of a contact.
+        #expect(book.note(twin) == true)
+        #expect(book.read("1ec6bb") == .one(one) && book.read("1ec6bb00") == .one(twin))
+        book.accept(twin, name: nil)
+        #expect(book.read("1ec6bb00") == .one(twin))
+        let refusal = #expect(throws: UnclearPeer.self) { try book.resolve("1ec6bb") }
+        #expect(refusal?.description == "'1ec6bb' may be \(one), \(twin): write more of it.")
+        #expect(throws: UnclearPeer.self) { try book.resolve("nobody") }
     }
 
     @Test func `strangers are bounded and a blocked peer is none`() {

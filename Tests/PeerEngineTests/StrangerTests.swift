@@ -70,6 +70,15 @@ import Wire
         #expect(world.shown(at: bob) == ["before", "after"])
     }
 
+    @Test(arguments: [#"{"status":"ok","seen":"10.0.0.1:5"}"#, #"{"req_type":"seen"}"#, "{}", "no JSON", ""])
+    func `what is no message is counted, and no news`(text: String) throws {
+        var world = World()
+        strangers(&world)
+        world.deliver(.received(Datagram(Array(text.utf8), .loopback(60_902))), to: bob)
+        #expect(world.peers[bob]?.dropped[.malformed] == 1)
+        #expect(world.notices(at: bob) == [])
+    }
+
     // MARK: Traces
 
     @Test func `strangers who only greet leave nothing behind, on no list and not in memory`() throws {

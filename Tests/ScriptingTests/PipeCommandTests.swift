@@ -29,7 +29,7 @@ private func parse(_ line: String) throws(PipeError) -> PipeCommand { try PipeCo
             (#"{"command":"read","peer":"bob","id":"\#(id)"}"#, .client(.read(message), peer: "bob")),
             (#"{"command":"retry","id":"\#(id.uppercased())"}"#, .retry(message)),
             (#"{"command":"cancel","id":"\#(id)"}"#, .cancel(message)),
-            (#"{"command":"peers"}"#, .peers), (#"{"command":"quit"}"#, .quit),
+            (#"{"command":"peers"}"#, .peers), (#"{"command":"id"}"#, .id), (#"{"command":"quit"}"#, .quit),
             (#" { "command" : "quit" , "unknown" : [1,{"a":null}] } "#, .quit),
         ]
         for (line, command) in lines { #expect(try parse(line) == command, "\(line)") }
@@ -69,6 +69,16 @@ private func parse(_ line: String) throws(PipeError) -> PipeCommand { try PipeCo
             _ = try parse(#"{"command":"add","peer":"\#(invite.text.dropLast())"}"#)
             Issue.record("a broken invite was taken")
         } catch { #expect(error.message.contains("damaged") && error.command == "add") }
+    }
+
+    @Test func `set names a setting and says on or off`() throws {
+        #expect(try parse(#"{"command":"set","setting":"relay","on":true}"#) == .set(.relay, true))
+        #expect(try parse(#"{"command":"set","setting":"read-receipts","on":false}"#) == .set(.readReceipts, false))
+        for members in [
+            #""setting":"relay""#, #""setting":"relay","on":"yes""#, #""setting":"relays","on":true"#, #""on":true"#,
+        ] {
+            #expect(throws: PipeError.self) { try parse(#"{"command":"set",\#(members)}"#) }
+        }
     }
 
     @Test func `why names a peer`() throws {

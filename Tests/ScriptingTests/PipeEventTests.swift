@@ -18,12 +18,10 @@ private func text(_ line: JSONObject?) -> String? {
 
 /// The lines that other programs read, byte for byte.
 @Suite struct PipeEventTests {
-    @Test(arguments: [
-        ("0.0.0.0:50001", "127.0.0.1:50001"), ("[::]:50001", "127.0.0.1:50001"), ("192.0.2.1:9", "192.0.2.1:9"),
-        ("[2001:db8::1]:9", "[2001:db8::1]:9"),
-    ])
-    func `the first line says where scripts reach it`(listen: String, told: String) throws {
-        let line = PipeEvent.ready(peer, invite: nil, listen: try #require(Endpoint(listen)))
+    @Test(arguments: ["0.0.0.0:50001", "[::]:50001", "192.0.2.1:9", "[2001:db8::1]:9"])
+    func `the first line says where it listens`(told: String) throws {
+        let listen = try #require(Endpoint(told))
+        let line = PipeEvent.ready(peer, invite: nil, listen: listen)
         #expect(text(line) == #"{"event":"ready","uuid":"\#(peer)","invite":null,"listen":"\#(told)"}"#)
     }
 

@@ -99,6 +99,25 @@ private struct Bench {
         #expect(bench.finder.routes.isEmpty && bench.finder.report == nil)
     }
 
+    @Test func `has four relays, and those that brought nothing make room for others`() {
+        func relay(_ number: UInt64) -> Route { .relayed(by: VirtualServer.endpoint, RelayChannel(number)) }
+        var bench = Bench()
+        for number in 1...4 as ClosedRange<UInt64> { bench.offer(relay(number), .relayed) }
+        bench.run(.seconds(1), [relay(2): 30, relay(3): 90])
+        bench.offer(relay(5), .relayed)
+        #expect(bench.count(relay(5)) == 0, "all are being tried")
+        bench.run(.seconds(9), [relay(2): 30, relay(3): 90])
+        for number in 6...9 as ClosedRange<UInt64> { bench.offer(relay(number), .relayed) }
+        bench.run(.seconds(1), [relay(2): 30, relay(3): 90])
+        #expect(bench.finder.routes == [relay(2)])
+        let tried = (1...9 as ClosedRange<UInt64>).filter { number in
+            bench.finder.attempts.contains {
+                $0.candidate.route == relay(number) && $0.state != .skipped("there are enough relays already")
+            }
+        }
+        #expect(tried == [2, 3, 6, 7])
+    }
+
     @Test func `uses a relay at once and until there is a direct route, and wakes for nothing then`() {
         var bench = Bench()
         bench.offer(Bench.relay, .relayed)

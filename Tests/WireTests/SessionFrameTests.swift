@@ -53,6 +53,24 @@ private let golden: [(SessionFrame, String)] = [
     (.candidates(.init()), #"{"type":"candidates","mapped":[],"reflexive":[],"host":[]}"#),
     (.punch(round: 1, isAnswer: false), #"{"type":"punch","round":1,"answer":false}"#),
     (.punch(round: 3, isAnswer: true), #"{"type":"punch","round":3,"answer":true}"#),
+    (
+        .hello(.init(instance: 7, contact: true, relays: true)),
+        #"{"type":"hello","version":1,"instance":"0000000000000007","contact":true,"relay":true}"#
+    ),
+    (.relaying(true), #"{"type":"relaying","on":true}"#),
+    (.relay(.wanted(to: Samples.bob)), #"{"type":"relay","to":"7c9e6679-7425-40de-944b-e07fc1f90ae7"}"#),
+    (
+        .relay(.opened(to: Samples.bob, RelayChannel(0x0102_0304_0506_0708))),
+        #"{"type":"relay","to":"7c9e6679-7425-40de-944b-e07fc1f90ae7","channel":"AQIDBAUGBwg"}"#
+    ),
+    (
+        .relay(.refused(to: Samples.bob, reason: "no")),
+        #"{"type":"relay","to":"7c9e6679-7425-40de-944b-e07fc1f90ae7","reason":"no"}"#
+    ),
+    (
+        .relay(.offered(from: Samples.alice, RelayChannel(1))),
+        #"{"type":"relay","from":"1d42741a-e9cf-8815-8140-d20c71a4a32b","channel":"AAAAAAAAAAE"}"#
+    ),
 ]
 
 private func read(_ text: String) -> FrameReading { SessionFrame.read(Array(text.utf8)) }
@@ -92,7 +110,13 @@ private func read(_ text: String) -> FrameReading { SessionFrame.read(Array(text
         (#"{"type":"read","counter":0}"#, "counter"), (#"{"type":"read","counter":1.5}"#, "counter"),
         (#"{"type":"read","counter":9223372036854775808}"#, "counter"), (#"{"type":"receipt","ids":[]}"#, "ids"),
         (#"{"type":"receipt","ids":["x"]}"#, "ids"), (#"{"type":"receipt","ids":7}"#, "ids"),
-        (#"{"type":"refused","id":"x","reason":"y"}"#, "id"),
+        (#"{"type":"refused","id":"x","reason":"y"}"#, "id"), (#"{"type":"relaying","on":1}"#, "on"),
+        (#"{"type":"hello","version":1,"instance":"0000000000000007","contact":true,"relay":1}"#, "relay"),
+        (#"{"type":"relay"}"#, "to"), (#"{"type":"relay","to":"bob"}"#, "to"), (#"{"type":"relay","to":7}"#, "to"),
+        (#"{"type":"relay","from":"7c9e6679-7425-40de-944b-e07fc1f90ae7"}"#, "channel"),
+        (#"{"type":"relay","from":"x","channel":"AAAAAAAAAAE"}"#, "from"),
+        (#"{"type":"relay","to":"7c9e6679-7425-40de-944b-e07fc1f90ae7","channel":"AAAAAAAAAA"}"#, "channel"),
+        (#"{"type":"relay","to":"7c9e6679-7425-40de-944b-e07fc1f90ae7","channel":1}"#, "channel"),
     ])
     func `names the member that is unusable`(text: String, member: String) {
         #expect(read(text) == .faulty(.badMember(member), message: nil))

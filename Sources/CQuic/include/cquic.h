@@ -180,7 +180,7 @@ uint64_t cq_conn_progress(const cq_conn *conn);
 // when nothing is unacknowledged.
 uint64_t cq_conn_unanswered_since(const cq_conn *conn);
 
-// The smoothed round trip; 0 before there was one.
+// The last round trip that was measured; 0 before there was one.
 uint64_t cq_conn_round_trip(cq_conn *conn);
 
 // The error that the other side closed with: its number, and whether it is an application's.

@@ -42,6 +42,11 @@ public enum ClientSetting: String, CaseIterable, Sendable {
     case typing
     /// Telling contacts whether the user is at the keyboard.
     case presence
+    /// Passing on for contacts that can't reach each other.
+    case relay
+
+    /// Whether it is on until the user says otherwise.
+    public var isOnAtFirst: Bool { self != .relay }
 }
 
 /// Where a peer was last reached.
@@ -73,8 +78,8 @@ public struct SavedState: Equatable, Sendable {
     public var sequence: UInt64 = 0
     public var port: UInt16?
     public var inviteSecret: [UInt8]?
-    /// Those that the user switched off.
-    public var switchedOff: Set<ClientSetting> = []
+    /// Those that are off.
+    public var switchedOff = Set(ClientSetting.allCases.filter { !$0.isOnAtFirst })
     /// Index servers that invites named, in the order in which they came.
     public var indexes: [String] = []
 

@@ -2,6 +2,7 @@
 public import Identity
 public import Model
 public import Traversal
+public import Wire
 
 /// The name of one authenticated encrypted connection between two peers, within one run. Sessions that we dial have even
 /// numbers, given by the engine; those that come in have odd ones, given by the transport.
@@ -72,6 +73,10 @@ public enum SessionCommand: Equatable, Sendable {
     /// Make sure that the other side is still there: ask for a sign of life.
     case probe(SessionID)
     case close(SessionID, SessionCloseCode)
+    /// Let the other sides of two sessions reach each other through us, in a channel that both are told of: what the one
+    /// sends in it goes to the other, for as long as both sessions last.
+    case pass(RelayChannel, between: SessionID, and: SessionID)
+    case stopPassing(RelayChannel)
 }
 
 /// How a peer is to be reached.
@@ -102,7 +107,7 @@ public enum SessionEvent: Equatable, Sendable {
     case up(SessionID, key: PeerKey, at: Route, binding: [UInt8])
     /// Whole frames in their order. The transport stops reading once more than its window waits for `consumed`.
     case frames(SessionID, [[UInt8]])
-    /// The smoothed round trip, when it changed noticeably.
+    /// The round trip of the route in use, when it changed noticeably.
     case roundTrip(SessionID, Span)
     /// Another route is in use, or another name fits it; `nil` while none answers. Only while a session is up.
     case path(SessionID, PathReport?)

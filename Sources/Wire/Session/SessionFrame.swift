@@ -30,6 +30,9 @@ public enum SessionFrame: Equatable, Sendable {
     /// The sender is about to probe the receiver's candidates: probe back, now.
     /// - Parameter round: 1 to `Candidates.rounds`; the answer carries the same number.
     case punch(round: Int, isAnswer: Bool)
+    /// From now on the sender passes on for contacts of its own, or no longer.
+    case relaying(Bool)
+    case relay(Relay)
 
     /// Addresses of this machine, told inside a session (RFC 8445, §5.1).
     public struct Candidates: Equatable, Sendable {
@@ -60,11 +63,14 @@ public enum SessionFrame: Equatable, Sendable {
         public var contact: Bool
         /// What the sender calls itself; only told to whom it has accepted.
         public var name: String?
+        /// Whether the sender passes on for contacts of its own; only told to whom it has accepted.
+        public var relays: Bool
 
-        public init(instance: UInt64, contact: Bool, name: String? = nil) {
+        public init(instance: UInt64, contact: Bool, name: String? = nil, relays: Bool = false) {
             self.instance = instance
             self.contact = contact
             self.name = name
+            self.relays = relays
         }
     }
 
@@ -101,6 +107,7 @@ extension SessionFrame {
                 "contact": .bool(hello.contact),
             ]
             object["name"] = shortened(hello.name).map { .string($0) }
+            if hello.relays { object["relay"] = true }
         case .contact(let proof, let name):
             object = ["type": "contact"]
             object["proof"] = proof.map { .string(Base64URL.encode($0)) }
@@ -132,6 +139,8 @@ extension SessionFrame {
             object["host"] = listed(candidates.host)
         case .punch(let round, let isAnswer):
             object = ["type": "punch", "round": .integer(Int64(round)), "answer": .bool(isAnswer)]
+        case .relaying(let on): object = ["type": "relaying", "on": .bool(on)]
+        case .relay(let relay): object = relay.object
         }
         return object.encoded()
     }
@@ -188,6 +197,8 @@ extension SessionFrame {
                 throw .badMember("round")
             }
             return .punch(round: Int(round), isAnswer: try flag("answer", object))
+        case "relaying": return .relaying(try flag("on", object))
+        case "relay": return .relay(try Relay(object))
         default: return nil
         }
     }
@@ -199,7 +210,13 @@ extension SessionFrame {
         guard let digits = object.string("instance"), let instance = number(hex: digits) else {
             throw .badMember("instance")
         }
-        return Hello(instance: instance, contact: try flag("contact", object), name: try name(object))
+        return Hello(
+            instance: instance, contact: try flag("contact", object), name: try name(object), relays: try offer(object))
+    }
+
+    /// Nobody offers what it does not say.
+    private static func offer(_ object: JSONObject) throws(WireError) -> Bool {
+        object["relay"] == nil ? false : try flag("relay", object)
     }
 
     private static func text(_ object: JSONObject) throws(WireError) -> Text {
@@ -284,7 +301,8 @@ private func shortened(_ name: String?) -> String? {
     return String(String.UnicodeScalarView(name.unicodeScalars.prefix(WireLimits.name)))
 }
 
-private func clipped(_ reason: String) -> String { String(String.UnicodeScalarView(reason.unicodeScalars.prefix(200))) }
+/// A reason of at most 200 scalars.
+func clipped(_ reason: String) -> String { String(String.UnicodeScalarView(reason.unicodeScalars.prefix(200))) }
 
 /// Sixteen lower-case digits.
 private func hex(_ number: UInt64) -> String {

@@ -74,6 +74,24 @@ struct BenchOptions: ParsableArguments {
         }
     }
 
+    /// What is about to be done and how long that takes at least, for people who would see nothing until it is over.
+    func announcement(others: [String]) -> String {
+        let loads = loads
+        let contenders = (["parley-index"] + others).joined(separator: ", ")
+        // A signature's cost is measured in rounds of its own.
+        let extra = server == nil ? loads.count { $0.kind == .signed } : 0
+        let length = (loads.count * (1 + others.count) + extra) * rounds * seconds
+        var parts: [String] = []
+        if !loads.isEmpty {
+            let count = loads.count == 1 ? "1 load" : "\(loads.count) loads"
+            let turns = rounds == 1 ? "1 round" : "\(rounds) rounds"
+            parts.append("\(count) on \(contenders), \(turns) of \(seconds) s each: about \(length) s")
+        }
+        if measuresMemory { parts.append("the memory of 1,000,000 registrations: about half a minute") }
+        if let floodRate { parts.append("queries during a flood of \(floodRate) datagrams a second") }
+        return "Measuring " + parts.joined(separator: "; then ") + "."
+    }
+
     var measuresMemory: Bool { memory || all }
     var floodRate: Int? { flood ?? (all ? 100_000 : nil) }
 

@@ -25,6 +25,7 @@ struct BenchProgram: Sendable {
             do throws(NetworkError) {
                 endpoint = try await HostResolver.resolve(server, defaultPort: WireLimits.indexPort)
             } catch { throw ProgramFailure(.failure, "\(error)") }
+            complain(options.announcement(others: []))
             for load in options.loads { report.add(try measure(load, endpoint, child: nil, [])) }
         } else {
             try runBeside(&report)
@@ -37,6 +38,7 @@ struct BenchProgram: Sendable {
     /// All servers as children, gone when this is over.
     private func runBeside(_ report: inout BenchReport) throws(ProgramFailure) {
         let others = startYardsticks(&report)
+        complain(options.announcement(others: others.map(\.yardstick.name)))
         for load in options.loads where !Task.isCancelled {
             guard let index = startIndex(load, &report) else { continue }
             report.add(try measure(load, index.endpoint, child: index, others))

@@ -92,9 +92,9 @@ final class NatLab: Sendable {
 
     static let index = "203.0.113.10:50000"
 
-    /// A relaying index server at its place.
-    func indexServer() throws -> IndexRuns {
-        let runs = IndexRuns(try IndexSite(), options: ["--relay"])
+    /// An index server at its place, which passes on unless told otherwise.
+    func indexServer(relays: Bool = true) throws -> IndexRuns {
+        let runs = IndexRuns(try IndexSite(), options: relays ? ["--relay"] : [])
         try start(runs)
         return runs
     }

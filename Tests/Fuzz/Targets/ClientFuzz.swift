@@ -46,7 +46,7 @@ struct ClientFuzz {
         var saved = SavedState()
         let (contact, blocked, pinned) = (ClientFuzz.keys[0], ClientFuzz.keys[2], ClientFuzz.keys[3])
         saved.contacts = [
-            Contact(peer: contact.peer, name: "contact", key: contact.octets, accepted: true),
+            Contact(peer: contact.peer, name: "contact", key: contact.octets, accepted: true, relays: true),
             Contact(peer: blocked.peer, name: "blocked", key: blocked.octets, accepted: false, blocked: true),
             Contact(peer: pinned.peer, name: "pinned", key: contact.octets, accepted: true),
         ]
@@ -116,7 +116,9 @@ struct ClientFuzz {
     }
 
     private mutating func frame() -> SessionFrame {
-        switch octet() % 13 {
+        let kind = octet()
+        if kind >= 252 { return relayFrame() }
+        return switch kind % 13 {
         case 10, 11:
             .candidates(.init(host: [Endpoint(address: .v4(0x0A00_0000 + UInt32(octet())), port: 9), .loopback(22)]))
         case 12: .punch(round: Int(octet() % 3) + 1, isAnswer: octet() % 2 == 0)
@@ -128,6 +130,17 @@ struct ClientFuzz {
         case 7: .read(upTo: UInt64(octet()) + 1)
         case 8: .typing(octet() % 2 == 0)
         default: .refused(outgoing.isEmpty ? messageID() : outgoing[Int(octet()) % outgoing.count], reason: "no")
+        }
+    }
+
+    private mutating func relayFrame() -> SessionFrame {
+        let (peer, channel) = (key().peer, RelayChannel(UInt64(octet() % 4)))
+        return switch octet() % 5 {
+        case 0: .relay(.wanted(to: peer))
+        case 1: .relay(.opened(to: peer, channel))
+        case 2: .relay(.refused(to: peer, reason: "no"))
+        case 3: .relay(.offered(from: peer, channel))
+        default: .relaying(octet() % 2 == 0)
         }
     }
 
@@ -236,7 +249,8 @@ struct ClientFuzz {
         case .punch(let id, _):
             if let key = sessions[id], !isFriend(key.peer) { fault = "a stranger had us punch holes" }
         case .welcome: fault = "a call, with no index"
-        case .probe, .networkChanged, .hide, .relays: break
+        case .pass: fault = "somebody had us pass on, who reach nobody"
+        case .probe, .networkChanged, .hide, .relays, .stopPassing: break
         }
     }
 
@@ -256,7 +270,7 @@ struct ClientFuzz {
         guard case .frame(let frame) = reading else { return fault = "it sent what it can't read" }
         let isFriend = isFriend(peer)
         switch frame {
-        case .hello(let hello): if !isFriend, hello.name != nil { fault = "a stranger was told a name" }
+        case .hello(let hello): if !isFriend, hello.name != nil || hello.relays { fault = "a stranger was told a name" }
         case .message(let message):
             if queued[message.id] != peer { fault = "\(message.id) was sent before it was on disk, or to another" }
         case .receipt(let ids):
@@ -264,7 +278,7 @@ struct ClientFuzz {
             for id in ids where !received.contains(Received(peer: peer, id: id)) {
                 fault = "a receipt for \(id), which is not on disk"
             }
-        case .accepted, .read, .typing, .active, .contact, .candidates, .punch:
+        case .accepted, .read, .typing, .active, .contact, .candidates, .punch, .relaying, .relay:
             if !isFriend { fault = "something automatic to a stranger: \(frame)" }
         case .refused: break
         }

@@ -55,6 +55,8 @@ struct World {
     var lan: Set<Endpoint> = []
     /// Servers that pass on, by their addresses.
     private(set) var relays: [Endpoint: RelayServer] = [:]
+    /// Between which two of its sessions a peer passes on, by its place.
+    private(set) var passages: [Endpoint: [RelayChannel: [SessionNet.EndName]]] = [:]
     /// What each machine wanted done with sessions.
     private(set) var commands: [Endpoint: [SessionCommand]] = [:]
     /// Whom each place was told to let in, and from where.
@@ -149,9 +151,12 @@ struct World {
         schedule(place)
     }
 
-    /// Frames as if a session had brought them, on the first one that is up.
-    mutating func inject(_ frames: [[UInt8]], to place: Endpoint) {
-        guard let name = net.names(at: place).last(where: { net.ends[$0]?.isUp == true }) else { return }
+    /// Frames as if a session had brought them, on the last one that is up, or the last with somebody.
+    mutating func inject(_ frames: [[UInt8]], to place: Endpoint, from other: Endpoint? = nil) {
+        let name = net.names(at: place).last { name in
+            net.ends[name].map { $0.isUp && (other == nil || $0.other?.place == other) } ?? false
+        }
+        guard let name else { return }
         net.ends[name]?.backlog += frames
         deliverFrames(to: name)
     }
@@ -353,11 +358,25 @@ struct World {
                 !withoutUDP.contains(other), reaches(place, other) || lan.contains(place) && lan.contains(other)
             else { return nil }
             return other
+        case .relayed(let server, let channel) where peers[server] != nil:
+            return passage(channel, at: server, from: place)
         case .relayed(let server, let channel):
             guard let outside = relays[server]?.other(than: outer(place, server), in: channel) else { return nil }
             let other = peers.keys.first { outer($0, server) == outside }
             return other.flatMap { cutOff.contains($0) || !talks(place, server) || !talks($0, server) ? nil : $0 }
         }
+    }
+
+    /// Who is at the other end of a channel of a peer's, while it has direct sessions with both.
+    private func passage(_ channel: RelayChannel, at peer: Endpoint, from place: Endpoint) -> Endpoint? {
+        let ends = passages[peer]?[channel]?.compactMap { net.ends[$0] } ?? []
+        let places = ends.compactMap { end in
+            end.route.flatMap { destination(of: $0, from: peer) }.flatMap { $0 == end.other?.place ? $0 : nil }
+        }
+        guard places.count == 2, places.contains(place), destination(of: .direct(peer), from: place) != nil else {
+            return nil
+        }
+        return places.first { $0 != place }
     }
 
     private func talks(_ place: Endpoint, _ server: Endpoint) -> Bool {
@@ -472,6 +491,10 @@ struct World {
                 for route in net.ends[name]?.routes ?? [] { choose(route, for: name) }
                 lookAgain(name)
             }
+        case .pass(let channel, let one, let other): passages[place, default: [:]][channel] = [name(one), name(other)]
+        case .stopPassing(let channel):
+            passages[place]?[channel] = nil
+            rethinkRoutes()
         case .welcome(let key, let endpoints, _, _): welcomes[place, default: []].append((key.peer, endpoints))
         case .dial(let id, let key, let plan):
             let routes = plan.candidates.map(\.route) + (plan.searchesLAN ? neighbours(of: place) : [])

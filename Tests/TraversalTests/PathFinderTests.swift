@@ -100,7 +100,9 @@ private struct Bench {
     }
 
     @Test func `has four relays, and those that brought nothing make room for others`() {
-        func relay(_ number: UInt64) -> Route { .relayed(by: VirtualServer.endpoint, RelayChannel(number)) }
+        func relay(_ number: UInt64) -> Route {
+            .relayed(by: Endpoint(address: .v4(0x0808_0000), port: UInt16(number)), RelayChannel(number))
+        }
         var bench = Bench()
         for number in 1...4 as ClosedRange<UInt64> { bench.offer(relay(number), .relayed) }
         bench.run(.seconds(1), [relay(2): 30, relay(3): 90])

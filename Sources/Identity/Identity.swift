@@ -34,6 +34,16 @@ public struct Identity: Sendable {
     /// The secret 32 octets: for the identity file alone.
     public var seed: [UInt8] { Array(privateKey.rawRepresentation) }
 
+    /// 32 octets that are the same whenever they are asked for, and that nobody guesses who has not the key: HMAC-SHA-256
+    /// (RFC 2104) under the seed.
+    /// - Parameters:
+    ///   - domain: what they are for; has no zero octet.
+    ///   - subject: which of these.
+    public func secret(_ domain: String, _ subject: String) -> [UInt8] {
+        let message = Array(domain.utf8) + [0] + Array(subject.utf8)
+        return Array(HMAC<SHA256>.authenticationCode(for: message, using: SymmetricKey(data: seed)))
+    }
+
     /// A 64-octet Ed25519 signature.
     /// - Throws: never in practice; the library declares it.
     public func sign(_ message: [UInt8]) throws -> [UInt8] {

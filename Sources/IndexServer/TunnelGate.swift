@@ -16,7 +16,7 @@ internal import Wire
 /// (RFC 6666), so no machine is there.
 final class TunnelGate: TunnelSink, Sendable {
     /// Datagrams that may wait for a turn; one more is lost, as on a full line.
-    private static let waitingLimit = 4096
+    static let waitingLimit = 4096
 
     private let loop: PollExecutor
     private let listener: TunnelListener
@@ -51,6 +51,9 @@ final class TunnelGate: TunnelSink, Sendable {
 
     /// Connections, those included that are being made.
     var count: Int { open.load(ordering: .relaxed) }
+
+    /// Datagrams that wait for a turn.
+    var backlog: Int { waiting.withLock(\.count) }
 
     /// Lets peers in, on a thread of its own.
     func start() { loop.start() }

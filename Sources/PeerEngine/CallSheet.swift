@@ -36,6 +36,8 @@ struct CallSheet {
         var startedAt: Instant
         var tries = 1
         var outcome = Outcome.asking
+        /// The server does not know us, or not here: once it does, the peer is called anew.
+        var isVoid = false
         var repeatAt: Instant
     }
 
@@ -52,7 +54,7 @@ struct CallSheet {
     /// - Parameter isLost: whether the session has no way left, so that an earlier answer is worth nothing.
     func due(_ name: Name, for session: SessionID, isLost: Bool) -> Instant? {
         guard let call = calls[name] else { return Instant(nanoseconds: 0) }
-        guard call.session != session || isLost else { return nil }
+        guard call.session != session || isLost || call.isVoid else { return nil }
         return call.startedAt + Timing.callPause
     }
 
@@ -102,10 +104,8 @@ struct CallSheet {
         case .absent: outcome = .absent
         case .failed(let reason): outcome = .refused(reason)
         case .unknown, .moved:
-            open.remove(name)
-            // Once it has us registered again, the peer is called anew.
-            calls[name] = nil
-            return Answer(name: name, session: call.session, outcome: .refused("we are not registered there"))
+            outcome = .refused("we are not registered there")
+            calls[name]?.isVoid = true
         default: return nil
         }
         open.remove(name)

@@ -150,7 +150,7 @@ extension ClientMachine {
         }
         let gone = servers.filter { $0.guest.map { now.since($0.neededAt) >= Timing.guest } ?? false }
         guard !gone.isEmpty else { return }
-        for server in gone { calls.forget(server: server.link.server) }
+        for server in gone { release(server.link.server) }
         servers.removeAll { server in gone.contains { $0.link.server == server.link.server } }
     }
 

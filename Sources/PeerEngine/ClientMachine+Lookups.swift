@@ -15,7 +15,7 @@ extension ClientMachine {
     private mutating func receive(_ datagram: Datagram) {
         if let index = servers.firstIndex(where: { $0.link.server == datagram.endpoint }) {
             if readNotice(datagram.bytes, at: index) || readCall(datagram.bytes, at: index) { return }
-            if let (reply, nonce) = servers[index].link.read(datagram.bytes) { return receive(reply, nonce, at: index) }
+            if let (reply, nonce) = read(datagram.bytes, at: index) { return receive(reply, nonce, at: index) }
         }
         if let index = servers.firstIndex(where: { $0.secondEndpoint == datagram.endpoint }) {
             return receiveFromSecondPort(datagram.bytes, at: index)
@@ -44,6 +44,14 @@ extension ClientMachine {
         else { return false }
         called(answer.reply, nonce: nonce, at: index)
         return true
+    }
+
+    private mutating func read(_ bytes: [UInt8], at index: Int) -> (IndexReply, String?)? {
+        var link = servers[index].link
+        let answer = link.read(bytes)
+        // What is wrong with an address that stands by is the server's fault once it leads.
+        if servers[index].standby == nil { servers[index].link = link }
+        return answer.map { ($0.reply, $0.nonce) }
     }
 
     private mutating func receive(_ reply: IndexReply, _ nonce: String?, at index: Int) {
@@ -99,7 +107,7 @@ extension ClientMachine {
 
     mutating func startLookup(_ peer: PeerID) {
         guard lookups[peer] == nil else { return }
-        for index in servers.indices { servers[index].link.hurry(now: now) }
+        hurryServers()
         lookups[peer] = Lookup(
             peer: peer, minimumSequence: book.sequence(of: peer), deadEndpoint: book.deadEndpoint(of: peer),
             own: configuration.address, now: now, random: &random)

@@ -66,7 +66,7 @@ extension ClientMachine {
     mutating func receive(_ event: TunnelEvent) {
         switch event {
         case .opened(let server):
-            guard let index = servers.firstIndex(where: { $0.link.server == server }) else { return }
+            guard let index = servers.firstIndex(where: { $0.link.server == server }) else { return release(server) }
             perform(servers[index].link.tunnelOpened(now: now, wall: wall, sequence: &sequence), at: index)
         case .closed(let server, let reason):
             guard let index = servers.firstIndex(where: { $0.link.server == server }) else { return }

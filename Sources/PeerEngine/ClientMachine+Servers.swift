@@ -21,6 +21,9 @@ extension ClientMachine {
         var isRelay = false
 
         struct Guest { var neededAt: Instant }
+        /// Whether it is but named by a contact, and perhaps no index server at all: it is asked at growing pauses, whoever
+        /// waits.
+        var isUnmet: Bool { guest != nil && standby == nil && !isRelay }
 
         /// Where we are seen there by UDP, and at its second port.
         var sighting: Endpoint? { standby == nil ? link.sighting : standby?.sighting }
@@ -68,8 +71,7 @@ extension ClientMachine {
     private mutating func standBy(_ index: Int, for leader: Int, isReached: Bool) {
         let old = servers[index].link
         let boot = old.lease?.boot ?? servers[leader].link.lease?.boot ?? ""
-        if old.isTunnelled { put(.tunnel(.close(old.server))) }
-        calls.forget(server: old.server)
+        release(old.server)
         servers[index].standby = Standby(
             of: servers[leader].link.server, at: old.server, offers: old.offers, boot: boot, sighting: old.sighting,
             isReached: isReached, now: now, random: random.split())
@@ -82,6 +84,12 @@ extension ClientMachine {
             servers[place].standby?.leader = address
         }
         if servers[index].guest == nil { tellStatus(of: servers[index].name) }
+    }
+
+    /// A link is done with: so are its calls and its tunnel, be it open or only asked for.
+    mutating func release(_ server: Endpoint) {
+        put(.tunnel(.close(server)))
+        calls.forget(server: server)
     }
 
     /// Registers by an address that stood by.
@@ -145,6 +153,11 @@ extension ClientMachine {
             return perform(servers[index].link.receiveFromSecondPort(bytes), at: index)
         }
         if servers[index].standby?.receiveFromSecondPort(bytes) == true { noteReachability() }
+    }
+
+    /// Somebody waits for what servers may say.
+    mutating func hurryServers() {
+        for index in servers.indices where !servers[index].isUnmet { servers[index].link.hurry(now: now) }
     }
 
     // MARK: Relays

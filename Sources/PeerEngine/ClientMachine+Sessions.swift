@@ -114,7 +114,7 @@ extension ClientMachine {
             candidates, sequence: book.sequence(of: peer), reference: reference,
             searchesLAN: !configuration.relayOnly)
         order(.dial(id, key: key, plan))
-        for index in servers.indices { servers[index].link.hurry(now: now) }
+        hurryServers()
         addGuests(for: peer)
         placeCalls(for: peer)
     }

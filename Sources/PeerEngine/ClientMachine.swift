@@ -150,7 +150,9 @@ public struct ClientMachine: Sendable {
     ///   - name: as the user wrote it.
     ///   - key: what the server has to prove; `nil` to take whoever answers.
     public mutating func addIndex(_ name: String, at server: Endpoint, key: PeerKey? = nil, now: Instant) {
-        servers.removeAll { $0.link.server == server && $0.guest != nil }
+        if let guest = servers.firstIndex(where: { $0.link.server == server && $0.guest != nil }) {
+            release(servers.remove(at: guest).link.server)
+        }
         if let other = servers.first(where: { $0.link.server == server }) {
             if other.name != name { tell(.index(server: name, .sameServer(as: other.name))) }
             return

@@ -190,8 +190,11 @@ extension IndexLink {
 
     /// It said that it does not know us, or knows us elsewhere, in answer to something else than a keepalive.
     mutating func disown(now: Instant, seen: Endpoint?) {
-        guard exchange == nil, lease != nil else { return }
-        if let seen { noteSeen(at: seen) } else { lease = nil }
+        guard lease != nil else { return }
+        // Nobody is called there until it has us registered again.
+        lease = nil
+        guard exchange == nil else { return }
+        if let seen { noteSeen(at: seen) }
         phase = .pause(until: now)
     }
 }

@@ -18,8 +18,7 @@ final class MappingDesk {
     private let lease: UInt32
     private let upnpLimit: Span
     private let routers: @Sendable () -> Routers
-    /// One for each mapping, as long as the program runs: who asks with another is refused, even after a change of network.
-    private let nonces: (pcp: PCP.Nonce, firewall: PCP.Nonce)
+    private let secret: MappingSecret
     private var waiting: [(by: MappingProtocol, question: Question)] = []
     private var open: [MappingProtocol: (exchange: any MappingExchange, question: Question)] = [:]
     private var refused: [(MappingProtocol, MappingOutcome)] = []
@@ -29,11 +28,11 @@ final class MappingDesk {
     /// What PCP gave last, to wish for again.
     private var given: [MappingProtocol: Endpoint.Address] = [:]
 
-    init(port: UInt16, times: MappingTimes, routers: @escaping @Sendable () -> Routers) {
-        (self.port, self.routers) = (port, routers)
+    init(
+        port: UInt16, times: MappingTimes, routers: @escaping @Sendable () -> Routers, secret: @escaping MappingSecret
+    ) {
+        (self.port, self.routers, self.secret) = (port, routers, secret)
         (lease, upnpLimit) = (UInt32(clamping: times.lease.wholeSeconds), times.upnp)
-        var random = RandomSource.system
-        nonces = (PCP.Nonce(&random), PCP.Nonce(&random))
     }
 
     var isBusy: Bool { !open.isEmpty || !waiting.isEmpty || !refused.isEmpty }
@@ -121,9 +120,9 @@ final class MappingDesk {
         }
         switch by {
         case .pcp, .firewall:
-            let nonce = by == .pcp ? nonces.pcp : nonces.firewall
             let exchange = PCPExchange(
-                pcp(question, by), port: port, nonce: nonce, router: router, zone: routers.zone, now)
+                pcp(question, by), port: port, nonce: PCP.Nonce(secret("\(by.rawValue) \(router)")), router: router,
+                zone: routers.zone, now)
             return exchange.map { .success($0) } ?? .failure(Refusal("the router can't be asked"))
         case .natPMP:
             guard case .v4(let address) = router else { return .failure(Refusal("there is no router")) }

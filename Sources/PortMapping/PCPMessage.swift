@@ -21,8 +21,10 @@ enum PCP {
 
         init(high: UInt32, low: UInt64) { (self.high, self.low) = (high, low) }
 
-        init(_ random: inout RandomSource) {
-            (high, low) = (UInt32(truncatingIfNeeded: random.next()), random.next())
+        /// The first 12 octets.
+        init(_ octets: [UInt8]) {
+            high = octets.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+            low = octets.dropFirst(4).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
         }
     }
 

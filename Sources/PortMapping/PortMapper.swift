@@ -17,6 +17,7 @@ public final class PortMapper: Sendable {
 
     private let port: UInt16
     private let routers: @Sendable () -> Routers
+    private let secret: MappingSecret
     private let times: MappingTimes
     private let tell: @Sendable (MappingReport) -> Void
     private let commands = Lock<[Command]>([])
@@ -28,12 +29,14 @@ public final class PortMapper: Sendable {
     /// - Parameters:
     ///   - port: the local UDP port, and the one that is asked for.
     ///   - routers: as they are now.
+    ///   - secret: by which a router knows whose mapping it is.
     ///   - tell: hears of each change, on the mapper's thread.
     public init(
-        port: UInt16, routers: @escaping @Sendable () -> Routers, times: MappingTimes = MappingTimes(),
-        tell: @escaping @Sendable (MappingReport) -> Void
+        port: UInt16, routers: @escaping @Sendable () -> Routers, secret: @escaping MappingSecret,
+        times: MappingTimes = MappingTimes(), tell: @escaping @Sendable (MappingReport) -> Void
     ) {
-        (self.port, self.routers, self.times, self.tell) = (port, routers, times, tell)
+        (self.port, self.routers, self.secret) = (port, routers, secret)
+        (self.times, self.tell) = (times, tell)
     }
 
     /// Starts asking. Once.
@@ -96,7 +99,7 @@ public final class PortMapper: Sendable {
         var machines = Machines(
             mapping: MappingMachine(port: port, times: times, random: .system),
             firewall: MappingMachine(port: port, ways: [.firewall], times: times, random: .system))
-        let desk = MappingDesk(port: port, times: times, routers: routers)
+        let desk = MappingDesk(port: port, times: times, routers: routers, secret: secret)
         perform(machines.begin(now()), desk)
         while true {
             let outcomes = desk.wait(wake, until: machines.deadline)
@@ -142,7 +145,8 @@ extension PortMapper {
         routers: @escaping @Sendable () -> Routers, limit: Span
     ) -> [MappingProtocol: MappingSurvey] {
         let end = now() + limit
-        let desk = MappingDesk(port: 1, times: MappingTimes(), routers: routers)
+        // Nothing is mapped, so there is nothing to be known by.
+        let desk = MappingDesk(port: 1, times: MappingTimes(), routers: routers, secret: { _ in [] })
         let asked = MappingProtocol.allCases.filter { $0 != .firewall || routers().v6 != nil }
         var found = Dictionary(uniqueKeysWithValues: asked.map { ($0, MappingSurvey.silent("no answer")) })
         for by in asked { desk.ask(by, .look) }

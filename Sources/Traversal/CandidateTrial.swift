@@ -3,13 +3,20 @@ internal import Model
 
 /// One candidate, what was sent to it and what came of it.
 struct CandidateTrial: Sendable {
+    /// What the budget is asked for.
+    enum Charge {
+        case candidate
+        /// A round at a moment that both sides agreed on.
+        case punch
+    }
+
     /// Probes in quick succession, ever slower.
     struct Burst: Sendable {
         var next: Instant
         var tries = 0
         var answers = 0
-        /// Whether the budget is asked for each of them.
-        let isCharged: Bool
+        /// What each of them costs; `nil` for nothing.
+        let charge: Charge?
 
         /// Answers that suffice to know how fast a route is.
         static let wanted = 3
@@ -70,10 +77,10 @@ struct CandidateTrial: Sendable {
     func isDistrusted(_ now: Instant) -> Bool { distrustedUntil.map { now < $0 } ?? false }
 
     /// Begins to probe at once.
-    mutating func start(now: Instant, isCharged: Bool) {
+    mutating func start(now: Instant, charge: Charge?) {
         isWaiting = false
         isRefused = false
-        burst = Burst(next: now, isCharged: isCharged && !hasAnswered)
+        burst = Burst(next: now, charge: hasAnswered ? nil : charge)
     }
 
     /// Whether a probe is due; ends a burst that has run its course.

@@ -15,7 +15,7 @@ extension PathFinder {
         let endpoint = candidate.route.endpoint
         if !endpoint.isUnicast { return "packets may not go there" }
         if candidate.route.isRelayed {
-            return isFullOfRelays && staleRelay == nil ? "there are enough relays already" : nil
+            return isFullOfRelays(for: endpoint) && staleRelay == nil ? "there are enough relays already" : nil
         }
         if endpoint.isLinkLocalV6 { return "a link-local address needs an interface" }
         if own.contains(endpoint) { return "it is this machine" }
@@ -33,19 +33,25 @@ extension PathFinder {
         let isRelayed = candidate.route.isRelayed
         var trial = CandidateTrial(candidate, sequence: sequence, isVouched: isRelayed)
         if isRelayed {
-            if isFullOfRelays, let staleRelay { trials.remove(at: staleRelay) }
-            trial.start(now: now, isCharged: false)
+            // Two peers have one channel at a relay: whoever names another one means that the last is gone.
+            let relay = candidate.route.endpoint
+            trials.removeAll { $0.isRelayed && $0.route.endpoint == relay && $0.route != current }
+            if isFullOfRelays(for: relay), let staleRelay { trials.remove(at: staleRelay) }
+            trial.start(now: now, charge: nil)
             if current == nil { use(candidate.route, now) }
         } else {
             guard makeRoom() else { return skip(candidate, "there are enough addresses already") }
             trial.isWaiting = true
-            rounds = 0
+            renewRounds(now)
             if !trials.contains(where: \.isWaiting) { nextStart = max(nextStart, now) }
         }
         trials.append(trial)
     }
 
-    private var isFullOfRelays: Bool { trials.count(where: \.isRelayed) >= limits.relays }
+    private func isFullOfRelays(for relay: Endpoint) -> Bool {
+        let others = Set(trials.lazy.filter(\.isRelayed).map(\.route.endpoint)).subtracting([relay])
+        return others.count >= limits.relays
+    }
 
     /// A relay that brought nothing, or brings nothing any more, makes room for another.
     private var staleRelay: Int? {
@@ -66,12 +72,20 @@ extension PathFinder {
     mutating func renew(_ index: Int, _ sequence: UInt64, _ now: Instant) {
         guard sequence > trials[index].sequence ?? 0 else { return }
         trials[index].sequence = sequence
-        if trials[index].isGivenUp { trials[index].start(now: now, isCharged: isCharged(trials[index])) }
+        if trials[index].isGivenUp { trials[index].start(now: now, charge: charge(trials[index])) }
     }
 
-    /// Whether the budget is asked before it is probed.
-    func isCharged(_ trial: CandidateTrial) -> Bool {
-        trial.candidate.origin != .last && trial.candidate.origin != .relayed
+    /// A new candidate is a reason to punch anew, but whoever names one after the other gets no more rounds by it.
+    private mutating func renewRounds(_ now: Instant) {
+        guard rounds > 0, renewed.map({ now.since($0) >= ProbeBudget.renewal }) ?? true else { return }
+        rounds = 0
+        renewed = now
+    }
+
+    /// On which allowance of the budget it is probed; `nil` for what needs none.
+    func charge(_ trial: CandidateTrial, punches: Bool = false) -> CandidateTrial.Charge? {
+        guard trial.candidate.origin != .last, trial.candidate.origin != .relayed else { return nil }
+        return punches ? .punch : .candidate
     }
 
     func hasSent(to address: Endpoint.Address) -> Bool {
@@ -99,7 +113,7 @@ extension PathFinder {
         }
         var trial = CandidateTrial(candidate, sequence: nil)
         trial.lastHeard = now
-        trial.start(now: now, isCharged: true)
+        trial.start(now: now, charge: .candidate)
         trials.append(trial)
     }
 
@@ -109,7 +123,7 @@ extension PathFinder {
         if let last = trials[index].lastSent, now.since(last) < PathFinder.provocation { return }
         if !trials[index].hasAnswered { trials[index].sequence = nil }
         if trials[index].burst == nil {
-            trials[index].start(now: now, isCharged: isCharged(trials[index]))
+            trials[index].start(now: now, charge: charge(trials[index]))
         } else {
             trials[index].burst?.next = now
         }

@@ -127,7 +127,7 @@ extension PathFinder {
         for index in trials.indices {
             guard let until = trials[index].distrustedUntil, until <= now else { continue }
             trials[index].distrustedUntil = nil
-            trials[index].start(now: now, isCharged: false)
+            trials[index].start(now: now, charge: nil)
         }
         guard let inUse, let index = index(of: inUse.route) else { return }
         if let doubt {

@@ -32,7 +32,7 @@ extension PathFinder {
             let index = trials.indices.filter({ trials[$0].isWaiting })
                 .min(by: { trials[$0].candidate.rank < trials[$1].candidate.rank })
         else { return }
-        trials[index].start(now: now, isCharged: isCharged(trials[index]))
+        trials[index].start(now: now, charge: charge(trials[index]))
         nextStart = now + limits.stagger
     }
 
@@ -40,20 +40,26 @@ extension PathFinder {
         guard let punchAt, punchAt <= now else { return }
         self.punchAt = nil
         for index in trials.indices where !trials[index].isRelayed && !trials[index].hasAnswered {
-            trials[index].start(now: now, isCharged: false)
+            trials[index].start(now: now, charge: charge(trials[index], punches: true))
         }
     }
 
     private mutating func burstPing(_ index: Int, _ now: Instant, _ budget: inout ProbeBudget) -> Ping? {
-        let trial = trials[index]
-        if trial.burst?.isCharged == true, !trial.hasAnswered,
-            !budget.take(trial.route.endpoint, sequence: trial.sequence, now: now)
-        {
+        guard isGranted(trials[index], now, &budget) else {
             trials[index].burst = nil
             trials[index].isRefused = true
             return nil
         }
         return trials[index].ping(now: now, random: &random)
+    }
+
+    private func isGranted(_ trial: CandidateTrial, _ now: Instant, _ budget: inout ProbeBudget) -> Bool {
+        guard !trial.hasAnswered else { return true }
+        return switch trial.burst?.charge {
+        case .candidate?: budget.take(trial.route.endpoint, sequence: trial.sequence, now: now)
+        case .punch?: budget.takePunch(trial.route.endpoint, now: now)
+        case nil: true
+        }
     }
 
     // MARK: Searching

@@ -52,6 +52,8 @@ public struct PathFinder: Sendable {
     var nextStart = Instant(nanoseconds: 0)
     var punchAt: Instant?
     var rounds = 0
+    /// When a new candidate last was a reason for more of them.
+    var renewed: Instant?
 
     /// Probing what answered before, until it answers again.
     struct Search: Sendable {
@@ -78,7 +80,7 @@ public struct PathFinder: Sendable {
             RemoteCandidate(accepted, accepted.isRelayed ? .relayed : .observed), sequence: nil, isVouched: true)
         trial.isOpen = cameUnasked
         trial.lastHeard = now
-        trial.start(now: now, isCharged: !accepted.isRelayed)
+        trial.start(now: now, charge: accepted.isRelayed ? nil : .candidate)
         trials.append(trial)
         current = accepted
         arrival = accepted
@@ -122,7 +124,7 @@ public struct PathFinder: Sendable {
         }
         for index in trials.indices {
             trials[index].distrustedUntil = nil
-            if !trials[index].hasAnswered { trials[index].start(now: now, isCharged: isCharged(trials[index])) }
+            if !trials[index].hasAnswered { trials[index].start(now: now, charge: charge(trials[index])) }
         }
         beginDoubt(since: now, now: now)
     }

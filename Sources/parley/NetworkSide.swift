@@ -52,9 +52,9 @@ final class NetworkSide: Sendable {
         mapper =
             !mapsPort
             ? nil
-            : PortMapper(port: port.local.port, routers: { .current }) {
-                target.client?.take(NetworkEvent($0))
-            }
+            : PortMapper(
+                port: port.local.port, routers: { .current }, secret: { identity.secret("parley/port-mapping/1", $0) }
+            ) { target.client?.take(NetworkEvent($0)) }
         if isHidden { sessions.perform([.hide(true)]) }
     }
 

@@ -90,4 +90,17 @@ import Testing
         #expect(again.peer == identity.peer)
         #expect(Identity().peer != identity.peer)
     }
+
+    /// As Python's `hmac` has it.
+    @Test func `has secrets for what must be the same again, each for one thing`() throws {
+        let identity = try #require(Identity(seed: Array(0..<32)))
+        #expect(
+            hex(identity.secret("parley/port-mapping/1", "PCP 192.168.1.1"))
+                == "9094964076aee26f8d4f23c791389b3696c0ffbe8cbe3409e50d9d45c39b3ef1")
+        let all = [
+            identity.secret("a", "b"), identity.secret("a", "c"), identity.secret("b", "b"),
+            Identity().secret("a", "b"),
+        ]
+        #expect(Set(all).count == all.count)
+    }
 }

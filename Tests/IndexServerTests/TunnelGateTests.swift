@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Identity
 import IndexEngine
-import IndexServer
+@testable import IndexServer
 import Model
 import Network
 import Queues
@@ -39,6 +39,21 @@ import Wire
         #expect(String(decoding: answer.bytes, as: UTF8.self).contains("[100::"))
         await site.server.stop()
         #expect(await events.next()?.count == 1)
+    }
+
+    @Test func `what waits while the loop is busy is bounded, and goes with the next turn`() throws {
+        let (door, place) = try TCP.listen(at: .loopback(0))
+        door.close()
+        let gate = try TunnelGate(at: place, identity: nil) { _, _, _ in }
+        let somebody = Endpoint(address: .v6(0x0100_0000_0000_0000, 5), port: 1)
+        for _ in 0..<TunnelGate.waitingLimit + 100 { gate.deliver(request, to: somebody) }
+        #expect(gate.backlog == 4096)
+        gate.start()
+        let end = Instant.now + .seconds(20)
+        while gate.backlog > 0, Instant.now < end { pause(until: .now + .milliseconds(5)) }
+        #expect(gate.backlog == 0)
+        gate.deliver(request, to: somebody)
+        gate.stop()
     }
 
     @Test func `a server that passes nothing on takes no TCP`() async throws {

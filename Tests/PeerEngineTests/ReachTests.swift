@@ -104,6 +104,79 @@ import Wire
         #expect(!world.traffic.contains { $0.at >= start && $0.from == alice && $0.datagram.endpoint == other })
     }
 
+    /// Whoever names it may have meant to bother it.
+    @Test func `a relay of the other side's that never answers is asked ever more seldom, whoever waits`() throws {
+        var world = World()
+        let other = Endpoint(address: .v4(0xC633_6401), port: 50_000)
+        world.startRelay(relays: false)
+        world.startRelay(at: other)
+        world.reaches = { _, _ in false }
+        world.addPeer(1, contacts: [Self.friend(2)])
+        world.addPeer(2, servers: [World.index, other], contacts: [Self.friend(1)])
+        world.run(for: .seconds(4))
+        world.stopRelay(at: other)
+        try world.perform(.open(bobID), at: alice)
+        try say(in: &world)
+        world.run(for: .seconds(600))
+        let asked = world.traffic.count { $0.from == alice && $0.datagram.endpoint == other }
+        #expect((20...60).contains(asked))
+    }
+
+    @Test(arguments: [false, true])
+    func `a tunnel to a relay of the other side's ends with the need for it, or when the relay becomes ours`(
+        becomesOurs: Bool
+    ) throws {
+        var world = World()
+        let other = Endpoint(address: .v4(0xC633_6401), port: 50_000)
+        world.startRelay(relays: false)
+        let relay = world.startRelay(at: other)
+        relay.shutOut = [alice]
+        world.tunnel = { $0 == other ? .opened($0) : .closed($0, reason: "connection refused") }
+        world.reaches = { _, _ in false }
+        world.addPeer(1, contacts: [Self.friend(2)])
+        world.addPeer(2, servers: [World.index, other], contacts: [Self.friend(1)])
+        world.run(for: .seconds(4))
+        try say(in: &world)
+        world.run(for: .seconds(5))
+        #expect(world.hasTunnel(alice, to: other) && relay.rows[aliceID]?.source == World.discard(1))
+        if becomesOurs {
+            // By now UDP comes through.
+            relay.shutOut = []
+            world.addIndex(other, to: alice)
+            world.run(for: .seconds(5))
+            #expect(relay.rows[aliceID]?.source == alice)
+        } else {
+            world.run(for: .seconds(500))
+        }
+        #expect(!world.hasTunnel(alice, to: other))
+    }
+
+    // MARK: Calls
+
+    /// What is due again at once would be sent as fast as the answers come.
+    @Test(arguments: [false, true])
+    func `a server that does not know us, or not here, is called no more than each two seconds`(
+        hasForgotten: Bool
+    ) throws {
+        var world = World()
+        let server = world.startRelay()
+        apart(&world)
+        if hasForgotten { server.forget(aliceID) } else { server.rebound[alice] = public1 }
+        server.isOverloaded = true
+        let start = world.now
+        func calls() -> Int {
+            world.traffic.count { $0.at >= start && $0.from == alice && World.kind(of: $0.datagram) == "call" }
+        }
+        try say(in: &world)
+        world.run(for: .seconds(10))
+        #expect(calls() == 1, "it has us not registered")
+        server.isOverloaded = false
+        world.run(for: .seconds(20))
+        #expect(server.rows[aliceID]?.source == (hasForgotten ? alice : public1))
+        #expect((2...12).contains(calls()), "once it has, it is called anew")
+        if hasForgotten { #expect(world.states(at: alice, tag: "hello").last == .delivered) }
+    }
+
     // MARK: Hiding
 
     @Test func `who hides has neither an address in its record nor one to tell, and reaches nobody directly`() throws {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Identity
 import Model
+import Relaying
 import Support
 import Testing
 import Wire
@@ -21,11 +22,15 @@ import Wire
         /// The last record that it took.
         private(set) var record: PeerRecord?
         var deaf: Set<Endpoint> = []
+        /// Where only tunnels lead.
+        var deafToUDP: Set<Endpoint> = []
 
         init(_ program: IndexProgram) { self.program = program }
 
         func answer(_ datagram: Datagram, at address: Endpoint, _ now: Instant, _ wall: WallTime) -> [UInt8]? {
-            guard !deaf.contains(address) else { return nil }
+            guard !deaf.contains(address), datagram.endpoint.isDiscard || !deafToUDP.contains(address) else {
+                return nil
+            }
             // Whoever comes by IPv6 comes from another address.
             let source =
                 address.isV6
@@ -260,6 +265,81 @@ import Wire
         world.run(for: .seconds(120))
         #expect(site.registrations.last == Self.v4 && isOK(told(world, of: Self.v4).last))
         #expect(site.registrations.count <= count + 5)
+    }
+
+    @Test func `the address that is reached by UDP leads, though the one with a tunnel came later`() {
+        var world = World()
+        let site = start(&world, at: [Self.v4, Self.other])
+        site.deafToUDP = [Self.v4]
+        world.tunnel = { $0 == Self.v4 ? .opened($0) : nil }
+        world.addPeer(1, servers: [Self.other])
+        world.run(for: .seconds(5))
+        world.addIndex(Self.v4, to: alice)
+        world.run(for: .seconds(10))
+        #expect(site.registrations.contains(Self.v4) && site.registrations.last == Self.other)
+        #expect(!world.hasTunnel(alice, to: Self.v4))
+        #expect(isOK(told(world, of: Self.other).last))
+        #expect(site.record?.candidates.map(\.endpoint).contains(alice) == true)
+    }
+
+    @Test func `an address that only a tunnel leads to gives way to one that UDP comes back to`() throws {
+        var world = World()
+        let site = start(&world, at: [Self.v4, Self.other])
+        world.tunnel = { .opened($0) }
+        world.addPeer(1, servers: [Self.v4, Self.other])
+        world.run(for: .seconds(60))
+        let first = try #require(site.registrations.last)
+        let second = first == Self.v4 ? Self.other : Self.v4
+        site.deafToUDP = [first, second]
+        world.run(for: .seconds(90))
+        #expect(site.registrations.last == first && world.hasTunnel(alice, to: first))
+        site.deafToUDP = [first]
+        world.run(for: .seconds(400))
+        #expect(site.registrations.last == second && !world.hasTunnel(alice, to: first))
+        #expect(isOK(told(world, of: second).last))
+    }
+
+    @Test func `a relay of the other side's that turns out to be our own server leaves the registration where it was`()
+        throws
+    {
+        var world = World()
+        let site = start(&world, at: [Self.v4, Self.other])
+        site.program = IndexProgram(relay: RelayLimits(), now: world.now)
+        world.reaches = { _, _ in false }
+        let friends = [1, 2].map { Contact(peer: World.peer($0), key: World.identity($0).key.octets, accepted: true) }
+        world.addPeer(1, servers: [Self.v4], contacts: [friends[1]])
+        world.addPeer(2, servers: [Self.other], contacts: [friends[0]])
+        world.run(for: .seconds(5))
+        #expect(Set(site.registrations) == [Self.v4, Self.other])
+        let count = site.registrations.count
+        try world.perform(.open(World.peer(2)), at: alice)
+        world.run(for: .seconds(60))
+        let others = site.registrations.dropFirst(count)
+        #expect(others.first == Self.other && others.last == Self.v4 && others.count <= 3, "\(others)")
+        #expect(world.statuses(at: alice).allSatisfy { isOK($0) || $0 == .connecting })
+        // It is let go of without a trace.
+        try world.perform(.open(nil), at: alice)
+        world.run(for: .seconds(1200))
+        #expect(site.registrations.count == count + others.count)
+        #expect(isOK(world.statuses(at: alice).last))
+    }
+
+    @Test func `what comes from an address that stands by is not held against the server`() throws {
+        var world = World()
+        let site = start(&world, at: [Self.v4, Self.other])
+        world.addPeer(1, servers: [Self.v4, Self.other])
+        world.run(for: .seconds(60))
+        let leader = try #require(site.registrations.last)
+        let silent = leader == Self.v4 ? Self.other : Self.v4
+        world.deliver(.received(Datagram(Array("nonsense".utf8), silent)), to: alice)
+        site.deaf = [leader]
+        var faults: [String] = []
+        let end = world.now + .seconds(120)
+        while site.registrations.last == leader, world.now < end {
+            world.run(for: .milliseconds(1))
+            faults += world.peers[alice]?.asked.compactMap(\.fault) ?? []
+        }
+        #expect(site.registrations.last == silent && faults.isEmpty, "\(faults.first ?? "")")
     }
 
     @Test func `a name that leads to both is one name`() {

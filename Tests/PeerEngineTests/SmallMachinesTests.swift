@@ -3,6 +3,29 @@ import Model
 @testable import PeerEngine
 import Support
 import Testing
+import Wire
+
+@Suite struct CallSheetTests {
+    @Test(arguments: [
+        IndexReply.unknown(boot: "b", spreadSeconds: 0), .moved(boot: "b", seen: .loopback(9)), .calling(channel: nil),
+    ])
+    func `a server that has us not registered is called again for the same session, but not at once`(
+        reply: IndexReply
+    ) throws {
+        var (sheet, random) = (CallSheet(), RandomSource.seeded(1))
+        let (name, session) = (CallSheet.Name(peer: World.peer(2), server: World.index), SessionID(1))
+        let now = Instant(nanoseconds: 7_000_000_000)
+        let datagram = sheet.start(
+            name, for: session, from: World.peer(1), token: [1], reference: 1, now: now, using: &random)
+        guard case .call(let call) = try IndexRequest(parsing: datagram.bytes) else { return #expect(Bool(false)) }
+        let nonce = try #require(call.nonce)
+        let answer = sheet.receive(reply, nonce: nonce, from: World.index)
+        #expect(sheet.deadline == nil, "it has its answer")
+        let isTold = answer?.outcome == .told(nil)
+        #expect(answer != nil)
+        #expect(sheet.due(name, for: session, isLost: false) == (isTold ? nil : now + Timing.callPause))
+    }
+}
 
 @Suite struct PacerTests {
     @Test(arguments: 1...20)

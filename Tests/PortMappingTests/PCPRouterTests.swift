@@ -39,7 +39,7 @@ struct PCPRouterTests {
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 5351))
             other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); other.bind(('', 0))
             outside = socket.inet_aton('10.0.0.7' if kind == 'private' else '0.0.0.0' if kind == 'offline' else '25.0.113.21')
-            start, lost = time.time(), 0
+            start, lost, owner = time.time(), 0, None
             print('ready')
             def endless(d, a):
                 while True:
@@ -65,6 +65,7 @@ struct PCPRouterTests {
                 print('map', life, nonce.hex(), port, socket.inet_ntoa(d[56:60]) + ':%d' % wish, socket.inet_ntoa(d[20:24]))
                 grant = 2 if kind == 'short-lived' and life else 0 if kind == 'no-time' else life
                 code = dict(mismatch=12, refuses=2, full=8, strange=77).get(kind, 0)
+                if kind == 'strict': owner = owner or nonce; code = 0 if nonce == owner else 2
                 given = (wish or port) + (kind == 'elsewhere')
                 r = lambda op=1, nonce=nonce, port=port: (head(op, code, grant) + nonce + struct.pack('>B3xHH', 17, port, given)
                     + b'\\0' * 10 + b'\\xff\\xff' + outside)
@@ -138,6 +139,20 @@ struct PCPRouterTests {
         let asked = try site.requests(2)
         #expect(asked[0][1] == asked[1][1])
         #expect(asked[1][3] == "25.0.113.21:40000")
+    }
+
+    /// What was killed takes nothing back, and its mapping holds for hours.
+    @Test func `a router that lets nobody else near a mapping knows us after a crash, and nobody with another secret`()
+        throws
+    {
+        let site = try Site("strict")
+        func report(_ secret: String) throws -> MappingReport {
+            try Mapped(site.inside, secret: secret).next { $0.mapped != nil || $0.failures[.pcp] != nil }
+        }
+        for _ in 0..<2 {
+            #expect(try report("one who was here before") == MappingReport(mapped: Self.outside, by: .pcp))
+        }
+        #expect(try report("another").failures[.pcp] == "the router refuses it")
     }
 
     /// What comes of asking for a mapping once.

@@ -162,12 +162,14 @@ final class Mapped: Sendable {
 
     init(
         _ place: NetworkNamespace, port: UInt16 = 40_000, router: Endpoint.Address? = Router.lan,
-        router6: Endpoint.Address? = nil, times: MappingTimes = MappingTimes()
+        router6: Endpoint.Address? = nil, secret: String = "secret of ours", times: MappingTimes = MappingTimes()
     ) throws {
         let reports = reports
         mapper = try place.run {
             let routers = Routers(v4: router, v6: router6, zone: router6 == nil ? 0 : if_nametoindex("eth0"))
-            let mapper = PortMapper(port: port, routers: { routers }, times: times) { reports.put($0) }
+            let mapper = PortMapper(
+                port: port, routers: { routers }, secret: { Array("\(secret) \($0)".utf8) }, times: times
+            ) { reports.put($0) }
             mapper.start()
             return mapper
         }

@@ -100,7 +100,9 @@ private struct Bench {
     }
 
     @Test func `has four relays, and those that brought nothing make room for others`() {
-        func relay(_ number: UInt64) -> Route { .relayed(by: VirtualServer.endpoint, RelayChannel(number)) }
+        func relay(_ number: UInt64) -> Route {
+            .relayed(by: Endpoint(address: .v4(0x0808_0000), port: UInt16(number)), RelayChannel(number))
+        }
         var bench = Bench()
         for number in 1...4 as ClosedRange<UInt64> { bench.offer(relay(number), .relayed) }
         bench.run(.seconds(1), [relay(2): 30, relay(3): 90])
@@ -234,6 +236,68 @@ private struct Bench {
         #expect(bench.count(Bench.place(1)) == 40)
     }
 
+    @Test func `grants more rounds for a new candidate, but once a minute`() {
+        var bench = Bench()
+        func count(of number: Int) -> Int {
+            bench.offer(Bench.place(number))
+            bench.run(.seconds(5))
+            for _ in 0..<3 {
+                bench.finder.punch(at: bench.now, now: bench.now)
+                bench.run(.seconds(4))
+            }
+            return bench.count(Bench.place(number))
+        }
+        #expect((1...4).map { count(of: $0) } == [40, 40, 10, 10])
+        #expect(bench.count(Bench.place(1)) == 40, "the rounds of others bring it no more")
+        bench.run(.seconds(20))
+        #expect(count(of: 5) == 40)
+    }
+
+    /// Whoever may tell candidates could name each port of somebody else's.
+    @Test func `bothers a machine that never answers with 160 probes a minute, whatever is named and asked for`() {
+        var bench = Bench(accepted: Bench.relay)
+        func victim(_ port: Int) -> Route {
+            .direct(Endpoint(address: .v4(0x0909_0909), port: UInt16(port)))
+        }
+        for second in 0..<60 {
+            for port in 1...8 { bench.offer(victim(8 * second + port), .reflexive, sequence: 0) }
+            bench.finder.punch(at: bench.now, now: bench.now)
+            bench.run(.seconds(1), [Bench.relay: 30])
+        }
+        let count = bench.pings.count { if case .route(.direct) = $0.ping.destination { true } else { false } }
+        #expect((80...160).contains(count))
+    }
+
+    @Test func `has one channel at a relay, the newest, and at most the one in use besides`() throws {
+        var bench = Bench()
+        func channel(_ number: Int) -> Route {
+            .relayed(by: VirtualServer.endpoint, RelayChannel(UInt64(number)))
+        }
+        for number in 1...9 {
+            bench.offer(channel(number), .relayed)
+            #expect(bench.finder.attempts.count <= 2)
+            // The relay was started anew: of its channels only the newest leads anywhere.
+            bench.finder.awaits(since: number == 1 ? nil : bench.now, now: bench.now)
+            bench.run(.seconds(1), [channel(number): 30])
+            bench.finder.awaits(since: nil, now: bench.now)
+            bench.run(.seconds(3), [channel(number): 30])
+            try #require(bench.finder.routes == [channel(number)])
+        }
+    }
+
+    @Test func `lets no relay keep another one out, and takes four`() {
+        var bench = Bench()
+        for number in 1...9 {
+            bench.offer(.relayed(by: VirtualServer.endpoint, RelayChannel(UInt64(number))), .relayed)
+        }
+        let others = (1...4).map {
+            Route.relayed(by: Endpoint(address: .v4(0x0808_0000 + UInt32($0)), port: 50_000), RelayChannel(77))
+        }
+        for other in others { bench.offer(other, .relayed) }
+        let skipped = bench.finder.attempts.filter { if case .skipped = $0.state { true } else { false } }
+        #expect(skipped.map(\.candidate.route) == [others[3]])
+    }
+
     @Test func `doubts a neighbour that the network denies, and no stranger`() {
         let neighbour = Route.direct(Endpoint(address: .v4(0xC0A8_0007), port: 9))
         for route in [neighbour, Bench.place(1)] {
@@ -328,6 +392,26 @@ private struct Bench {
         #expect(taken(2, after: 60) == 10)
         #expect(taken(0, after: 119) == 0)
         #expect(taken(0, after: 120) == 10 && taken(0, after: 180) == 10)
+    }
+
+    @Test func `grants all ports of one machine 80 probes a minute, until one answers, and punches apart`() {
+        var budget = ProbeBudget()
+        let now = Instant(nanoseconds: 5)
+        func taken(_ address: Endpoint.Address, _ take: (inout ProbeBudget, Endpoint) -> Bool) -> Int {
+            (1...500).count { take(&budget, Endpoint(address: address, port: $0)) }
+        }
+        let (victim, other) = (Endpoint.Address.v4(0x0909_0909), Endpoint.Address.v4(0x0909_090A))
+        #expect(taken(victim) { $0.take($1, sequence: 0, now: now) } == 80)
+        #expect(taken(victim) { $0.take($1, sequence: 7, now: now) } == 0)
+        #expect(taken(victim) { $0.takePunch($1, now: now) } == 80)
+        #expect(taken(victim) { $0.takeWelcome($1, sequence: 7, now: now) } == 80)
+        #expect(taken(other) { $0.take($1, sequence: 0, now: now) } == 80)
+        #expect(taken(.v4(0x7F00_0001)) { $0.take($1, sequence: 0, now: now) } == 500, "our own machine")
+        let one = Endpoint(address: other, port: 600)
+        #expect((1...99).count { _ in budget.takePunch(one, now: now) } == 30)
+        budget.answered(Endpoint(address: victim, port: 1))
+        #expect(taken(victim) { $0.take($1, sequence: 0, now: now) } == 81, "the one that answered costs nothing")
+        #expect(taken(other) { $0.take($1, sequence: 0, now: now + .seconds(60)) } == 80)
     }
 
     @Test func `forgets budgets in the order of their coming`() {

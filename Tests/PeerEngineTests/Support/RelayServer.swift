@@ -26,6 +26,10 @@ final class RelayServer {
     var translation: (Endpoint) -> Endpoint = { $0 }
     /// Where it sees whom, other than at its own address, since a router was restarted.
     var rebound: [Endpoint: Endpoint] = [:]
+    /// Whether registrations get no answer, as of a server that has too much to do.
+    var isOverloaded = false
+    /// From whom nothing comes through.
+    var shutOut: Set<Endpoint> = []
 
     init(boot: String, relays: Bool, second: UInt16?) {
         self.boot = boot
@@ -35,10 +39,13 @@ final class RelayServer {
 
     /// Forgets whom it knew, as a restart does.
     func forget() { rows = [:] }
+    func forget(_ peer: PeerID) { rows[peer] = nil }
 
     /// What leaves for whom.
     func take(_ datagram: Datagram, at place: Endpoint, wall: WallTime) -> [Datagram] {
-        guard let request = try? IndexRequest(parsing: datagram.bytes) else { return [] }
+        guard !shutOut.contains(datagram.endpoint), let request = try? IndexRequest(parsing: datagram.bytes) else {
+            return []
+        }
         let outer = rebound[datagram.endpoint] ?? datagram.endpoint
         let source = place.port == second ? translation(outer) : outer
         func answer(_ reply: IndexReply, _ nonce: String?) -> [Datagram] {
@@ -47,6 +54,7 @@ final class RelayServer {
         let offers = ServerOffers(relays: relays, secondPort: second)
         switch request {
         case .seen(let nonce): return answer(.seen(source), nonce)
+        case .registration where isOverloaded: return []
         case .registration(let registration):
             guard let signed = registration.signed, let record = try? PeerRecord(verifying: signed.record),
                 record.key.peer == signed.peer
@@ -80,6 +88,7 @@ final class RelayServer {
             guard let row = rows[call.caller], row.token == call.token else {
                 return answer(.unknown(boot: boot, spreadSeconds: 2), call.nonce)
             }
+            guard row.source == source else { return answer(.moved(boot: boot, seen: source), call.nonce) }
             guard let callee = rows[call.callee] else { return answer(.absent, call.nonce) }
             calls.append((call.caller, call.callee))
             let channel = relays ? self.channel(call.caller, call.callee) : nil

@@ -2,6 +2,7 @@
 import Identity
 import IndexEngine
 import Model
+import Relaying
 import Support
 import Wire
 
@@ -22,9 +23,12 @@ final class IndexProgram {
     private let service: IndexService
     private var chance = SplitMix64(seed: 5)
 
-    init(boot: String = "boot-1", secret: UInt8 = 0, identity: Identity? = nil, now: Instant) {
+    init(
+        boot: String = "boot-1", secret: UInt8 = 0, identity: Identity? = nil, relay: RelayLimits? = nil, now: Instant
+    ) {
         let info = ServerInfo(version: "test", listen: "\(World.index)", boot: boot)
-        service = IndexService(info: info, secret: Array(boot.utf8) + [secret], identity: identity, now: now)
+        service = IndexService(
+            info: info, secret: Array(boot.utf8) + [secret], identity: identity, relay: relay, now: now)
     }
 
     func answer(_ datagram: Datagram, _ now: Instant, _ wall: WallTime) -> [UInt8]? {

@@ -219,7 +219,7 @@ struct World {
             for answer in relay.take(datagram, at: destination, wall: wall) { leave(answer, from: destination) }
         } else if let server = servers[destination] {
             guard let answer = server(datagram, now, wall) else { return }
-            send(Datagram(answer, datagram.endpoint), from: destination)
+            leave(Datagram(answer, datagram.endpoint), from: destination)
         } else if peers[destination] != nil {
             deliver(.received(datagram), to: destination)
         } else if reportsUnreachable {
@@ -314,6 +314,8 @@ struct World {
         guard tunnels[place]?[server] != nil else { return }
         deliver(.closed(server, reason: "connection reset"), to: place)
     }
+
+    func hasTunnel(_ place: Endpoint, to server: Endpoint = World.index) -> Bool { tunnels[place]?[server] != nil }
 
     private mutating func dig(_ command: TunnelCommand, at place: Endpoint) {
         switch command {

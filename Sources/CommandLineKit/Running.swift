@@ -3,6 +3,7 @@ public import ArgumentParser
 internal import Glibc
 internal import Queues
 public import Reactor
+internal import SafeText
 
 /// The version of all programs.
 public let parleyVersion = "0.1.0"
@@ -24,7 +25,9 @@ extension ParsableCommand {
             if !isHelp, let meant = meantSubcommand(arguments, of: self, valued: valued) {
                 message = "Did you mean '\(meant)'?\n" + message
             }
-            writeAll(Array((message + "\n").utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+            // It repeats arguments, which may have been pasted.
+            let lines = message.split(separator: "\n", omittingEmptySubsequences: false).map { DisplayText($0).string }
+            writeAll(Array((lines.joined(separator: "\n") + "\n").utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
             Glibc.exit(isHelp ? Status.ok.rawValue : Status.usage.rawValue)
         }
         Glibc.exit(Status.ok.rawValue)

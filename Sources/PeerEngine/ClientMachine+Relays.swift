@@ -32,10 +32,8 @@ extension ClientMachine {
     mutating func setRelaying(_ on: Bool) {
         noteReachability()
         guard on else { return }
-        let meaning =
-            "Contacts who can't reach each other may do so through you now, within 512 kbit/s: "
-            + "you learn who of them talks with whom, when and how much, and nothing of what."
-        tell(.notice(meaning + (relayObstacle.map { " It is not offered to them for now: \($0)." } ?? ""), about: nil))
+        let meaning = "Contacts may reach each other through you now: you see who, when and how much, never what."
+        tell(.notice(relayObstacle.map { "On, but not offered to contacts yet: \($0)." } ?? meaning, about: nil))
     }
 
     /// Everybody who was told otherwise hears what is so now.

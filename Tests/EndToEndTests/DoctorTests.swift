@@ -92,7 +92,9 @@ extension EndToEnd {
 
         @Test func `foreign text is shown, not obeyed`() throws {
             let user = try User("alice", index: "none")
-            let text = try examine(user, "--index", "a\u{1B}[31m\u{202E}b.invalid:1").out
+            let result = try examine(user, "--index", "a\u{1B}[31m\u{202E}b.invalid:1")
+            let text = result.out + result.err
+            #expect(result.status == .exited(2))
             #expect(!text.contains("\u{1B}") && !text.contains("\u{202E}"))
             #expect(text.contains("b.invalid"))
         }

@@ -24,7 +24,7 @@ final class NatLab: Sendable {
     enum Option: String, Sendable { case reject, hairpin, isolate, v6, offline }
 
     /// Where a program may live: on side A, side B, beside A, at the index servers' place, at a place of its own.
-    enum Node: String, Sendable { case a, b, c, idx, v, inet }
+    enum Node: String, Sendable { case a, b, c, ga, idx, v, inet }
 
     /// Whether this machine lets us make one.
     static let isPossible =

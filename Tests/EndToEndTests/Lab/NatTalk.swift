@@ -144,6 +144,14 @@ final class NatTalk {
         return faults
     }
 
+    /// Waits until Alice's gateway has seen an answer come in by IPv6: there is a way beside the one in use.
+    func hasPassedByIPv6(within limit: Span) throws -> Bool {
+        try holds(within: limit) {
+            let flows = try lab.at(.ga, "conntrack", "-L", "-f", "ipv6", "-p", "udp")
+            return flows.split(separator: "\n").contains { !$0.contains("UNREPLIED") }
+        }
+    }
+
     var transcript: String {
         "alice: \(alice.pipe.process.transcript)\nbob: \(bob.pipe.process.transcript)\nindex: \(index.current?.transcript ?? "")"
     }

@@ -53,7 +53,11 @@ extension ClientMachine {
             conversation(peer) { $0.exchange.restart(now: now) }
         }
         tellPath(of: peer)
-        if report == nil { placeCalls(for: peer) }
+        if report == nil {
+            // The doubt that led here may be older than what took the way, and was answered by servers before it.
+            verifyServers()
+            placeCalls(for: peer)
+        }
         advanceExchange(with: peer)
         wayChanged(of: peer)
     }

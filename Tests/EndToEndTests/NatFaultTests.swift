@@ -120,6 +120,7 @@ extension EndToEnd {
             let talk = try NatTalk(.firewall, .firewall, [.v6], by: PathEvent.direct)
             // With nobody left to tell of the other's address, only what was punched before can be used.
             #expect(try talk.hasPassedByIPv6(within: .seconds(5)))
+            pause(until: .now + .milliseconds(500))
             for step in steps {
                 try talk.lab.run("family", "a", step)
                 tell("with IPv\(step)", try talk.exchange(.alice, within: .seconds(3)))

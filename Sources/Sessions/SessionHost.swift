@@ -99,9 +99,19 @@ public actor SessionHost: SessionTransport {
         flush(now)
     }
 
+    /// What the system can't send, as to a family that this machine has no address of, does not hold up the rest.
+    private func send(_ datagrams: [Datagram]) {
+        var rest = datagrams[...]
+        while !rest.isEmpty {
+            let result = transport.send(Array(rest))
+            guard result.failure != nil else { return }
+            rest = rest.dropFirst(result.taken + 1)
+        }
+    }
+
     private func flush(_ now: Instant) {
         let output = table.takeOutput(now: now)
-        if !output.datagrams.isEmpty { _ = transport.send(output.datagrams) }
+        send(output.datagrams)
         output.lanProbes.forEach(searchLAN)
         loop.setDeadline(table.deadline?.nanoseconds) { [weak self] in self?.assumeIsolated { $0.expire() } }
         if !output.events.isEmpty { tell(output.events) }

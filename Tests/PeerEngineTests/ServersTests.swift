@@ -58,6 +58,17 @@ import Wire
         return site
     }
 
+    /// A peer that was registered for a minute at a server of two addresses: the one that leads, and the one that stands by.
+    private func settled(
+        _ world: inout World, at addresses: [Endpoint]
+    ) throws -> (site: Site, leader: Endpoint, standby: Endpoint) {
+        let site = start(&world, at: addresses)
+        world.addPeer(1, servers: addresses)
+        world.run(for: .seconds(60))
+        let leader = try #require(site.registrations.last)
+        return (site, leader, try #require(addresses.first { $0 != leader }))
+    }
+
     private func told(_ world: World, of server: Endpoint) -> [IndexStatus] {
         (world.events[alice] ?? []).compactMap { event in
             if case .index("\(server)", let status) = event { status } else { nil }
@@ -99,11 +110,7 @@ import Wire
 
     @Test func `when the leading address dies the other one takes over, and keeps it when both are back`() throws {
         var world = World()
-        let site = start(&world, at: [Self.v4, Self.v6])
-        world.addPeer(1, servers: [Self.v4, Self.v6])
-        world.run(for: .seconds(60))
-        let first = try #require(site.registrations.last)
-        let second = first == Self.v4 ? Self.v6 : Self.v4
+        let (site, first, second) = try settled(&world, at: [Self.v4, Self.v6])
         site.deaf = [first]
         let count = site.registrations.count
         // A keepalive, its repetitions and a moment.
@@ -128,11 +135,7 @@ import Wire
 
     @Test func `a silent address that dies changes nothing but what is told of it and the record`() throws {
         var world = World()
-        let site = start(&world, at: [Self.v4, Self.v6])
-        world.addPeer(1, servers: [Self.v6, Self.v4])
-        world.run(for: .seconds(60))
-        let leader = try #require(site.registrations.last)
-        let silent = leader == Self.v4 ? Self.v6 : Self.v4
+        let (site, leader, silent) = try settled(&world, at: [Self.v6, Self.v4])
         site.deaf = [silent]
         let count = site.registrations.count
         world.run(for: .seconds(60))
@@ -198,11 +201,7 @@ import Wire
 
     @Test func `an address that becomes another server's gets a registration of its own`() throws {
         var world = World()
-        let site = start(&world, at: [Self.v4, Self.other])
-        world.addPeer(1, servers: [Self.v4, Self.other])
-        world.run(for: .seconds(60))
-        let leader = try #require(site.registrations.last)
-        let silent = leader == Self.v4 ? Self.other : Self.v4
+        let (site, leader, silent) = try settled(&world, at: [Self.v4, Self.other])
         let two = Site(IndexProgram(boot: "boot-2", now: world.now))
         world.addServer(at: silent) { two.answer($0, at: silent, $1, $2) }
         // It shows when the first one is started anew, too.
@@ -284,12 +283,8 @@ import Wire
 
     @Test func `an address that only a tunnel leads to gives way to one that UDP comes back to`() throws {
         var world = World()
-        let site = start(&world, at: [Self.v4, Self.other])
         world.tunnel = { .opened($0) }
-        world.addPeer(1, servers: [Self.v4, Self.other])
-        world.run(for: .seconds(60))
-        let first = try #require(site.registrations.last)
-        let second = first == Self.v4 ? Self.other : Self.v4
+        let (site, first, second) = try settled(&world, at: [Self.v4, Self.other])
         site.deafToUDP = [first, second]
         world.run(for: .seconds(90))
         #expect(site.registrations.last == first && world.hasTunnel(alice, to: first))
@@ -326,11 +321,7 @@ import Wire
 
     @Test func `what comes from an address that stands by is not held against the server`() throws {
         var world = World()
-        let site = start(&world, at: [Self.v4, Self.other])
-        world.addPeer(1, servers: [Self.v4, Self.other])
-        world.run(for: .seconds(60))
-        let leader = try #require(site.registrations.last)
-        let silent = leader == Self.v4 ? Self.other : Self.v4
+        let (site, leader, silent) = try settled(&world, at: [Self.v4, Self.other])
         world.deliver(.received(Datagram(Array("nonsense".utf8), silent)), to: alice)
         site.deaf = [leader]
         var faults: [String] = []

@@ -115,6 +115,8 @@ import Wire
         let place = server.local
         let caller = try await Caller()
         #expect(await caller.open(place, key: identity.key.octets) == .opened(place))
+        // In TLS 1.3 the client is done first; a server that closes with the last of the handshake unread resets.
+        #expect(await server.opened() != nil)
         await server.close()
         #expect(
             await caller.events.next() == .closed(place, reason: "the other side closed the connection"))

@@ -22,10 +22,6 @@ HEADERS := curses.h=libncurses-dev ngtcp2/ngtcp2_crypto_gnutls.h=libngtcp2-crypt
 	gnutls/gnutls.h=libgnutls28-dev sqlite3.h=libsqlite3-dev qrencode.h=libqrencode-dev \
 	natpmp.h=libnatpmp-dev miniupnpc/miniupnpc.h=libminiupnpc-dev
 
-# Passes everything on, and says again at the end what failed: nobody finds it in ten thousand lines.
-TELL_FAILURES := awk '{ print; fflush() } /^✘|recorded an issue|Sanitizer:/ && failures < 200 { failed[failures++] = $$0 } \
-	END { if (failures) { print "What failed:"; for (i = 0; i < failures; i++) print substr(failed[i], 1, 600) } }'
-
 .PHONY: demo build test lint races asan fuzz soak nat bench shots clean
 
 demo: ## A dashboard and two chats in one tmux window
@@ -41,14 +37,14 @@ build: ## Both programs, optimised, in .build/release
 test: ## Everything that must hold before a change goes in
 	@assets/need.sh $(HEADERS) vterm.h=libvterm-dev tmux=tmux $(LAB)
 	@$(MAKE) --no-print-directory lint build races
-	PARLEY_BIN=$(BIN) swift test $(STRICT) --no-parallel 2>&1 | $(TELL_FAILURES)
+	PARLEY_BIN=$(BIN) Tests/run.py swift test $(STRICT) --no-parallel
 
 lint:
 	swift format lint --strict -r Package.swift Sources Tests
 
 races: ## The engines under the thread sanitiser
 	PARLEY_SLOW=1 PARLEY_ONLY=$(RACE_TARGETS) TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions \
-		swift test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter $(RACES) 2>&1 | $(TELL_FAILURES)
+		Tests/run.py swift test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter $(RACES)
 
 asan: ## Everything but whole programs under the address sanitiser
 	PARLEY_SLOW=1 ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --disable-xctest --scratch-path .build-asan --skip EndToEndTests

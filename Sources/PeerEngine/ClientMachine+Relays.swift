@@ -22,7 +22,7 @@ extension ClientMachine {
         switch reachability.mapping {
         case .none:
             let isPublic = reachability.seen.contains { !$0.endpoint.isLocal }
-            return isPublic ? nil : "nobody outside of this network was seen to get through to you"
+            return isPublic ? nil : "nobody outside this network is known to get through to you"
         case .unknown: return "it is not known yet whether others get through to you"
         case .endpointIndependent, .destinationDependent:
             return "your router lets nobody in unasked, and opened no port"
@@ -32,8 +32,9 @@ extension ClientMachine {
     mutating func setRelaying(_ on: Bool) {
         noteReachability()
         guard on else { return }
-        let meaning = "Contacts may reach each other through you now: you see who, when and how much, never what."
-        tell(.notice(relayObstacle.map { "On, but not offered to contacts yet: \($0)." } ?? meaning, about: nil))
+        // Short enough for one line of a terminal.
+        let meaning = "Contacts may now reach each other through you: you see who, never what."
+        tell(.notice(relayObstacle.map { "Not offered yet: \($0)." } ?? meaning, about: nil))
     }
 
     /// Everybody who was told otherwise hears what is so now.

@@ -111,7 +111,7 @@ extension ServerSettings {
         for setting in Setting.all {
             let change = SettingChanges.Change(key: setting.key, old: setting.show(self), new: setting.show(new))
             guard change.old != change.new else { continue }
-            guard setting.isReloadable(self, new) else {
+            guard setting.isReloadable else {
                 changes.needsRestart.append(change)
                 continue
             }

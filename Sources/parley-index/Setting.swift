@@ -14,8 +14,8 @@ struct Setting: Sendable {
     let show: @Sendable (ServerSettings) -> String
     /// Takes it over from other settings.
     let copy: @Sendable (ServerSettings, inout ServerSettings) -> Void
-    /// Whether a running server can change from the first to the second.
-    var isReloadable: @Sendable (ServerSettings, ServerSettings) -> Bool = { _, _ in false }
+    /// Whether a running server can change it.
+    var isReloadable = false
 
     static let keys = all.map(\.key)
 
@@ -107,7 +107,7 @@ struct Setting: Sendable {
 
     private var reloadable: Setting {
         var setting = self
-        setting.isReloadable = { _, _ in true }
+        setting.isReloadable = true
         return setting
     }
 }

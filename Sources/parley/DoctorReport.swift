@@ -327,7 +327,7 @@ struct DoctorReport: Equatable {
                 relays
                     ? "People reach you by relay, or directly if they are open."
                     : "Only people who are open reach you.",
-                opening(found) + (relays ? "" : ", or \(relay)")
+                opening(found) + (relays ? "" : ", or \(relay), or have a contact /set relay on")
             )
         case .unknown:
             return (

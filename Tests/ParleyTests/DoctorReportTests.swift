@@ -191,7 +191,7 @@ import Wire
             servers: [server(outer[0], second: outer[0], relays: true)], summary: punched + "; else by relay."),
         Verdict(
             servers: [server(outer[0], second: outer[1])], summary: "Only people who are open reach you.",
-            advice: "\(open), or \(relay)"),
+            advice: "\(open), or \(relay), or have a contact /set relay on"),
         Verdict(
             servers: [server(outer[0], second: outer[1], relays: true)],
             summary: "People reach you by relay, or directly if they are open.", advice: open),

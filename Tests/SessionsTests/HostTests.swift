@@ -5,6 +5,7 @@ import Network
 import PeerEngine
 import Queues
 import Reactor
+import Support
 import Testing
 import Traversal
 import Wire
@@ -106,5 +107,38 @@ actor LoopbackHost {
         #expect(at == .direct(bob.endpoint))
         await alice.stop()
         await bob.stop()
+    }
+
+    @Test func `what can't be sent does not hold up the rest of a turn`() async throws {
+        let loop = try PollExecutor(name: "sessions")
+        let (gone, there) = (Endpoint.loopback(1), Endpoint.loopback(2))
+        let line = HalfLine(without: gone)
+        let host = SessionHost(
+            identity: Identity(), transport: line, loop: loop, clocks: .system, localPort: 3, events: { _ in })
+        loop.start()
+        host.perform([
+            .dial(SessionID(2), key: Identity().key, at: [gone]), .dial(SessionID(4), key: Identity().key, at: [there]),
+        ])
+        #expect(await line.offered.next() == [gone, there])
+        #expect(await line.offered.next() == [there])
+        await host.close()
+        loop.stop()
+    }
+}
+
+/// A line by which one place can't be reached.
+private struct HalfLine: DatagramTransport {
+    private let gone: Endpoint
+    /// What it was given to send, at each time.
+    let offered = Inbox<[Endpoint]>()
+
+    init(without gone: Endpoint) { self.gone = gone }
+
+    func send(_ datagrams: [Datagram]) -> SendResult {
+        offered.put([datagrams.map(\.endpoint)])
+        guard let first = datagrams.firstIndex(where: { $0.endpoint == gone }) else {
+            return SendResult(taken: datagrams.count)
+        }
+        return SendResult(taken: first, failure: "Network is unreachable")
     }
 }

@@ -296,7 +296,7 @@ extension ChatState {
         effects += presence() + typing() + explain() + timeHint()
         guard let index = currentIndex else { return effects }
         look(at: index, &effects)
-        if let range = conversations[index].nextPage(rows: logHeight) {
+        if let range = conversations[index].nextPage(rows: size.rows) {
             effects.append(.load(HistoryRequest(conversations[index].peer, range)))
         }
         return effects

@@ -187,7 +187,9 @@ import Wire
     /// The third loop: everything that happens, on the screen.
     private func display() async {
         while let batch = await host.client.events.next() {
-            for event in batch {
+            for (number, event) in batch.enumerated() {
+                // However much has piled up, keys get their turn.
+                if number % 128 == 127 { await Task.yield() }
                 if case .contacts(let contacts) = event {
                     tell(contacts: contacts)
                 } else if let shown = ChatEvent(event) {

@@ -16,16 +16,16 @@ struct ParleyIndex: ParsableCommand {
         discussion: """
             EXAMPLES
               parley-index                             the server and its dashboard
-              parley-index --headless                  the server alone, a log line for each request
-              parley-index top                         the dashboard of a server that runs already
+              parley-index --headless                  the server alone, with a log
+              parley-index top                         the dashboard of a running server
               parley-index top --once --json           its figures, for scripts
-              parley-index check --show                whether it could start, and by which settings
+              parley-index check --show                could it start, by which settings?
 
             Each option that is a setting may stand in the settings' file, as 'data_dir = "DIR"', and in the environment, \
             as PARLEY_INDEX_DATA_DIR; an option outranks a variable, and a variable the file.
 
-            Exit status: 0 ok, 1 failure, 2 wrong usage or no terminal, 4 no server answers, 128 and a signal's number \
-            when one ended it.
+            Exit status: 0 ok, 1 failure, 2 wrong usage or settings, or no terminal, 4 no server answers, 128 and a \
+            signal's number when one ended it.
             """,
         version: parleyVersion,
         subcommands: [Serve.self, Top.self, Check.self, Bench.self, BenchEcho.self, BenchFlood.self],
@@ -33,7 +33,7 @@ struct ParleyIndex: ParsableCommand {
 
     struct Serve: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Run the server: with a dashboard on a terminal, else with a log. The default.")
+            abstract: "Run the server: with a dashboard on a terminal, else with a log.")
         @OptionGroup var options: ServeOptions
 
         func run() throws {
@@ -84,7 +84,8 @@ struct ParleyIndex: ParsableCommand {
         @OptionGroup var screen: ScreenArguments
         @Flag(help: "Print the figures once, then exit; needs no terminal.") var once = false
         @Flag(help: "With --once: as one JSON object.") var json = false
-        @Option(help: ArgumentHelp("How often to ask, as 500ms or 2s.", valueName: "1s")) var interval: String?
+        @Option(help: ArgumentHelp("How often to ask, as 500ms or 2s. Default: 1s.", valueName: "time"))
+        var interval: String?
 
         func validate() throws {
             if json, !once { throw ValidationError("--json goes with --once.") }

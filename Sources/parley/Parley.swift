@@ -17,7 +17,7 @@ struct Parley: ParsableCommand {
             EXAMPLES
               parley                                   the chat, as yourself
               parley --home a --name alice             the chat, as someone else
-              parley id                                your ID, to give to a friend
+              parley id                                your ID and invite, to give away
               parley send 4f2a… "on my way"            one message, then exit
               parley pipe                              JSON lines, for scripts
 
@@ -58,9 +58,11 @@ struct Parley: ParsableCommand {
     struct Send: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Send one message, then exit.")
         @OptionGroup var options: Options
-        @Argument(help: "A UUID or a contact's name.") var peer: String
+        @Argument(help: "A contact's name, a UUID, or how either begins (4 characters or more).") var peer: String
         @Argument(help: "The message; '-' reads it from standard input.") var text: [String]
-        @Option(help: ArgumentHelp("How long to wait until it is on the other side's disk.", valueName: "10s"))
+        @Option(
+            help: ArgumentHelp(
+                "How long to wait until it is on the other side's disk, as 10s, 500ms or 2m.", valueName: "time"))
         var wait = "20s"
         @Flag(help: "Print what became of it as JSON.") var json = false
 
@@ -110,7 +112,9 @@ struct Parley: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show what was said, oldest first.")
         @OptionGroup var options: Options
-        @Argument(help: "A UUID or a contact's name; everyone by default.") var peer: String?
+        @Argument(
+            help: "A contact's name, a UUID, or how either begins (4 characters or more). Default: everyone.")
+        var peer: String?
         @Flag(help: "As JSON lines.") var json = false
 
         func run() throws {

@@ -33,6 +33,12 @@ import Wire
         #expect(documented == options(usage.joined(separator: "\n")))
     }
 
+    @Test func `each example of --help is one line of a terminal of 80 columns`() {
+        let help = ParleyIndex.helpMessage(columns: 80)
+        let examples = help.split(separator: "EXAMPLES\n")[1].split(separator: "\n\n")[0]
+        #expect(examples.split(separator: "\n").allSatisfy { $0.hasPrefix("  parley-index") }, "\(examples)")
+    }
+
     @Test func `parley-index.toml(5) has the settings in their order, and says which a reload takes over`() throws {
         let page = try Self.text("assets/man/parley-index.toml.5")
         let settings = try #require(page.split(separator: ".Sh SETTINGS").last)

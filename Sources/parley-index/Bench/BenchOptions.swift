@@ -11,7 +11,7 @@ struct BenchOptions: ParsableArguments {
             valueName: "names"))
     var against: String?
     @Flag(help: "Look up registered peers.") var queries = false
-    @Flag(help: "Register peers as the original programs do, kept in memory.") var registrations = false
+    @Flag(help: "Register peers without a key, kept in memory.") var registrations = false
     @Flag(help: "The same, kept on disk before they are answered.") var durable = false
     @Flag(help: "Renew the leases of registered peers.") var keepalives = false
     @Flag(help: "Register peers by signed records and cookies.") var signed = false
@@ -23,10 +23,11 @@ struct BenchOptions: ParsableArguments {
             "Measure what queries feel of so many datagrams of junk a second, as 100000.", valueName: "rate"))
     var flood: Int?
     @Flag(help: "All of these, with a flood of 100,000.") var all = false
-    @Option(help: "Requests under way at any time. Default: what is usual for the load.") var outstanding: Int?
-    @Option(help: "Sockets that they leave from.") var sockets = 16
-    @Option(help: "Seconds of a round.") var seconds = 3
-    @Option(help: "Rounds of each load; medians are shown.") var rounds = 3
+    @Option(help: ArgumentHelp("Requests under way at any time. Default: what is usual for the load.", valueName: "n"))
+    var outstanding: Int?
+    @Option(help: ArgumentHelp("Sockets that they leave from.", valueName: "n")) var sockets = 16
+    @Option(help: ArgumentHelp("Seconds of a round.", valueName: "n")) var seconds = 3
+    @Option(help: ArgumentHelp("Rounds of each load; medians are shown.", valueName: "n")) var rounds = 3
     @Flag(
         inversion: .prefixedNo,
         help: "Keep servers on the first CPU and the load generator on the second, where there are two.")

@@ -136,7 +136,7 @@ let package = Package(
         tests(
             "TunnelsTests", uses: ["Model", "Wire", "Identity", "Queues", "Reactor", "Network", "Tunnels", "CPosix"]),
         tests("PortMappingTests", uses: ["Model", "PortMapping"]),
-        tests("ParleyTests", uses: ["Model", "Wire", "PortMapping", "parley"]),
+        tests("ParleyTests", uses: ["Model", "Wire", "PortMapping", "Scripting", "parley", argumentParser]),
         tests(
             "PeerEngineTests",
             uses: ["Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "IndexEngine"]),

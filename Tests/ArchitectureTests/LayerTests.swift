@@ -4,17 +4,10 @@ import Testing
 
 /// The manifest, the sources and docs/ARCHITECTURE.md tell one story.
 @Suite struct LayerTests {
-    private static let root = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
-    private static func text(_ path: String) throws -> String {
-        try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
-    }
-
     /// Target → imports, from the table.
     private static func table() throws -> [String: Set<String>] {
         var rows: [String: Set<String>] = [:]
-        for line in try text("docs/ARCHITECTURE.md").split(separator: "\n") where line.hasPrefix("| ") {
+        for line in try Repository.text("docs/ARCHITECTURE.md").split(separator: "\n") where line.hasPrefix("| ") {
             let cells = line.split(separator: "|", omittingEmptySubsequences: false)
                 .map { $0.trimmingCharacters(in: .whitespaces) }
             guard cells.count == 5, cells[1] != "target" else { continue }
@@ -29,7 +22,7 @@ import Testing
             "crypto": "Crypto", "cryptoExtras": "CryptoExtras", "grdb": "GRDB", "deques": "DequeModule",
             "argumentParser": "ArgumentParser",
         ]
-        let source = try text("Package.swift")
+        let source = try Repository.text("Package.swift")
         var targets: [String: Set<String>] = [:]
         let layer = /layer\(\s*"(?<name>[^"]+)"(?:,\s*uses:\s*\[(?<uses>[^\]]*)\])?/
         // What serves the tests has a path of its own.
@@ -59,7 +52,7 @@ import Testing
     }
 
     @Test func `every folder of Sources is a target of the table`() throws {
-        let folders = try FileManager.default.contentsOfDirectory(atPath: Self.root.path + "/Sources")
+        let folders = try FileManager.default.contentsOfDirectory(atPath: Repository.root.path + "/Sources")
         #expect(Set(folders) == Set(try Self.table().keys))
     }
 
@@ -92,7 +85,7 @@ import Testing
     }
 
     @Test func `no source forces, traps or sleeps on purpose`() throws {
-        let sources = Self.root.appendingPathComponent("Sources")
+        let sources = Repository.root.appendingPathComponent("Sources")
         let files = try #require(FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
         for case let file as URL in files where file.pathExtension == "swift" {
             let text = try String(contentsOf: file, encoding: .utf8)

@@ -87,13 +87,19 @@ extension ChatStore {
     ) throws(StoreError) -> [StoredMessage] {
         try reading { db in
             let number = try peer.map { try db.number(of: $0) }
-            guard let query = SearchQuery(text, peer: number)?.expression else { return [] }
+            guard let query = SearchQuery(text, peer: number) else { return [] }
+            let place = sequence ?? .max
+            if let start = query.unfinished,
+                let found = try db.newest(holding: start, rest: query.rest, before: place, max(0, limit))
+            {
+                return try found.flatMap { try db.messages("WHERE m.sequence = ?", [$0]) }
+            }
             // CROSS JOIN: the index leads, so that the newest are found without sorting all.
             return try db.stored(
                 """
                 FROM search s CROSS JOIN message m ON m.sequence = s.rowid JOIN peer p ON p.number = m.peer
                 WHERE s.search MATCH ? AND s.rowid < ? ORDER BY s.rowid DESC LIMIT ?
-                """, [query, sequence ?? .max, max(0, limit)])
+                """, [query.expression, place, max(0, limit)])
         }
     }
 

@@ -18,6 +18,9 @@ enum Schema {
     /// In order; a file's `user_version` says how many it took. Published steps never change.
     static let steps: [Step] = [Step(name: "the first tables", statements: first)]
 
+    /// How the search index makes words of a text.
+    static let tokenizer = "unicode61 remove_diacritics 2"
+
     private static let first = [
         // Peers by a small number, since each message names one. `counter`, `record` and `endpoint` outlive a contact.
         """
@@ -79,7 +82,7 @@ enum Schema {
         """
         CREATE VIRTUAL TABLE search USING fts5 (
             text, peer, content = 'message', content_rowid = 'sequence', columnsize = 0,
-            tokenize = 'unicode61 remove_diacritics 2'
+            tokenize = '\(tokenizer)'
         )
         """,
         """

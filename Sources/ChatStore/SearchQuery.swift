@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What a user typed, as an expression of FTS5's that means just that.
+/// What a user typed, as expressions of FTS5's that mean just that.
 ///
 /// Each word is a quoted string, in which nothing but the quote itself has a meaning.
 struct SearchQuery: Equatable {
@@ -8,7 +8,12 @@ struct SearchQuery: Equatable {
     private static let wordLimit = 16
     private static let scalarLimit = 64
 
-    let expression: String
+    /// The last word, when it may go on.
+    let unfinished: String?
+    /// All else that a hit has; `nil` for nothing.
+    let rest: String?
+
+    var expression: String { [rest, unfinished].compactMap(\.self).joined(separator: " AND ") }
 
     /// `nil` without a letter or digit.
     init?(_ text: String, peer: Int64? = nil) {
@@ -17,11 +22,11 @@ struct SearchQuery: Equatable {
             .prefix(SearchQuery.wordLimit)
             .map { String(String.UnicodeScalarView($0.prefix(SearchQuery.scalarLimit))) }
         guard let last = words.last else { return nil }
-        let unfinished = text.unicodeScalars.last?.isIndexed == true && last.unicodeScalars.count > 1
-        var terms = words.map(SearchQuery.quoted)
-        if unfinished { terms[terms.count - 1] += " *" }
-        let query = "text : (" + terms.joined(separator: " AND ") + ")"
-        expression = peer.map { query + " AND peer : \"\($0)\"" } ?? query
+        var conditions = words.map { "text : " + SearchQuery.quoted($0) }
+        let mayGoOn = text.unicodeScalars.last?.isIndexed == true && last.unicodeScalars.count > 1
+        unfinished = mayGoOn ? conditions.popLast().map { $0 + " *" } : nil
+        if let peer { conditions.append("peer : \"\(peer)\"") }
+        rest = conditions.isEmpty ? nil : conditions.joined(separator: " AND ")
     }
 
     /// A NUL would end the expression; between words it counts as a blank does.

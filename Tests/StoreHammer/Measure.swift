@@ -98,6 +98,7 @@ func look(_ path: String) throws {
     print("\(state.contacts.count) contacts: RssAnon \(residentAnonymous()) KiB")
     for query in [
         "needle", "hello", "hello ", "tomorrow ", "tomorrow", "tomorr", "he", "meeting1 lunch7", "kettle12", "привет",
+        "needl", "needle hel", "kettle12 tom", "meeting1 lunch7 tom",
     ] {
         try timed("search \(query)") { try store.search(query, limit: 20).count }
         try timed("search \(query) with one peer") { try store.search(query, with: peer, limit: 20).count }

@@ -76,7 +76,7 @@ let package = Package(
         layer("Reactor", uses: ["Queues", "CPosix"]),
         layer("Network", uses: ["Model", "Wire", "Queues", "Reactor", "CPosix"]),
         layer("Tunnels", uses: ["Model", "Wire", "Identity", "Queues", "Reactor", "Network", "CPosix", "CTls"]),
-        layer("PortMapping", uses: ["Model", "Queues", "CNatPMP", "CMiniUPnPc"]),
+        layer("PortMapping", uses: ["Model", "Queues", "Network", "CNatPMP", "CMiniUPnPc"]),
         layer(
             "Sessions",
             uses: [

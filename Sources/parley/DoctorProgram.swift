@@ -138,7 +138,7 @@ struct DoctorProgram: Sendable {
         at endpoint: Endpoint, of hint: Invite.IndexHint, _ asker: DoctorAsker
     ) async -> DoctorFindings.Server {
         var server = DoctorFindings.Server(name: hint.server, endpoint: endpoint)
-        async let acceptsTCP = onOwnThread { connects(to: endpoint, within: 1500) }
+        async let acceptsTCP = onOwnThread { connects(to: endpoint, within: .milliseconds(1500)) }
         async let registration = asker.ask(.someRegistration, at: endpoint)
         async let query = asker.ask(.someQuery, at: endpoint)
         let (challenge, answer) = (await registration, await query)

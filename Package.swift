@@ -62,7 +62,7 @@ let package = Package(
 
         // MARK: Bytes and keys
         layer("Wire", uses: ["Model"]),
-        layer("Identity", uses: ["Model", crypto, cryptoExtras]),
+        layer("Identity", uses: ["Model", "Queues", crypto, cryptoExtras]),
 
         // MARK: Engines: pure machines
         layer("Traversal", uses: ["Model", "Wire", crypto]),
@@ -83,7 +83,7 @@ let package = Package(
                 "Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "Reactor", "Network",
                 "CQuic", crypto,
             ]),
-        layer("DatabaseFile", uses: [grdb]),
+        layer("DatabaseFile", uses: ["Queues", grdb]),
         layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", "DatabaseFile", grdb]),
         layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", "DatabaseFile", grdb]),
         layer(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import CPosix
 internal import Glibc
+internal import Queues
 public import Reactor
 
 /// The local door of a running program: a Unix socket that only its own user, or root, may use.

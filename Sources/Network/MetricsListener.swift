@@ -2,6 +2,7 @@
 internal import CPosix
 internal import Glibc
 public import Model
+internal import Queues
 public import Reactor
 
 /// A page of metrics over HTTP: `GET /metrics`, and nothing else.

@@ -2,6 +2,7 @@
 internal import CPosix
 internal import Glibc
 public import Model
+internal import Queues
 
 /// Sockets of TCP connections for use on a loop: no call waits. A descriptor is the caller's to close.
 public enum TCP {

@@ -62,7 +62,7 @@ public actor IndexServer {
         }
         secondPort = second?.local.port
         var random = RandomSource.system
-        let boot = random.octets(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let boot = random.octets(4).hex
         let info = ServerInfo(
             version: configuration.version, listen: "\(local)", control: configuration.control, boot: boot)
         let now = clocks.monotonic()

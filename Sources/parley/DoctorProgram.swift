@@ -13,7 +13,7 @@ import Reactor
 import Wire
 
 /// `parley doctor`: looks at everything that a conversation needs, and changes nothing. Works beside a running chat.
-struct DoctorProgram: Sendable {
+struct DoctorProgram: NetworkProgram {
     /// How long each part may take; they run at the same time.
     private static let limit = Swift.Duration.seconds(6)
 

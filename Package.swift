@@ -62,7 +62,7 @@ let package = Package(
 
         // MARK: Bytes and keys
         layer("Wire", uses: ["Model"]),
-        layer("Identity", uses: ["Model", crypto, cryptoExtras]),
+        layer("Identity", uses: ["Model", "Queues", crypto, cryptoExtras]),
 
         // MARK: Engines: pure machines
         layer("Traversal", uses: ["Model", "Wire", crypto]),
@@ -76,14 +76,14 @@ let package = Package(
         layer("Reactor", uses: ["Queues", "CPosix"]),
         layer("Network", uses: ["Model", "Wire", "Queues", "Reactor", "CPosix"]),
         layer("Tunnels", uses: ["Model", "Wire", "Identity", "Queues", "Reactor", "Network", "CPosix", "CTls"]),
-        layer("PortMapping", uses: ["Model", "Queues", "CNatPMP", "CMiniUPnPc"]),
+        layer("PortMapping", uses: ["Model", "Queues", "Network", "CNatPMP", "CMiniUPnPc"]),
         layer(
             "Sessions",
             uses: [
                 "Model", "Wire", "Identity", "Queues", "Traversal", "Relaying", "PeerEngine", "Reactor", "Network",
                 "CQuic", crypto,
             ]),
-        layer("DatabaseFile", uses: [grdb]),
+        layer("DatabaseFile", uses: ["Queues", grdb]),
         layer("ChatStore", uses: ["Model", "PeerEngine", "Queues", "DatabaseFile", grdb]),
         layer("RegistryStore", uses: ["Model", "IndexEngine", "Queues", "DatabaseFile", grdb]),
         layer(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #define _GNU_SOURCE
 #include "cdatagram.h"
+#include "internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 typedef union {
     struct sockaddr any;
@@ -29,16 +29,6 @@ struct cp_batch {
     struct iovec *vectors;
     address *addresses;
 };
-
-static uint64_t read64(const uint8_t *octets) {
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) value = value << 8 | octets[i];
-    return value;
-}
-
-static void write64(uint8_t *octets, uint64_t value) {
-    for (int i = 7; i >= 0; i--, value >>= 8) octets[i] = (uint8_t)value;
-}
 
 static socklen_t to_address(const cp_endpoint *endpoint, int family, address *out) {
     memset(out, 0, sizeof *out);
@@ -71,13 +61,6 @@ static void from_address(const address *in, cp_endpoint *out) {
     out->port = ntohs(in->v6.sin6_port);
 }
 
-static int family_of(int descriptor) {
-    int family = AF_INET;
-    socklen_t length = sizeof family;
-    getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length);
-    return family;
-}
-
 int cp_udp_share(int descriptor) {
     int on = 1;
     return setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
@@ -102,13 +85,8 @@ int cp_udp_open(const cp_endpoint *where, int buffer, int errors, int shared) {
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     address local;
     socklen_t length = to_address(where, family, &local);
-    if ((shared && cp_udp_share(descriptor) != 0) || bind(descriptor, &local.any, length) != 0) {
-        int code = errno;
-        close(descriptor);
-        errno = code;
-        return -1;
-    }
-    return descriptor;
+    if (shared && cp_udp_share(descriptor) != 0) return give_up(descriptor);
+    return bind(descriptor, &local.any, length) == 0 ? descriptor : give_up(descriptor);
 }
 
 int cp_socket_local(int descriptor, cp_endpoint *where) {
@@ -137,12 +115,7 @@ int cp_tcp_listen(const cp_endpoint *where, int backlog) {
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     address local;
     socklen_t length = to_address(where, family, &local);
-    if (bind(descriptor, &local.any, length) != 0 || listen(descriptor, backlog) != 0) {
-        int code = errno;
-        close(descriptor);
-        errno = code;
-        return -1;
-    }
+    if (bind(descriptor, &local.any, length) != 0 || listen(descriptor, backlog) != 0) return give_up(descriptor);
     return descriptor;
 }
 
@@ -152,12 +125,7 @@ int cp_tcp_connect(const cp_endpoint *where) {
     if (descriptor < 0) return -1;
     address remote;
     socklen_t length = to_address(where, family, &remote);
-    if (connect(descriptor, &remote.any, length) != 0 && errno != EINPROGRESS) {
-        int code = errno;
-        close(descriptor);
-        errno = code;
-        return -1;
-    }
+    if (connect(descriptor, &remote.any, length) != 0 && errno != EINPROGRESS) return give_up(descriptor);
     return descriptor;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #define _GNU_SOURCE
 #include "cinterfaces.h"
+#include "internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -11,15 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
-
-static uint64_t read64(const uint8_t *octets) {
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) value = value << 8 | octets[i];
-    return value;
-}
 
 static int prefix_length(const uint8_t *mask, int octets) {
     int bits = 0;
@@ -130,11 +123,7 @@ int cp_route_socket(void) {
         .nl_family = AF_NETLINK,
         .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE,
     };
-    if (bind(descriptor, (struct sockaddr *)&local, sizeof local) == 0) return descriptor;
-    int code = errno;
-    close(descriptor);
-    errno = code;
-    return -1;
+    return bind(descriptor, (struct sockaddr *)&local, sizeof local) == 0 ? descriptor : give_up(descriptor);
 }
 
 void cp_route_drain(int descriptor) {
@@ -142,43 +131,6 @@ void cp_route_drain(int descriptor) {
     // What the messages say does not matter: whoever is told looks for himself. ENOBUFS means that some were lost.
     for (int i = 0; i < 1024; i++)
         if (recv(descriptor, message, sizeof message, MSG_DONTWAIT) < 0 && errno != ENOBUFS && errno != EINTR) return;
-}
-
-int cp_timer(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
-
-void cp_timer_start(int descriptor, uint32_t milliseconds) {
-    struct itimerspec time = {
-        .it_value = {.tv_sec = milliseconds / 1000, .tv_nsec = (long)(milliseconds % 1000) * 1000000},
-    };
-    timerfd_settime(descriptor, 0, &time, NULL);
-}
-
-int cp_clock_jumps(void) {
-    int descriptor = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (descriptor < 0) return -1;
-    // A moment that never comes, cancelled whenever the clock jumps.
-    struct itimerspec never = {.it_value = {.tv_sec = INT64_MAX / 1000000000 - 1}};
-    if (timerfd_settime(descriptor, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) == 0) return descriptor;
-    int code = errno;
-    close(descriptor);
-    errno = code;
-    return -1;
-}
-
-void cp_timer_clear(int descriptor) {
-    uint64_t count;
-    (void)!read(descriptor, &count, sizeof count);
-}
-
-static uint64_t nanoseconds(clockid_t clock) {
-    struct timespec time = {0};
-    clock_gettime(clock, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-uint64_t cp_time_asleep(void) {
-    uint64_t monotonic = nanoseconds(CLOCK_MONOTONIC), boot = nanoseconds(CLOCK_BOOTTIME);
-    return boot > monotonic ? boot - monotonic : 0;
 }
 
 int cp_group_open(uint32_t group, uint16_t port, int buffer) {
@@ -189,11 +141,7 @@ int cp_group_open(uint32_t group, uint16_t port, int buffer) {
     // Not on interfaces that other programs joined.
     setsockopt(descriptor, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof off);
     struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(group)};
-    if (bind(descriptor, (struct sockaddr *)&local, sizeof local) == 0) return descriptor;
-    int code = errno;
-    close(descriptor);
-    errno = code;
-    return -1;
+    return bind(descriptor, (struct sockaddr *)&local, sizeof local) == 0 ? descriptor : give_up(descriptor);
 }
 
 static int change_membership(int descriptor, int option, uint32_t group, uint32_t interface) {
@@ -213,9 +161,7 @@ int cp_group_leave(int descriptor, uint32_t group, uint32_t interface) {
 int cp_group_send(
     int descriptor, uint32_t group, uint16_t port, uint32_t interface, uint32_t source, const uint8_t *bytes,
     size_t length) {
-    int family = AF_INET;
-    socklen_t size = sizeof family;
-    getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size);
+    int family = family_of(descriptor);
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(group)};
     // A socket for both families takes an IPv4 destination as a mapped address (RFC 4291, 2.5.5.2), and with it the
     // control messages of IPv4.

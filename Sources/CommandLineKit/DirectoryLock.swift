@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+internal import Queues
 
 /// Says that this process alone uses a directory: a lock of the system on `lock` in it, which ends with its holder,
 /// however that ends.
@@ -14,7 +15,7 @@ public func lockDirectory(
 ) throws(ProgramFailure) -> Int32 {
     let descriptor = open(directory + "/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
-        let reason = String(cString: strerror(errno))
+        let reason = systemReason(errno)
         throw ProgramFailure(
             .failure,
             "\(directory) can't be used (\(reason)): it must be writable; mend that, or name another \(option).")

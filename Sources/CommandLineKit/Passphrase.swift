@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+internal import Queues
 
 /// Reads the first line of a descriptor, as `--passphrase-fd` names it; without its newline.
 public func readPassphrase(descriptor: Int32) throws(ProgramFailure) -> [UInt8] {
@@ -11,7 +12,7 @@ public func readPassphrase(descriptor: Int32) throws(ProgramFailure) -> [UInt8] 
         guard count >= 0 else {
             throw ProgramFailure(
                 .badIdentity,
-                "The passphrase can't be read from descriptor \(descriptor): \(String(cString: strerror(errno))).")
+                "The passphrase can't be read from descriptor \(descriptor): \(systemReason(errno)).")
         }
         guard count > 0, byte != UInt8(ascii: "\n") else { return line }
         line.append(byte)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+internal import Queues
 
 /// Where a setting's value comes from, the strongest first.
 public enum SettingOrigin: Hashable, Sendable {
@@ -95,7 +96,7 @@ extension SettingsLayers.File {
         if descriptor < 0, errno == ENOENT || errno == ENOTDIR { return nil }
         // One byte more than allowed, which the parser then says.
         guard descriptor >= 0, let bytes = readAll(descriptor, limit: SettingsFile.sizeLimit + 1) else {
-            let reason = String(cString: strerror(errno)).lowercased()
+            let reason = systemReason(errno)
             if descriptor >= 0 { close(descriptor) }
             throw ProgramFailure(.failure, "The settings in \(path) can't be read: \(reason).")
         }

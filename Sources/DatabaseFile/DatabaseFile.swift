@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import GRDB
 internal import Glibc
+internal import Queues
 
 /// An SQLite database as a file: made for this user alone, checked, looked into, set aside.
 ///
@@ -121,7 +122,7 @@ public struct DatabaseFile: Sendable {
 
     private func cannot(_ attempt: String, beside suffix: String = "", _ code: Int32) -> Obstacle {
         Obstacle(
-            "\(words.owner) can't \(attempt) \(path + suffix): \(String(cString: strerror(code))).",
+            "\(words.owner) can't \(attempt) \(path + suffix): \(systemReason(code)).",
             isFullDisk: code == ENOSPC || code == EDQUOT)
     }
 

@@ -78,12 +78,12 @@ struct BackupCipher {
         guard !passphrase.isEmpty else { throw .emptyPassphrase }
         guard let key = cost.key(of: passphrase, salt: salt) else { throw .noMemory }
         self.key = key
-        head = Array("\(Backup.version) \(cost.text) \(hexText(salt))".utf8)
+        head = Array("\(Backup.version) \(cost.text) \(salt.hex)".utf8)
     }
 
     /// The file's first line, with its end.
     func line() throws -> [UInt8] {
-        head + Array(" \(hexText(try seal([], at: 0, .check)))\n".utf8)
+        head + Array(" \(try seal([], at: 0, .check).hex)\n".utf8)
     }
 
     /// What a chunk's nonce says besides its place.

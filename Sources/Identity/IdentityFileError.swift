@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Glibc
+internal import Queues
 
 /// Why there is no identity to work with. Nothing on disk was changed.
 public enum IdentityFileError: Error, Equatable, Sendable {
@@ -38,9 +38,9 @@ extension IdentityFileError: CustomStringConvertible {
         case .notADirectory(let path):
             "\(path) should be the directory of your identity, but is none; move it away or name another by --home."
         case .unreadable(let path, let code):
-            "\(path) cannot be read (\(reason(code))); give yourself the right to read it, or name another --home."
+            "\(path) cannot be read (\(systemReason(code))); give yourself the right to read it, or name another --home."
         case .unwritable(let home, let code):
-            "A new identity cannot be kept in \(home) (\(reason(code))); mend that, or name another --home."
+            "A new identity cannot be kept in \(home) (\(systemReason(code))); mend that, or name another --home."
         case .passphraseNeeded(let path):
             "The identity in \(path) is protected; give its passphrase to open it."
         case .wrongPassphrase(let path):
@@ -51,11 +51,4 @@ extension IdentityFileError: CustomStringConvertible {
             "There is not enough memory to check a passphrase, which takes 128 MiB; close other programs and try again."
         }
     }
-}
-
-/// The system's words for an `errno`.
-private func reason(_ code: Int32) -> String {
-    var text = [CChar](repeating: 0, count: 128)
-    guard strerror_r(code, &text, text.count) == 0 else { return "error \(code)" }
-    return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }

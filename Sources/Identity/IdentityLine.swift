@@ -45,7 +45,7 @@ enum IdentityLine {
 
     /// The line that keeps an identity, with its end.
     static func plain(of identity: Identity) -> [UInt8] {
-        Array("\(plainHead)\(hexText(identity.seed))\n".utf8)
+        Array("\(plainHead)\(identity.seed.hex)\n".utf8)
     }
 
     /// The line that keeps an identity under a passphrase, with a salt and a nonce of its own; `nil` when the passphrase
@@ -54,11 +54,11 @@ enum IdentityLine {
         of identity: Identity, passphrase: [UInt8], cost: PassphraseCost, random: inout RandomSource
     ) -> [UInt8]? {
         let salt = random.octets(PassphraseCost.saltSize)
-        let head = "\(sealedHead)\(cost.text) \(hexText(salt)) "
+        let head = "\(sealedHead)\(cost.text) \(salt.hex) "
         guard let key = cost.key(of: passphrase, salt: salt),
             let box = try? ChaChaPoly.seal(identity.seed, using: key, authenticating: Array(head.utf8))
         else { return nil }
-        return Array("\(head)\(hexText(box.combined))\n".utf8)
+        return Array("\(head)\(box.combined.hex)\n".utf8)
     }
 
     fileprivate static func isSealedSize(_ count: Int) -> Bool { count == seedSize + overhead }

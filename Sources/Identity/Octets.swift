@@ -11,11 +11,6 @@ func bigEndianOctets(_ value: UInt64, count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - $0))) }
 }
 
-/// Lower-case hex.
-func hexText(_ octets: some Sequence<UInt8>) -> String {
-    String(decoding: octets.flatMap { [hexDigit($0 >> 4), hexDigit($0 & 0xF)] }, as: UTF8.self)
-}
-
 /// The octets of hex digits; `nil` for another character or an odd count.
 func hexOctets(_ text: some StringProtocol) -> [UInt8]? {
     let values = text.utf8.compactMap(hexValue)
@@ -25,7 +20,7 @@ func hexOctets(_ text: some StringProtocol) -> [UInt8]? {
 
 /// The octets of lower-case hex digits: one text for one value.
 func lowerHexOctets(_ text: some StringProtocol) -> [UInt8]? {
-    hexOctets(text).flatMap { hexText($0) == text ? $0 : nil }
+    hexOctets(text).flatMap { $0.hex == text ? $0 : nil }
 }
 
 /// Takes octets from the front and says when there are too few.

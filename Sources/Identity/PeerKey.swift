@@ -42,9 +42,7 @@ public struct PeerKey: Hashable, Sendable {
     }
 
     /// The key in lower-case hex.
-    public var hex: String {
-        octets.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
+    public var hex: String { octets.hex }
 
     /// The key in base64url, 43 characters: how a server's key is told to its users.
     public var text: String { Base64URL.encode(octets) }

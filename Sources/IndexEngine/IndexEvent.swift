@@ -156,20 +156,6 @@ public struct IndexEvent: Hashable, Sendable {
         self.target = target
         self.result = result
     }
-
-    /// One line for a log, unsanitised where the target is foreign text:
-    /// `2026-11-22T14:02:07.112Z registration new 4f2a91c0-… from 127.0.0.1:50001 95us`.
-    /// - Parameter masked: whether the source's last part is hidden.
-    public func logText(took: Span, masked: Bool) -> String {
-        let subject =
-            switch target {
-            case .peer(let id): " \(id)"
-            case .text(let text): " \"\(text)\""
-            case .none: ""
-            }
-        return "\(time.rfc3339) \(operation.rawValue) \(result.word)\(subject)"
-            + " from \(masked ? source.masked : source.description) \(took.nanoseconds / 1000)us"
-    }
 }
 
 extension Endpoint {

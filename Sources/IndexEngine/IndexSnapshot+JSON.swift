@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-public import Model
+internal import Model
 public import Wire
 
 /// The snapshot as JSON: what the control socket carries and `top --once --json` prints.
@@ -112,23 +112,6 @@ extension SnapshotRequest {
             rows: try RowRequest(json: object.object("rows")), feedAfter: try object.count("feed_after"),
             detail: object["detail"] == nil ? nil : try object.peer("detail"),
             wantsPairs: object["pairs"] == nil ? true : try object.flag("pairs"))
-    }
-}
-
-extension IndexEvent {
-    /// One line for a log of JSON lines.
-    /// - Parameter masked: whether the source's last part is hidden.
-    public func logJSON(took: Span, masked: Bool) -> JSONObject {
-        var object: JSONObject = [
-            "ts": .string(time.rfc3339),
-            "level": .string(result.isError ? "warn" : "info"),
-            "event": .string(operation.rawValue),
-            "src": .string(masked ? source.masked : source.description),
-            "result": .string(result.word),
-        ]
-        target.write(to: &object)
-        object["dur_us"] = .count(took.nanoseconds / 1000)
-        return object
     }
 }
 

@@ -81,7 +81,7 @@ extension RateSeries {
 }
 
 extension IndexTarget {
-    func write(to object: inout JSONObject) {
+    fileprivate func write(to object: inout JSONObject) {
         switch self {
         case .peer(let peer): object["uuid"] = .string("\(peer)")
         case .text(let text): object["text"] = .string(text)

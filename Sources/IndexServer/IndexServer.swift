@@ -52,17 +52,11 @@ public actor IndexServer {
         _ configuration: IndexServerConfiguration, clocks: Clocks,
         report: (@Sendable (IndexEvent, Span) -> Void)? = nil, notify: (@Sendable (String) -> Void)? = nil
     ) throws(NetworkError) {
-        let count = configuration.loops > 0 ? configuration.loops : Int(cp_processors())
-        let ports = try DatagramPort.group(configuration.listen, count: min(count, Self.loopLimit))
+        let (ports, second) = try Self.openPorts(configuration)
         local = ports.first?.local ?? Endpoint(address: .v4(0), port: 0)
-        var beside = configuration.listen
-        let second = try configuration.secondPort.map { (port) throws(NetworkError) in
-            beside.port = port
-            return try DatagramPort(beside, reportsUnreachable: false)
-        }
         secondPort = second?.local.port
         var random = RandomSource.system
-        let boot = random.octets(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let boot = random.octets(4).hex
         let info = ServerInfo(
             version: configuration.version, listen: "\(local)", control: configuration.control, boot: boot)
         let now = clocks.monotonic()
@@ -77,14 +71,9 @@ public actor IndexServer {
         do {
             loop = try PollExecutor(name: "parley-index")
             let keeper = try StoreKeeper(configuration.store, service: service, clocks: clocks, notify: tell)
-            var serving: [ServingLoop] = []
-            for (number, port) in ports.enumerated() {
-                serving.append(
-                    try ServingLoop(
-                        number, port: port, second: number == 0 ? second : nil, sink: sink, service: service,
-                        keeper: keeper, clocks: clocks, report: report))
-            }
-            (self.keeper, self.serving) = (keeper, serving)
+            serving = try Self.makeLoops(
+                ports, second: second, sink: sink, service: service, keeper: keeper, clocks: clocks, report: report)
+            self.keeper = keeper
         } catch {
             throw NetworkError("\(error)")
         }
@@ -96,6 +85,30 @@ public actor IndexServer {
         sweepsAt = service.nextSweep(now: now)
         self.service = service
         self.clocks = clocks
+    }
+
+    /// The ports that are served, a loop each, and the one that only tells who asks where it is seen.
+    private static func openPorts(
+        _ configuration: IndexServerConfiguration
+    ) throws(NetworkError) -> (serving: [DatagramPort], second: DatagramPort?) {
+        let count = configuration.loops > 0 ? configuration.loops : Int(cp_processors())
+        let ports = try DatagramPort.group(configuration.listen, count: min(count, loopLimit))
+        guard let number = configuration.secondPort else { return (ports, nil) }
+        var beside = configuration.listen
+        beside.port = number
+        return (ports, try DatagramPort(beside, reportsUnreachable: false))
+    }
+
+    /// A loop for each port. The first has the second port, too.
+    private static func makeLoops(
+        _ ports: [DatagramPort], second: DatagramPort?, sink: Lock<(any TunnelSink)?>, service: IndexService,
+        keeper: StoreKeeper, clocks: Clocks, report: (@Sendable (IndexEvent, Span) -> Void)?
+    ) throws(ReactorError) -> [ServingLoop] {
+        try ports.enumerated().map { (number, port) throws(ReactorError) in
+            try ServingLoop(
+                number, port: port, second: number == 0 ? second : nil, sink: sink, service: service, keeper: keeper,
+                clocks: clocks, report: report)
+        }
     }
 
     // MARK: Beginning and end

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import CPosix
 internal import Glibc
+internal import Queues
 public import Reactor
 
 /// The local door of a running program: a Unix socket that only its own user, or root, may use.
@@ -15,7 +16,7 @@ public final class ControlListener: @unchecked Sendable {
     /// A new connection; set its handlers before returning.
     public var onConnect: (LineConnection) -> Void = { _ in }
 
-    private let door: Door
+    private let listening: ListeningSocket
     private let path: String
     private let loop: PollExecutor
     private var open: [ObjectIdentifier: LineConnection] = [:]
@@ -26,16 +27,16 @@ public final class ControlListener: @unchecked Sendable {
     public init(path: String, loop: PollExecutor) throws(NetworkError) {
         guard !isListening(path) else { throw NetworkError("Another program answers at \(path).", code: EADDRINUSE) }
         try removeSocket(path)
-        door = Door(try bindSocket(path))
+        listening = ListeningSocket(try bindSocket(path))
         self.path = path
         self.loop = loop
-        loop.watch(door.descriptor) { [weak self] _ in self?.accept() }
+        loop.watch(listening.descriptor) { [weak self] _ in self?.accept() }
     }
 
     /// Stops listening and closes all connections.
     public func close() {
-        loop.unwatch(door.descriptor)
-        door.close()
+        loop.unwatch(listening.descriptor)
+        listening.close()
         // What took its place meanwhile is not its own.
         try? removeSocket(path)
         open.values.forEach { $0.close() }
@@ -46,7 +47,7 @@ public final class ControlListener: @unchecked Sendable {
     public func remove(_ connection: LineConnection) { open[ObjectIdentifier(connection)] = nil }
 
     private func accept() {
-        while let accepted = door.accept() {
+        while let accepted = listening.accept() {
             guard open.count < ControlListener.connectionLimit, isOwnUser(accepted) else {
                 Glibc.close(accepted)
                 continue

@@ -114,29 +114,11 @@ private final class LookupThread: Sendable {
         while let entry = next?.pointee {
             next = entry.ai_next
             guard found[entry.ai_family] == nil,
-                let address = entry.ai_addr.flatMap({ Endpoint.Address($0, family: entry.ai_family) })
+                let address = entry.ai_addr.flatMap({ SocketAddress($0) })?.endpoint.address
             else { continue }
             found[entry.ai_family] = address
             families.append(entry.ai_family)
         }
         return families.compactMap { found[$0] }
-    }
-}
-
-extension Endpoint.Address {
-    fileprivate init?(_ raw: UnsafeMutablePointer<sockaddr>, family: Int32) {
-        switch family {
-        case AF_INET:
-            self = raw.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                .v4(UInt32(bigEndian: $0.pointee.sin_addr.s_addr))
-            }
-        case AF_INET6:
-            let octets = raw.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
-                withUnsafeBytes(of: address.pointee.sin6_addr) { Array($0) }
-            }
-            let words = [octets[0..<8], octets[8..<16]].map { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }
-            self = .v6(words[0], words[1])
-        default: return nil
-        }
     }
 }

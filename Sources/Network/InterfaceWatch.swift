@@ -16,8 +16,8 @@ public enum NetworkChange: Equatable, Sendable {
 /// Tells when the machine's addresses or its default route change (rtnetlink(7)), and when it was asleep. Between changes
 /// it costs no wake-up; on a system without rtnetlink it says nothing.
 public final class InterfaceWatch: Sendable {
-    /// How long changes may follow each other before they are told, in milliseconds: a new network comes as several.
-    private static let settling: UInt32 = 100
+    /// Nanoseconds that changes may follow each other before they are told: a new network comes as several.
+    private static let settling: UInt64 = 100_000_000
     /// Clocks that are merely set don't differ by so much.
     private static let shortestSleep: UInt64 = 1_000_000_000
 
@@ -43,7 +43,7 @@ public final class InterfaceWatch: Sendable {
     }
 
     private let changes = cp_route_socket()
-    private let settling = cp_timer()
+    private let settling = cp_timerfd()
     private let jumps = cp_clock_jumps()
     private let state: Lock<State>
     private let timeAsleep: @Sendable () -> UInt64
@@ -96,7 +96,7 @@ public final class InterfaceWatch: Sendable {
         loop.watch(changes) { [self] _ in
             // However many follow, the next look is at its time: nothing is read until then.
             loop.unwatch(changes)
-            cp_timer_start(settling, InterfaceWatch.settling)
+            cp_timerfd_set(settling, PollExecutor.now() &+ InterfaceWatch.settling)
         }
     }
 

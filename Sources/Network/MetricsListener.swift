@@ -2,6 +2,7 @@
 internal import CPosix
 internal import Glibc
 public import Model
+internal import Queues
 public import Reactor
 
 /// A page of metrics over HTTP: `GET /metrics`, and nothing else.
@@ -17,7 +18,7 @@ public final class MetricsListener: @unchecked Sendable {
 
     /// Where it listens.
     public let local: Endpoint
-    private let door: Door
+    private let listening: ListeningSocket
     private let loop: PollExecutor
     private let page: () -> String
     /// Oldest first, so that the first one's time is over first.
@@ -33,7 +34,7 @@ public final class MetricsListener: @unchecked Sendable {
         guard descriptor >= 0 else { throw NetworkError(listenFailure(listen, errno), code: errno) }
         cp_socket_local(descriptor, &place)
         local = Endpoint(place)
-        door = Door(descriptor)
+        listening = ListeningSocket(descriptor)
         self.loop = loop
         self.page = page
         loop.watch(descriptor) { [weak self] _ in self?.accept() }
@@ -49,14 +50,14 @@ public final class MetricsListener: @unchecked Sendable {
 
     /// Stops listening and closes all connections.
     public func close() {
-        loop.unwatch(door.descriptor)
-        door.close()
+        loop.unwatch(listening.descriptor)
+        listening.close()
         open.forEach { $0.close() }
         open = []
     }
 
     private func accept() {
-        while let accepted = door.accept() {
+        while let accepted = listening.accept() {
             guard open.count < MetricsListener.connectionLimit else {
                 Glibc.close(accepted)
                 continue

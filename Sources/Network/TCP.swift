@@ -2,17 +2,18 @@
 internal import CPosix
 internal import Glibc
 public import Model
+internal import Queues
 
 /// Sockets of TCP connections for use on a loop: no call waits. A descriptor is the caller's to close.
 public enum TCP {
     /// Listens at exactly this address and port; at the unspecified IPv6 address for IPv4 as well.
     /// - Throws: why not, as one clause.
-    public static func listen(at place: Endpoint) throws(NetworkError) -> (door: Door, local: Endpoint) {
+    public static func listen(at place: Endpoint) throws(NetworkError) -> (socket: ListeningSocket, local: Endpoint) {
         var place = cp_endpoint(place)
         let descriptor = cp_tcp_listen(&place, 128)
         guard descriptor >= 0 else { throw failure(errno) }
         cp_socket_local(descriptor, &place)
-        return (Door(descriptor), Endpoint(place))
+        return (ListeningSocket(descriptor), Endpoint(place))
     }
 
     /// Begins to connect: the descriptor becomes writable when that is over, and `error` tells how it went.

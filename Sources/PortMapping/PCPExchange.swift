@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import CNatPMP  // its header brings in_addr along
+internal import CNatPMP  // its header brings socket(2) along
 internal import Glibc
 internal import Model
+internal import Network
 
 /// One question to the router by PCP (RFC 6887). Never blocks.
 final class PCPExchange: MappingExchange {
@@ -126,7 +127,7 @@ private func connectedSocket(to other: Endpoint, zone: UInt32) -> (descriptor: I
         close(descriptor)
         return nil
     }
-    return (descriptor, own.address)
+    return (descriptor, own.endpoint.address)
 }
 
 /// Where packets of IPv6 for the Internet would leave from: the kernel looks for the route and sends nothing.
@@ -134,67 +135,9 @@ private func addressTowardsInternet() -> Endpoint.Address? {
     let scout = socket(AF_INET6, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard scout >= 0 else { return nil }
     defer { close(scout) }
-    guard SocketAddress(Endpoint(address: documentation, port: PCP.port), zone: 0).connect(scout) else { return nil }
-    return SocketAddress(localOf: scout)?.address
+    guard SocketAddress(Endpoint(address: documentation, port: PCP.port)).connect(scout) else { return nil }
+    return SocketAddress(localOf: scout)?.endpoint.address
 }
 
 /// 2001:db8::1, of documentation (RFC 3849): on nobody's network.
 private let documentation = Endpoint.Address.v6(0x2001_0DB8_0000_0000, 1)
-
-/// The system's form of an endpoint.
-private struct SocketAddress {
-    private var storage = sockaddr_storage()
-    private var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-
-    init(_ endpoint: Endpoint, zone: UInt32) {
-        switch endpoint.address {
-        case .v4(let bits):
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = endpoint.port.bigEndian
-            address.sin_addr.s_addr = bits.bigEndian
-            store(address)
-        case .v6(let high, let low):
-            var address = sockaddr_in6()
-            address.sin6_family = sa_family_t(AF_INET6)
-            address.sin6_port = endpoint.port.bigEndian
-            address.sin6_scope_id = endpoint.isLinkLocalV6 ? zone : 0
-            withUnsafeMutableBytes(of: &address.sin6_addr) {
-                $0.storeBytes(of: high.bigEndian, as: UInt64.self)
-                $0.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
-            }
-            store(address)
-        }
-    }
-
-    init?(localOf descriptor: Int32) {
-        let code = withUnsafeMutablePointer(to: &storage) { storage in
-            storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
-        }
-        guard code == 0 else { return nil }
-    }
-
-    var address: Endpoint.Address {
-        withUnsafeBytes(of: storage) { bytes in
-            if Int32(storage.ss_family) == AF_INET {
-                return .v4(UInt32(bigEndian: bytes.load(as: sockaddr_in.self).sin_addr.s_addr))
-            }
-            let offset = MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr) ?? 8
-            return .v6(
-                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)),
-                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)))
-        }
-    }
-
-    func connect(_ descriptor: Int32) -> Bool { with { Glibc.connect(descriptor, $0, length) } == 0 }
-    func bind(_ descriptor: Int32) -> Bool { with { Glibc.bind(descriptor, $0, length) } == 0 }
-
-    private func with(_ body: (UnsafePointer<sockaddr>) -> Int32) -> Int32 {
-        withUnsafePointer(to: storage) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1, body) }
-    }
-
-    private mutating func store<Value>(_ value: Value) {
-        length = socklen_t(MemoryLayout<Value>.size)
-        withUnsafeBytes(of: value) { bytes in withUnsafeMutableBytes(of: &storage) { $0.copyMemory(from: bytes) } }
-    }
-}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import CMiniUPnPc
-internal import CNatPMP  // its header brings timespec along
 internal import Glibc
 public import Model
+internal import Network
 internal import Queues
 
 /// Keeps a UDP port of the router open for this program, by PCP, NAT-PMP or UPnP, whichever the router has; and the firewall of
@@ -103,10 +103,11 @@ public final class PortMapper: Sendable {
         perform(machines.begin(now()), desk)
         while true {
             let outcomes = desk.wait(wake, until: machines.deadline)
-            for command in commands.withLock({ commands in
+            let pending = commands.withLock { commands in
                 defer { commands = [] }
                 return commands
-            }) {
+            }
+            for command in pending {
                 guard command == .networkChanged else { return end(machines, desk) }
                 desk.forget()
                 perform(machines.begin(now()), desk)
@@ -172,11 +173,7 @@ public enum MappingSurvey: Equatable, Sendable {
 }
 
 /// CLOCK_MONOTONIC.
-func now() -> Instant {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
-}
+func now() -> Instant { Clocks.system.monotonic() }
 
 /// Runs `body` on a detached thread.
 private func onThread(_ body: @escaping @Sendable () -> Void) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import Glibc
+internal import Queues
 
 /// Why a loop could not be made.
 public struct ReactorError: Error, Equatable, CustomStringConvertible {
@@ -8,6 +8,6 @@ public struct ReactorError: Error, Equatable, CustomStringConvertible {
 
     /// One sentence for the user.
     public var description: String {
-        "The system gave no descriptor for an event loop: \(String(cString: strerror(code)))."
+        "The system gave no descriptor for an event loop: \(systemReason(code))."
     }
 }

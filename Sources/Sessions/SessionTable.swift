@@ -27,37 +27,38 @@ final class SessionTable {
     }
 
     let limits: SessionLimits
-    private let identity: QuicIdentity
-    private let mac: MAC1
-    private let retrySecret: [UInt8]
-    private let protocolName: String
-    private(set) var sessions: [SessionID: Session] = [:]
+    // What is not private is for the extensions in the files beside this one alone.
+    let identity: QuicIdentity
+    let mac: MAC1
+    let retrySecret: [UInt8]
+    let protocolName: String
+    var sessions: [SessionID: Session] = [:]
     /// By the IDs that packets are sent to.
-    private var connections: [ConnectionID: Session] = [:]
+    var connections: [ConnectionID: Session] = [:]
     /// By the IDs that clients chose for their first packets.
-    private var firstConnections: [[UInt8]: Session] = [:]
+    var firstConnections: [[UInt8]: Session] = [:]
     /// By what probes are called.
-    private var probed: [UInt64: Session] = [:]
+    var probed: [UInt64: Session] = [:]
     /// Of probes of whoever knows our ID.
-    private let probeKey: ProbeKey
-    private var budget: ProbeBudget
-    private var asked = AskedAddresses()
+    let probeKey: ProbeKey
+    var budget: ProbeBudget
+    var asked = AskedAddresses()
     private var welcomes = Welcomes()
     private let localPort: UInt16
     /// This machine's addresses at the one port.
-    private var own: Set<Endpoint>
+    var own: Set<Endpoint>
     /// Whom datagrams as of a relay are taken from.
     private var relays: Set<Endpoint> = []
     /// Whether peers are spoken to through relays alone.
-    private var isHidden = false
-    private var passages: Passages
-    private var farewells = Farewells()
+    var isHidden = false
+    var passages: Passages
+    var farewells = Farewells()
     /// Sessions with something to look after.
-    private var touched: Set<SessionID> = []
-    private var deadlines: [SessionID: Instant] = [:]
-    private var nextIncoming: UInt64 = 1
-    private var random: RandomSource
-    private var output = Output()
+    var touched: Set<SessionID> = []
+    var deadlines: [SessionID: Instant] = [:]
+    var nextIncoming: UInt64 = 1
+    var random: RandomSource
+    var output = Output()
 
     init(
         identity: Identity, localPort: UInt16, limits: SessionLimits = SessionLimits(),
@@ -193,269 +194,7 @@ final class SessionTable {
         for session in sessions.values { bidFarewell(session, code, .closedHere(code), now) }
     }
 
-    private func post(_ bytes: [UInt8], _ route: Route) {
+    func post(_ bytes: [UInt8], _ route: Route) {
         if route.isRelayed || !isHidden { output.datagrams.append(route.datagram(bytes)) }
-    }
-
-    // MARK: Probes
-
-    private func takeProbe(_ bytes: [UInt8], by route: Route, _ now: Instant) {
-        guard route.endpoint.isUnicast, let claim = Probe.peek(bytes) else { return }
-        let session = probed[claim.reference]
-        switch claim.kind {
-        case .ping:
-            if let session, let ping = session.probes.ping(from: bytes) {
-                return answer(ping, by: route, of: session, now) { session.probes.encoded($0) }
-            }
-            guard let ping = Probe(bytes, key: probeKey) else { return }
-            answer(ping, by: route, of: session, now) { $0.encoded(probeKey) }
-        case .pong:
-            guard let session, let pong = session.probes.pong(from: bytes) else { return }
-            touched.insert(session.id)
-            session.take(pong, from: route, budget: &budget, now: now)
-        }
-    }
-
-    /// To the very route that it came by, with as many octets.
-    private func answer(
-        _ ping: Probe, by route: Route, of session: Session?, _ now: Instant, _ encode: (Probe) -> [UInt8]?
-    ) {
-        var isUnasked = isUnasked(route, now)
-        if let session {
-            touched.insert(session.id)
-            isUnasked = session.finder.pinged(from: route, wasAsked: !isUnasked, now: now)
-        }
-        let pong = Probe(
-            .pong, reference: ping.reference, transaction: ping.transaction,
-            observed: route.isRelayed ? nil : route.endpoint, wasUnasked: isUnasked)
-        if let bytes = encode(pong) { post(bytes, route) }
-    }
-
-    private func isUnasked(_ route: Route, _ now: Instant) -> Bool {
-        !route.isRelayed && !asked.contains(route.endpoint.address, now: now)
-    }
-
-    private func ask(_ bytes: [UInt8], _ route: Route, _ now: Instant) {
-        if !route.isRelayed { asked.add(route.endpoint.address, now: now) }
-        post(bytes, route)
-    }
-
-    private func send(_ ping: Ping, of session: Session, _ now: Instant) {
-        guard let bytes = session.probes.ping(ping.transaction) else { return }
-        switch ping.destination {
-        case .route(let route):
-            // A session's own finder knows what was sent where.
-            if session.isUp { post(bytes, route) } else { ask(bytes, route, now) }
-        case .lan: if !isHidden { output.lanProbes.append(bytes) }
-        }
-    }
-
-    private func register(_ session: Session) {
-        for reference in session.probes.references { probed[reference] = session }
-    }
-
-    // MARK: Dialling and accepting
-
-    /// Those that may be used.
-    private func allowed(_ candidates: [RemoteCandidate]) -> [RemoteCandidate] {
-        candidates.filter { $0.route.isRelayed || !isHidden }
-    }
-
-    private func dial(_ id: SessionID, _ key: PeerKey, _ plan: DialPlan, _ now: Instant) {
-        guard id.isDialled, sessions[id] == nil else { return }
-        guard sessions.count < limits.sessions else {
-            return output.events.append(.closed(id, .failed("too many sessions are open")))
-        }
-        guard
-            let quic = QuicConnection(
-                dial: key, identity: identity, limits: limits, now: now, protocolName: protocolName)
-        else { return output.events.append(.closed(id, .failed("there is no memory for it"))) }
-        var finder = PathFinder(own: own, limits: limits.path, random: random.split(), now: now)
-        finder.offer(allowed(plan.candidates), sequence: plan.sequence, now: now)
-        if plan.searchesLAN, !isHidden { finder.searchLAN(now: now) }
-        add(
-            Session(
-                id, quic, finder: finder, probes: SessionProbes(dialled: key, reference: plan.reference),
-                mac: MAC1(dialled: key), limits: limits, now: now))
-    }
-
-    private func takePacket(_ bytes: [UInt8], by route: Route, _ now: Instant) {
-        let isDial = bytes.first == DatagramTag.dial
-        guard !isDial || mac.isRight(bytes) else { return }
-        let overhead = SessionDatagram.overhead(isDial ? mac : nil)
-        bytes.withUnsafeBufferPointer { bytes in
-            guard bytes.count > overhead else { return }
-            take(UnsafeBufferPointer(rebasing: bytes[overhead...]), by: route, mayBegin: isDial, now)
-        }
-    }
-
-    private func take(_ packet: UnsafeBufferPointer<UInt8>, by route: Route, mayBegin: Bool, _ now: Instant) {
-        guard let header = PacketHeader(packet) else { return }
-        let known =
-            header.connection.flatMap { connections[$0] }
-            ?? (header.isLong && mayBegin ? firstConnections[header.destination] : nil)
-        if let known { return read(packet, known, by: route, now) }
-        if let last = header.connection.flatMap({ farewells.answer(to: $0, now: now) }) {
-            return output.datagrams.append(last)
-        }
-        if mayBegin, header.isLong { accept(packet, header, by: route, now) }
-    }
-
-    private func accept(
-        _ packet: UnsafeBufferPointer<UInt8>, _ header: PacketHeader, by route: Route, _ now: Instant
-    ) {
-        guard cq_packet_is_first(packet.baseAddress, packet.count), route.endpoint.isUnicast else { return }
-        let halfOpen = sessions.values.count { !$0.isUp && !$0.id.isDialled }
-        guard sessions.count < limits.sessions, halfOpen < limits.halfOpen else { return }
-        let answersRetry = isRetryAnswered(packet, route.endpoint, now)
-        guard answersRetry || halfOpen < limits.halfOpenWithoutRetry else { return retry(packet, route, now) }
-        guard
-            let quic = QuicConnection(
-                accept: packet, from: route.endpoint, retrySecret: answersRetry ? retrySecret : nil,
-                identity: identity, limits: limits, now: now, protocolName: protocolName)
-        else { return }
-        let finder = PathFinder(
-            own: own, accepted: route, cameUnasked: isUnasked(route, now), limits: limits.path, random: random.split(),
-            now: now)
-        let session = Session(
-            SessionID(nextIncoming), quic, finder: finder, probes: SessionProbes(), mac: nil, limits: limits, now: now)
-        nextIncoming += 2
-        add(session)
-        session.firstDestination = header.destination
-        firstConnections[header.destination] = session
-        read(packet, session, by: route, now)
-        // It only looked like a first packet.
-        if !session.wasAnswered { remove(session, .pathDied) }
-    }
-
-    private func isRetryAnswered(_ packet: UnsafeBufferPointer<UInt8>, _ source: Endpoint, _ now: Instant) -> Bool {
-        var client = cq_address(source)
-        let lifetime = limits.retryLifetime.nanoseconds
-        return cq_retry_is_answered(
-            packet.baseAddress, packet.count, &client, retrySecret, lifetime, now.nanoseconds)
-    }
-
-    private func retry(_ packet: UnsafeBufferPointer<UInt8>, _ route: Route, _ now: Instant) {
-        var client = cq_address(route.endpoint)
-        let answer = SessionDatagram.make(nil, capacity: Int(CQ_PACKET_SIZE)) { destination in
-            cq_retry_write(
-                destination.baseAddress, destination.count, packet.baseAddress, packet.count, &client, retrySecret,
-                now.nanoseconds)
-        }
-        if let answer { post(answer, route) }
-    }
-
-    // MARK: One session
-
-    private func add(_ session: Session) {
-        sessions[session.id] = session
-        touched.insert(session.id)
-        register(session)
-        connect(session.quic.id, to: session)
-        session.quic.events.idAdded = { [unowned self, unowned session] in connect($0, to: session) }
-        session.quic.events.idRemoved = { [unowned self, unowned session] id in
-            session.connectionIDs.remove(id)
-            connections[id] = nil
-        }
-    }
-
-    private func connect(_ id: ConnectionID, to session: Session) {
-        session.connectionIDs.insert(id)
-        connections[id] = session
-    }
-
-    private func with(_ id: SessionID, _ body: (Session) -> Void) {
-        guard let session = sessions[id], session.closing == nil else { return }
-        touched.insert(id)
-        body(session)
-    }
-
-    private func send(_ frames: [[UInt8]], _ id: SessionID, _ now: Instant) {
-        with(id) { session in
-            guard session.isUp, let reason = session.send(frames) else { return }
-            bidFarewell(session, .done, .failed(reason), now)
-        }
-    }
-
-    private func read(
-        _ packet: UnsafeBufferPointer<UInt8>, _ session: Session, by route: Route, _ now: Instant
-    ) {
-        touched.insert(session.id)
-        do {
-            try session.read(packet, from: route, now: now)
-        } catch {
-            fail(session, error, now)
-        }
-    }
-
-    /// Brings a session up to date, then writes for it.
-    private func attend(_ session: Session, _ now: Instant) {
-        do throws(SessionFault) {
-            if let up = try session.takeUp() {
-                register(session)
-                output.events.append(up)
-            }
-            if session.isUp, session.closing == nil {
-                let frames = try session.takeFrames()
-                if !frames.isEmpty { output.events.append(.frames(session.id, frames)) }
-            }
-        } catch {
-            return bidFarewell(session, .protocolViolation, .protocolViolation(error.clause), now)
-        }
-        let pings = session.duePings(now: now, budget: &budget)
-        output.events += session.takeRouteEvents(now: now)
-        if let change = session.takeRoundTrip(now: now) { output.events.append(change) }
-        if let closing = session.closing, session.hasFlushed(now: now) {
-            return bidFarewell(session, closing.code, .closedHere(closing.code), now)
-        }
-        if let end = session.overdue(now: now) {
-            return remove(session, session.closing.map { .closedHere($0.code) } ?? end)
-        }
-        do throws(QuicConnection.Failure) {
-            try session.write(now: now) { post($0, $1) }
-        } catch {
-            return fail(session, error, now)
-        }
-        for ping in pings { send(ping, of: session, now) }
-    }
-
-    // MARK: Ends
-
-    private func fail(_ session: Session, _ failure: QuicConnection.Failure, _ now: Instant) {
-        if session.isUp, session.closing == nil, let frames = try? session.takeFrames(), !frames.isEmpty {
-            // What came before the end came.
-            output.events.append(.frames(session.id, frames))
-        }
-        let last = session.quic.farewell(failure, now: now, mac: session.currentMAC)
-        part(session, last, session.closing.map { .closedHere($0.code) } ?? failure.end, now)
-    }
-
-    private func bidFarewell(_ session: Session, _ code: SessionCloseCode, _ end: SessionEnd, _ now: Instant) {
-        let last = session.quic.farewell(code, now: now, mac: session.currentMAC)
-        part(session, last, end, now)
-    }
-
-    private func part(_ session: Session, _ last: [UInt8]?, _ end: SessionEnd, _ now: Instant) {
-        if let last, session.wasAnswered {
-            let routes = session.finder.routes
-            for route in routes { post(last, route) }
-            if let route = routes.first, route.isRelayed || !isHidden {
-                farewells.add(session.connectionIDs, route.datagram(last), until: now + limits.linger)
-            }
-        }
-        remove(session, end)
-    }
-
-    private func remove(_ session: Session, _ end: SessionEnd) {
-        if session.isUp || session.id.isDialled {
-            if let attempts = session.takeLastAttempts() { output.events.append(attempts) }
-            output.events.append(.closed(session.id, end))
-        }
-        sessions[session.id] = nil
-        passages.close(with: session.id)
-        deadlines[session.id] = nil
-        for id in session.connectionIDs { connections[id] = nil }
-        for reference in session.probes.references where probed[reference] === session { probed[reference] = nil }
-        if let first = session.firstDestination { firstConnections[first] = nil }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import CTls
 internal import Network
+internal import Queues
 
 /// TLS over a connected socket that never blocks.
 final class TLSStream {

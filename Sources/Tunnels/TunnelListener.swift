@@ -51,7 +51,7 @@ public final class TunnelListener: @unchecked Sendable {
     /// How often at most it looks whose time is over, in nanoseconds.
     private static let tick: UInt64 = 100_000_000
 
-    private let door: Door
+    private let listening: ListeningSocket
     private let loop: PollExecutor
     private let bell: LoopBell
     private let limits: TunnelLimits
@@ -73,14 +73,14 @@ public final class TunnelListener: @unchecked Sendable {
         random: RandomSource = .system
     ) throws(NetworkError) {
         bell = try LoopBell()
-        (door, local) = try TCP.listen(at: place)
+        (listening, local) = try TCP.listen(at: place)
         credentials = TLSCredentials(identity ?? Identity())
         self.limits = limits
         self.loop = loop
         self.random = random
         // What the process may open is for its files too.
         capacity = max(1, min(limits.connections, descriptorLimit() / 4 * 3))
-        loop.watch(door.descriptor) { [weak self] _ in self?.accept() }
+        loop.watch(listening.descriptor) { [weak self] _ in self?.accept() }
         bell.open(on: loop) { [weak self] in self?.closeLate() }
     }
 
@@ -95,8 +95,8 @@ public final class TunnelListener: @unchecked Sendable {
 
     /// Stops listening and closes all connections, without telling.
     public func close() {
-        loop.unwatch(door.descriptor)
-        door.close()
+        loop.unwatch(listening.descriptor)
+        listening.close()
         bell.close(on: loop)
         callers.values.forEach { $0.connection.close() }
         (callers, networks) = ([:], [:])
@@ -106,7 +106,7 @@ public final class TunnelListener: @unchecked Sendable {
 
     private func accept() {
         for _ in 0..<Self.callersPerTurn {
-            guard let descriptor = door.accept() else { return }
+            guard let descriptor = listening.accept() else { return }
             if !admit(descriptor) {
                 refused += 1
                 Glibc.close(descriptor)

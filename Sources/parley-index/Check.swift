@@ -5,6 +5,7 @@ import CommandLineKit
 import Glibc
 import IndexEngine
 import Network
+import Queues
 import Reactor
 import SafeText
 
@@ -150,7 +151,7 @@ private func checkDirectory(_ path: String) -> Finding {
     var status = stat()
     while stat(place, &status) != 0 {
         guard errno == ENOENT || errno == ENOTDIR, place != "/", place != "." else {
-            return .fault("The data directory \(path) can't be used: \(reason(errno)), at \(place).")
+            return .fault("The data directory \(path) can't be used: \(systemReason(errno)), at \(place).")
         }
         let parent = place.lastIndex(of: "/").map { place[..<$0] }
         place = parent.map { $0.isEmpty ? "/" : String($0) } ?? "."
@@ -160,7 +161,7 @@ private func checkDirectory(_ path: String) -> Finding {
         return .fault("The data directory \(path) can't be made: \(place) is no directory.")
     }
     guard access(place, W_OK | X_OK) == 0 else {
-        return .fault("The data directory \(path) can't be used: \(reason(errno)), at \(place).")
+        return .fault("The data directory \(path) can't be used: \(systemReason(errno)), at \(place).")
     }
     let use = directoryHolder(path).map { "; \($0) uses it right now" } ?? ""
     var space = statvfs()
@@ -183,14 +184,12 @@ private func streamFault(_ where_: ListenAddress) -> String? {
     guard getaddrinfo(host, "\(where_.port)", &hints, &found) == 0, let info = found else { return "no such address" }
     defer { freeaddrinfo(found) }
     let descriptor = socket(info.pointee.ai_family, info.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
-    guard descriptor >= 0 else { return reason(errno) }
+    guard descriptor >= 0 else { return systemReason(errno) }
     defer { close(descriptor) }
     var yes: Int32 = 1
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
     guard bind(descriptor, info.pointee.ai_addr, info.pointee.ai_addrlen) == 0, listen(descriptor, 1) == 0 else {
-        return reason(errno)
+        return systemReason(errno)
     }
     return nil
 }
-
-private func reason(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }

@@ -133,7 +133,7 @@ import TerminalKit
     private func save(_ text: String, as name: String, holding addresses: String) -> String {
         let path = saves + "/" + name
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard file >= 0 else { return "\(path) can't be written: \(String(cString: strerror(errno)))" }
+        guard file >= 0 else { return "\(path) can't be written: \(systemReason(errno))" }
         defer { close(file) }
         return writeAll(Array((text + "\n").utf8), to: file)
             ? "saved with \(addresses) as \(path)" : "\(path) is cut short: no room?"

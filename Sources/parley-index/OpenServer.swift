@@ -6,6 +6,7 @@ import IndexEngine
 import IndexServer
 import Model
 import Network
+import Queues
 import RegistryStore
 import Relaying
 
@@ -98,7 +99,7 @@ private func makeDirectory(_ path: String) throws(ProgramFailure) {
         if mkdir(place, 0o700) != 0, errno != EEXIST { break }
     }
     guard access(path, W_OK | X_OK) == 0 else {
-        let reason = String(cString: strerror(errno)).lowercased()
+        let reason = systemReason(errno)
         throw ProgramFailure(
             .failure, "The data directory \(path) can't be used: \(reason); choose another one with --data-dir.")
     }

@@ -5,6 +5,7 @@ import Glibc
 import Identity
 import Model
 import PeerEngine
+import Queues
 import SafeText
 
 /// `parley passphrase`: protects the identity on disk, changes the passphrase, or takes it away.
@@ -154,7 +155,7 @@ private enum NewFile {
     }
 
     private static func failure(_ path: String) -> ProgramFailure {
-        ProgramFailure(.failure, "\(path) can't be written: \(String(cString: strerror(errno))).")
+        ProgramFailure(.failure, "\(path) can't be written: \(systemReason(errno)).")
     }
 }
 
@@ -167,7 +168,7 @@ private final class OpenFile {
         self.path = path
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw ProgramFailure(.failure, "\(path) can't be read: \(String(cString: strerror(errno))).")
+            throw ProgramFailure(.failure, "\(path) can't be read: \(systemReason(errno)).")
         }
     }
 
@@ -177,7 +178,7 @@ private final class OpenFile {
         var buffer = [UInt8](repeating: 0, count: count)
         let taken = pread(descriptor, &buffer, count, off_t(clamping: offset))
         guard taken >= 0 else {
-            throw ProgramFailure(.failure, "\(path) can't be read: \(String(cString: strerror(errno))).")
+            throw ProgramFailure(.failure, "\(path) can't be read: \(systemReason(errno)).")
         }
         return Array(buffer.prefix(taken))
     }

@@ -170,20 +170,10 @@ enum DoctorGroup {
     }
 }
 
-/// Whether somebody takes TCP connections there. Blocks for so many milliseconds at most.
-func connects(to endpoint: Endpoint, within limit: Int) -> Bool {
-    var place = cp_endpoint()
-    place.port = endpoint.port
-    switch endpoint.address {
-    case .v4(let bits): (place.family, place.low) = (4, UInt64(bits))
-    case .v6(let high, let low): (place.family, place.high, place.low) = (6, high, low)
-    }
-    let descriptor = cp_tcp_connect(&place)
-    guard descriptor >= 0 else { return false }
+/// Whether somebody takes TCP connections there. Blocks for `limit` at most.
+func connects(to endpoint: Endpoint, within limit: Span) -> Bool {
+    guard let descriptor = try? TCP.connect(to: endpoint) else { return false }
     defer { close(descriptor) }
     var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-    guard cp_poll(&ready, 1, Int64(limit) * 1_000_000) == 1 else { return false }
-    var code: Int32 = 0
-    var length = socklen_t(MemoryLayout.size(ofValue: code))
-    return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) == 0 && code == 0
+    return cp_poll(&ready, 1, Int64(clamping: limit.nanoseconds)) == 1 && TCP.error(of: descriptor) == nil
 }

@@ -13,7 +13,7 @@ import Reactor
 import Wire
 
 /// `parley doctor`: looks at everything that a conversation needs, and changes nothing. Works beside a running chat.
-struct DoctorProgram: Sendable {
+struct DoctorProgram: NetworkProgram {
     /// How long each part may take; they run at the same time.
     private static let limit = Swift.Duration.seconds(6)
 
@@ -138,7 +138,7 @@ struct DoctorProgram: Sendable {
         at endpoint: Endpoint, of hint: Invite.IndexHint, _ asker: DoctorAsker
     ) async -> DoctorFindings.Server {
         var server = DoctorFindings.Server(name: hint.server, endpoint: endpoint)
-        async let acceptsTCP = onOwnThread { connects(to: endpoint, within: 1500) }
+        async let acceptsTCP = onOwnThread { connects(to: endpoint, within: .milliseconds(1500)) }
         async let registration = asker.ask(.someRegistration, at: endpoint)
         async let query = asker.ask(.someQuery, at: endpoint)
         let (challenge, answer) = (await registration, await query)

@@ -3,6 +3,7 @@ import CommandLineKit
 import Glibc
 import Model
 import PeerEngine
+import Queues
 import Wire
 
 /// `<home>/state.json`, in which versions before 0.2 kept contacts, port and sequence: read once, then set aside.
@@ -48,7 +49,7 @@ private func contents(of path: String) throws(ProgramFailure) -> [UInt8]? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
         guard errno != ENOENT else { return nil }
-        throw ProgramFailure(.failure, "\(path) can't be read: \(String(cString: strerror(errno))).")
+        throw ProgramFailure(.failure, "\(path) can't be read: \(systemReason(errno)).")
     }
     defer { close(descriptor) }
     var bytes: [UInt8] = []

@@ -32,7 +32,7 @@ struct Parley: ParsableCommand {
     @OptionGroup var options: Options
 
     func run() throws {
-        guard !options.plain else { return try runPlain() }
+        if options.plain { try runOnNetwork { loop in try PlainProgram(self.options, loop: loop) } }
         guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
             throw ProgramFailure(
                 .usage,
@@ -46,13 +46,6 @@ struct Parley: ParsableCommand {
         runUntilDone(ScreenActor.executor, signals: nil) { () async throws(ProgramFailure) -> Int32 in
             try await ChatProgram(options, host: host).run()
         }
-    }
-
-    private func runPlain() throws {
-        let signals = SignalWatch()
-        let loop = try makeLoop("network")
-        let program = try PlainProgram(options, loop: loop)
-        runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in await program.run().rawValue }
     }
 
     struct Send: ParsableCommand {
@@ -72,12 +65,11 @@ struct Parley: ParsableCommand {
             }
             var message = text.joined(separator: " ")
             if text == ["-"] { message = try readStandardInput() }
-            let signals = SignalWatch()
-            let loop = try makeLoop("network")
-            let program = SendProgram(
-                options: options, home: try options.homePath, peer: peer, text: message, wait: wait, json: json,
-                loop: loop, link: ControlLink(loop: loop))
-            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
+            try runOnNetwork { loop in
+                SendProgram(
+                    options: options, home: try options.homePath, peer: peer, text: message, wait: wait, json: json,
+                    loop: loop, link: ControlLink(loop: loop))
+            }
         }
     }
 
@@ -87,10 +79,7 @@ struct Parley: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws {
-            let signals = SignalWatch()
-            let loop = try makeLoop("network")
-            let program = try PipeProgram(options, loop: loop)
-            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in await program.run().rawValue }
+            try runOnNetwork { loop in try PipeProgram(options, loop: loop) }
         }
     }
 
@@ -101,10 +90,7 @@ struct Parley: ParsableCommand {
         @Flag(help: "As JSON: {uuid,invite,key,digits}.") var json = false
 
         func run() throws {
-            let signals = SignalWatch()
-            let loop = try makeLoop("network")
-            let program = IDProgram(options: options, json: json, link: ControlLink(loop: loop))
-            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
+            try runOnNetwork { loop in IDProgram(options: options, json: json, link: ControlLink(loop: loop)) }
         }
     }
 
@@ -130,10 +116,9 @@ struct Parley: ParsableCommand {
         @Flag(help: "As JSON: {ok,nat,summary,advice,checks:[{topic,mark,text,help}]}.") var json = false
 
         func run() throws {
-            let signals = SignalWatch()
-            let loop = try makeLoop("network")
-            let program = DoctorProgram(options: options, home: try options.homePath, json: json, loop: loop)
-            runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
+            try runOnNetwork { loop in
+                DoctorProgram(options: options, home: try options.homePath, json: json, loop: loop)
+            }
         }
     }
 
@@ -145,9 +130,7 @@ struct Parley: ParsableCommand {
         @OptionGroup var backup: BackupOptions
 
         func run() throws {
-            try ExportProgram(
-                options: options, file: file, backupPassphrase: backup.passphrase
-            ).run()
+            try ExportProgram(options: options, file: file, backupPassphrase: backup.passphrase).run()
         }
     }
 
@@ -166,9 +149,7 @@ struct Parley: ParsableCommand {
         @OptionGroup var backup: BackupOptions
 
         func run() throws {
-            try ImportProgram(
-                options: options, file: file, backupPassphrase: backup.passphrase
-            ).run()
+            try ImportProgram(options: options, file: file, backupPassphrase: backup.passphrase).run()
         }
     }
 
@@ -184,6 +165,20 @@ struct Parley: ParsableCommand {
             try PassphraseProgram.run(home: try options.homePath, passphrase: options.passphrase, remove: remove)
         }
     }
+}
+
+/// What runs on the network's loop until it is done.
+protocol NetworkProgram: Sendable {
+    /// - Returns: how it went.
+    func run() async throws(ProgramFailure) -> Status
+}
+
+/// Runs a program on a loop of its own and exits with its status. Signals are caught before it is made.
+private func runOnNetwork<Program: NetworkProgram>(_ make: (PollExecutor) throws -> Program) throws -> Never {
+    let signals = SignalWatch()
+    let loop = try makeLoop("network")
+    let program = try make(loop)
+    runUntilDone(loop, signals: signals) { () async throws(ProgramFailure) in try await program.run().rawValue }
 }
 
 private func readStandardInput() throws(ProgramFailure) -> String {

@@ -10,7 +10,7 @@ import Scripting
 import Wire
 
 /// `parley pipe`: the whole client without a screen, JSON lines in and out.
-struct PipeProgram: Sendable {
+struct PipeProgram: NetworkProgram {
     private let host: PeerHost
     private let input: LineInput
     /// Rung whenever messages got a new state.

@@ -12,7 +12,7 @@ import Reactor
 import SafeText
 
 /// `parley --plain`: the chat in finished lines, without a screen.
-actor PlainProgram {
+actor PlainProgram: NetworkProgram {
     private let host: PeerHost
     private let input: LineInput
     private let history: ChatHistory

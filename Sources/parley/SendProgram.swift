@@ -10,7 +10,7 @@ import Scripting
 import Wire
 
 /// `parley send`: one message, through the program that holds the home or, when none does, by itself.
-struct SendProgram: Sendable {
+struct SendProgram: NetworkProgram {
     let options: Options
     let home: String
     let peer: String

@@ -13,7 +13,7 @@ import Scripting
 import Wire
 
 /// `parley id`: who this home is. Only reads, but for what a first start makes.
-struct IDProgram: Sendable {
+struct IDProgram: NetworkProgram {
     /// How long the program that holds the home may take to answer.
     private static let patience = Duration.seconds(2)
 

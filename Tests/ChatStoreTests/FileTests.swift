@@ -63,7 +63,7 @@ import Testing
         let before = try Data(contentsOf: URL(fileURLWithPath: shelf.path))
         let run = try ChildProcess.run(Hammer.arguments("nobody", shelf.path, count: 1))
         #expect(run.status == .exited(1))
-        #expect(run.out == "error Parley can't read and write \(shelf.path): Permission denied.\n")
+        #expect(run.out == "error Parley can't read and write \(shelf.path): permission denied.\n")
         #expect(try Data(contentsOf: URL(fileURLWithPath: shelf.path)) == before)
     }
 

@@ -203,7 +203,7 @@ import Testing
             let text = "\(fault)"
             #expect(text.contains("/h") && text.contains("; ") && text.hasSuffix(".") && !text.contains("\n"))
         }
-        #expect(faults.last?.description.contains("No space left on device") == true)
+        #expect(faults.last?.description.contains("no space left on device") == true)
     }
 }
 

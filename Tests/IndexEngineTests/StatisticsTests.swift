@@ -181,17 +181,4 @@ struct StatisticsTests {
     func `a masked address names no machine`(address: String, masked: String) throws {
         #expect(try #require(Endpoint(address)).masked == masked)
     }
-
-    @Test func `an event is one line of a log`() throws {
-        let event = IndexEvent(
-            time: WallTime(milliseconds: 0), operation: .query, source: try #require(Endpoint("192.0.2.9:5")),
-            target: .text("no\u{1b}such"), result: .invalid)
-        #expect(
-            event.logText(took: .microseconds(95), masked: true)
-                == "1970-01-01T00:00:00.000Z query invalid \"no\u{1b}such\" from 192.0.2.x:5 95us")
-        #expect(
-            text(event.logJSON(took: .microseconds(95), masked: false).encoded(.invisible))
-                == #"{"ts":"1970-01-01T00:00:00.000Z","level":"info","event":"query","src":"192.0.2.9:5","#
-                + #""result":"invalid","text":"no\u001bsuch","dur_us":95}"#)
-    }
 }

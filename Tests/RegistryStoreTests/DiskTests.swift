@@ -104,7 +104,7 @@ import Testing
         await store.close()
         try disk.remount("ro")
         let fault = #expect(throws: IndexStoreFault.self) { try shelf.open() }
-        let words = "The server can't read and write \(shelf.path): Read-only file system."
+        let words = "The server can't read and write \(shelf.path): read-only file system."
         #expect(fault == IndexStoreFault(.failed, words))
         #expect(try shelf.files() == ["registry.sqlite"])
         try disk.remount("rw")

@@ -62,7 +62,7 @@ import Testing
         let fault = #expect(throws: IndexStoreFault.self) {
             try SQLiteRegistry(directory: "/nowhere", keyedLease: keyedLease, seedLease: seedLease) { evening }
         }
-        let words = "The server can't make /nowhere/registry.sqlite: No such file or directory."
+        let words = "The server can't make /nowhere/registry.sqlite: no such file or directory."
         #expect(fault == IndexStoreFault(.failed, words))
     }
 

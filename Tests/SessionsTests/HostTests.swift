@@ -139,6 +139,6 @@ private struct HalfLine: DatagramTransport {
         guard let first = datagrams.firstIndex(where: { $0.endpoint == gone }) else {
             return SendResult(taken: datagrams.count)
         }
-        return SendResult(taken: first, failure: "Network is unreachable")
+        return SendResult(taken: first, failure: "network is unreachable")
     }
 }

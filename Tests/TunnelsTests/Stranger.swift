@@ -93,7 +93,7 @@ final class Stranger {
 /// A listening socket that a test accepts at.
 final class StrangerServer {
     let place: Endpoint
-    private let door: Door
+    private let door: ListeningSocket
 
     init() throws { (door, place) = try TCP.listen(at: .loopback(0)) }
     deinit { door.close() }

@@ -36,18 +36,6 @@ int cp_route_socket(void);
 /// Takes what waits there, or a part of it if it is much.
 void cp_route_drain(int descriptor);
 
-/// A timer that is not running, non-blocking and close-on-exec; readable when it is over. -1 with errno.
-int cp_timer(void);
-/// Starts it.
-void cp_timer_start(int descriptor, uint32_t milliseconds);
-/// A descriptor that becomes readable when the wall clock jumps, as it does when the machine wakes up from sleep; costs no
-/// wake-up otherwise. -1 with errno.
-int cp_clock_jumps(void);
-/// Makes either descriptor unreadable again.
-void cp_timer_clear(int descriptor);
-/// Nanoseconds that the machine has slept since it was started: what CLOCK_BOOTTIME counts and CLOCK_MONOTONIC doesn't.
-uint64_t cp_time_asleep(void);
-
 /// A UDP socket, non-blocking and close-on-exec, that receives what is sent to an IPv4 multicast group and port, on
 /// interfaces that it joins alone; other programs may have one too. -1 with errno.
 int cp_group_open(uint32_t group, uint16_t port, int buffer);

@@ -23,6 +23,13 @@ int cp_eventfd(void);
 int cp_timerfd(void);
 /// Makes it readable at a moment of that clock, in nanoseconds; 0 for never.
 void cp_timerfd_set(int descriptor, uint64_t moment_ns);
+/// A descriptor that becomes readable when the wall clock jumps, as it does when the machine wakes up from sleep; costs
+/// no wake-up otherwise. -1 with errno.
+int cp_clock_jumps(void);
+/// Makes either descriptor unreadable again.
+void cp_timer_clear(int descriptor);
+/// Nanoseconds that the machine has slept since it was started: what CLOCK_BOOTTIME counts and CLOCK_MONOTONIC doesn't.
+uint64_t cp_time_asleep(void);
 
 /// ppoll(2) without a signal mask: nanosecond timeout, negative for none.
 int cp_poll(struct pollfd *_Nonnull descriptors, size_t count, int64_t timeout_ns);

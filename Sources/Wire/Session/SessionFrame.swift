@@ -305,10 +305,7 @@ private func shortened(_ name: String?) -> String? {
 func clipped(_ reason: String) -> String { String(String.UnicodeScalarView(reason.unicodeScalars.prefix(200))) }
 
 /// Sixteen lower-case digits.
-private func hex(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-}
+private func hex(_ number: UInt64) -> String { withUnsafeBytes(of: number.bigEndian) { $0.hex } }
 
 private func number(hex digits: String) -> UInt64? {
     guard digits.utf8.count == 16, digits.utf8.allSatisfy({ hexValue($0) != nil }) else { return nil }

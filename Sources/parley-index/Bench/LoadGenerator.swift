@@ -3,6 +3,7 @@ import CPosix
 import CommandLineKit
 import Glibc
 import Model
+import Queues
 import Reactor
 
 /// A closed loop of requests on one thread: each answer, once checked, makes room for the next request.
@@ -20,7 +21,7 @@ final class LoadGenerator {
             let window = outstanding / sockets + (index < outstanding % sockets ? 1 : 0)
             guard let lane = LoadLane(server, isStream: isStream, window: window) else {
                 throw ProgramFailure(
-                    .indexUnreachable, "No connection to \(server): \(String(cString: strerror(errno))).")
+                    .indexUnreachable, "No connection to \(server): \(systemReason(errno)).")
             }
             lanes.append(lane)
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import CommandLineKit
+import Model
 
 /// opentracker over UDP (BEP 15): a scrape of one torrent for a query, an announce for a registration.
 struct TrackerYardstick: Yardstick {
@@ -10,7 +11,7 @@ struct TrackerYardstick: Yardstick {
         let (path, port) = (try program("opentracker", package: "opentracker"), try port())
         let directory = try ScratchDirectory()
         // Debian's tracks listed torrents alone. Run by root it moves into the directory first: the list's name is relative.
-        let list = (0..<IndexScripts.peers).map { torrent($0).map(hexadecimal).joined() + "\n" }.joined()
+        let list = (0..<IndexScripts.peers).map { torrent($0).hex + "\n" }.joined()
         try directory.write(list, to: "torrents")
         let arguments = [
             "-i", "127.0.0.1", "-p", "\(port)", "-P", "\(port)", "-d", directory.path, "-w", "torrents",
@@ -66,5 +67,3 @@ struct TrackerYardstick: Yardstick {
         return networkOrder(word) + networkOrder(word ^ 0xFFFF) + networkOrder(UInt32(number))
     }
 }
-
-private func hexadecimal(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }

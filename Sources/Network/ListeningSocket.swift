@@ -2,7 +2,7 @@
 internal import Glibc
 
 /// A listening socket that nobody can keep awake: a caller who can't be let in is turned away, not left in the backlog.
-public final class Door {
+public final class ListeningSocket {
     public let descriptor: Int32
     /// Given up for a moment when the process has no descriptor left, so that a caller can be turned away.
     private var spare: Int32

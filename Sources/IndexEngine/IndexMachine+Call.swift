@@ -28,7 +28,10 @@ extension IndexMachine {
             exchange.send(.absent, nonce: call.nonce)
             return
         }
-        let channel = service.relay?.open(from: call.caller, to: call.callee, now: exchange.now, using: &generator)
+        // Also for a callee that is told of too many calls to hear of this one: what comes in the channel, it hears.
+        let channel = service.relay?.open(
+            from: call.caller, to: call.callee, in: exchange.origin.address.prefix.key, now: exchange.now,
+            using: &generator)
         exchange.result = .called
         exchange.send(.calling(channel: channel), nonce: call.nonce)
         guard service.notices(call.caller, from: exchange.origin, to: call.callee, now: exchange.now) else { return }

@@ -67,6 +67,7 @@ extension IndexService {
         statistics.datagrams = totals.datagrams
         statistics.overQuota = totals.overQuota
         statistics.refused = totals.refused
+        statistics.displaced = totals.displaced
         statistics.bytesPerSecond = totals.bytesPerSecond
         guard wantsPairs else { return statistics }
         statistics.pairs = relay.busiest(RelayStatistics.pairLimit, now: now).map { use in

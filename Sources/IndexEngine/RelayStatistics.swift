@@ -19,6 +19,8 @@ public struct RelayStatistics: Equatable, Sendable {
     /// Datagrams for a channel that isn't known, from somebody else than its two peers, too long, or for a peer that is
     /// gone.
     public var refused: UInt64 = 0
+    /// Channels that were in use and made room for others.
+    public var displaced: UInt64 = 0
     /// Peers that asked for another one that is here.
     public var calls: UInt64 = 0
     /// What was passed on in the last whole second.
@@ -68,7 +70,8 @@ extension RelayStatistics {
     private static var totals: [Total] {
         [
             ("bytes_total", \.bytes), ("datagrams_total", \.datagrams), ("over_quota_total", \.overQuota),
-            ("refused_total", \.refused), ("calls_total", \.calls), ("bytes_per_second", \.bytesPerSecond),
+            ("refused_total", \.refused), ("displaced_total", \.displaced), ("calls_total", \.calls),
+            ("bytes_per_second", \.bytesPerSecond),
         ]
     }
 

@@ -76,6 +76,7 @@ struct Metrics {
             ("datagrams", "Datagrams that were passed on.", relay.datagrams),
             ("over_quota", "Datagrams that were dropped because too many were sent.", relay.overQuota),
             ("refused", "Datagrams for no channel, or from none of its peers.", relay.refused),
+            ("displaced", "Channels in use that made room for others.", relay.displaced),
         ] {
             text.add("parley_index_relay_\(name)_total", .counter, help, value)
         }

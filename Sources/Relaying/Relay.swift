@@ -14,6 +14,8 @@ public final class Relay: Sendable {
         public var datagrams: UInt64 = 0
         public var overQuota: UInt64 = 0
         public var refused: UInt64 = 0
+        /// Channels in use that made room for others.
+        public var displaced: UInt64 = 0
         public var bytesPerSecond: UInt64 = 0
     }
 
@@ -22,21 +24,24 @@ public final class Relay: Sendable {
     private let tables: [Lock<RelayTable>]
     private let secret: UInt64
     private let total: RelayBudget
+    private let shares: RelayShares
     /// Held while a channel is opened: a pair has one, and all together are no more than there may be.
     private let opening = Lock(())
     private let refused = Atomic<UInt64>(0)
 
     private static let tableCount = 16
 
-    /// - Parameter secret: scatters peers over the tables.
+    /// - Parameter secret: scatters peers over the tables, and networks over their places.
     public init(_ limits: RelayLimits, secret: UInt64) {
         capacity = max(1, limits.channels)
         self.secret = secret
         let total = RelayBudget(limits)
         self.total = total
+        let shares = RelayShares(limits, secret: secret)
+        self.shares = shares
         tables = (0..<Self.tableCount).map { number in
-            Lock(
-                RelayTable(limits, total: total, tag: UInt64(number), tagMask: UInt64(Self.tableCount - 1)))
+            let (tag, mask) = (UInt64(number), UInt64(Self.tableCount - 1))
+            return Lock(RelayTable(limits, total: total, shares: shares, tag: tag, tagMask: mask))
         }
     }
 
@@ -49,17 +54,19 @@ public final class Relay: Sendable {
     // MARK: Channels
 
     /// The channel of two peers: the one that they have, or a new one.
+    /// - Parameter network: a number for the caller's network.
     public func open(
-        from caller: PeerID, to callee: PeerID, now: Instant, using generator: inout some RandomNumberGenerator
+        from caller: PeerID, to callee: PeerID, in network: UInt64, now: Instant,
+        using generator: inout some RandomNumberGenerator
     ) -> RelayChannel {
         let pair = PeerPair(caller, callee)
         return opening.withLock { _ in
             let (own, other) = (table(of: caller), table(of: callee))
             let isTheirs = other !== own && other.withLock { $0.channel(of: pair, now: now) != nil }
-            if !isTheirs { makeRoom(for: pair, in: own, now) }
+            if !isTheirs { makeRoom(for: pair, of: caller, in: network, own, now) }
             let opener = isTheirs ? callee : caller
             return (isTheirs ? other : own).withLock {
-                $0.open(pair, by: opener, now: now, using: &generator)
+                $0.open(pair, by: opener, in: network, now: now, using: &generator)
             }
         }
     }
@@ -78,20 +85,21 @@ public final class Relay: Sendable {
         return tables[Int(truncatingIfNeeded: product.high ^ product.low) & (Self.tableCount - 1)]
     }
 
-    /// Lets the channel go that is silent for longest, in whichever table, when there is none left for a pair.
-    private func makeRoom(for pair: PeerPair, in own: Lock<RelayTable>, _ now: Instant) {
-        guard own.withLock({ $0.channel(of: pair, now: now) == nil }) else { return }
-        var count = 0
-        var oldest: (use: Instant, table: Lock<RelayTable>)?
+    /// Lets the channel go that is the least worth keeping, in whichever table, when there is none left for a pair.
+    private func makeRoom(
+        for pair: PeerPair, of caller: PeerID, in network: UInt64, _ own: Lock<RelayTable>, _ now: Instant
+    ) {
+        guard shares.count >= capacity, own.withLock({ $0.channel(of: pair, now: now) == nil && !$0.hasAll(caller) })
+        else { return }
+        for table in tables { table.withLock { $0.removeIdle(now: now) } }
+        guard shares.count >= capacity else { return }
+        let place = shares.debtor(for: shares.place(of: network))
+        var least: (rank: RelayTable.Rank, table: Lock<RelayTable>)?
         for table in tables {
-            let (size, use) = table.withLock { table in
-                table.removeIdle(now: now)
-                return (table.count, table.oldestUse)
-            }
-            count += size
-            if let use, use < oldest?.use ?? Instant(nanoseconds: .max) { oldest = (use, table) }
+            guard let rank = table.withLock({ $0.least(of: place, now: now) }) else { continue }
+            if least.map({ rank < $0.rank }) ?? true { least = (rank, table) }
         }
-        if count >= capacity { oldest?.table.withLock { $0.removeOldest() } }
+        least?.table.withLock { $0.removeLeast(of: place, now: now) }
     }
 
     // MARK: Datagrams
@@ -118,6 +126,7 @@ public final class Relay: Sendable {
                 totals.bytes &+= table.bytes
                 totals.datagrams &+= table.datagrams
                 totals.overQuota &+= table.overQuota
+                totals.displaced &+= table.displaced
                 totals.bytesPerSecond &+= table.bytesPerSecond(now: now)
             }
         }

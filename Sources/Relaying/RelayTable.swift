@@ -31,8 +31,9 @@ public struct RelayLeg: Equatable, Sendable {
 
 /// Which channel is whose, and how much each may carry: a relay without its addresses and sockets.
 ///
-/// A channel that was silent for long is as good as none, and among those that are not the one that was silent longest
-/// makes room. A datagram costs a lookup and a few assignments, and no memory.
+/// A channel that was silent for long is as good as none. Among those that are not, room is made by the network that asked
+/// for the most, if that is more than its share; there and elsewhere by the channel that was silent longest of those not in
+/// use, and only then by one in use. A datagram costs a lookup and a few assignments, and no memory.
 public struct RelayTable: Sendable {
     /// What becomes of a datagram.
     public enum Verdict: Equatable, Sendable {
@@ -51,10 +52,25 @@ public struct RelayTable: Sendable {
         public var idle: Span
     }
 
+    /// How much a channel is worth keeping: the least makes room.
+    struct Rank: Comparable {
+        /// Both have sent in it, and one within the last minute: a session is silent for ten seconds at most.
+        var isInUse: Bool
+        var used: Instant
+
+        static func < (one: Rank, other: Rank) -> Bool {
+            one.isInUse == other.isInUse ? one.used < other.used : other.isInUse
+        }
+    }
+
     private struct Slot {
         var channel: RelayChannel
         var pair: PeerPair
-        var opener: PeerID
+        var opener: PeerPair.Side
+        /// Where its opener's network is counted.
+        var place: Int32
+        /// Whether both have sent.
+        var isAnswered = false
         /// When everything is paid that the pair has sent.
         var paid = Instant(nanoseconds: 0)
         /// When it has had its share of what all may send.
@@ -63,36 +79,46 @@ public struct RelayTable: Sendable {
         var bytes: UInt64 = 0
         var rate = SecondMeter()
         var legs: (first: RelayLeg?, second: RelayLeg?) = (nil, nil)
-        /// The neighbours in the order of last use: the one silent for longer, and the other.
-        var older = RelayTable.none, newer = RelayTable.none
+
+        var openerID: PeerID { opener == .first ? pair.first : pair.second }
+        /// The number of its list among two, and among two for each place.
+        var list: Int { isAnswered ? 1 : 0 }
+        var listOfPlace: Int { 2 * Int(place) + list }
     }
 
-    private static let none = -1
+    private static let inUse = Span.seconds(60)
 
     private var limits: RelayLimits
     private var quota: ByteQuota
     private let total: RelayBudget
+    private let shares: RelayShares
     private let tag: (bits: UInt64, mask: UInt64)
     private var slots: [Slot] = []
     private var free: [Int] = []
     private var numbers: [RelayChannel: Int] = [:]
     private var pairs: [PeerPair: Int] = [:]
     private var opened: [PeerID: [Int]] = [:]
-    private var oldest = RelayTable.none
-    private var newest = RelayTable.none
+    private var order = UseOrder(lists: 2)
+    private var orderOfPlaces = UseOrder(lists: 2 * RelayShares.places)
 
     /// What all channels together carried, those that are gone too.
     private(set) var bytes: UInt64 = 0
     private(set) var datagrams: UInt64 = 0
     private(set) var overQuota: UInt64 = 0
+    /// Channels in use that made room for others.
+    private(set) var displaced: UInt64 = 0
     private var rate = SecondMeter()
 
     /// - Parameters:
     ///   - total: what all pairs may send, of other tables too.
+    ///   - shares: how many channels each network has, in other tables too.
     ///   - tag: bits that each channel's number shall have.
-    public init(_ limits: RelayLimits, total: RelayBudget, tag: UInt64 = 0, tagMask: UInt64 = 0) {
+    public init(
+        _ limits: RelayLimits, total: RelayBudget, shares: RelayShares, tag: UInt64 = 0, tagMask: UInt64 = 0
+    ) {
         self.limits = limits
         self.total = total
+        self.shares = shares
         self.tag = (tag & tagMask, tagMask)
         quota = ByteQuota(perSecond: limits.bytesPerSecond, burst: limits.burst)
     }
@@ -119,35 +145,64 @@ public struct RelayTable: Sendable {
     }
 
     /// The channel of a pair: the one that it has, or a new one.
-    /// - Parameter opener: who of the two asks. A channel counts among those that it asked for: nobody can use up what
-    ///   another one may have.
+    /// - Parameters:
+    ///   - opener: who of the two asks. A channel counts among those that it asked for: nobody can use up what another one
+    ///     may have.
+    ///   - network: the one that the opener is in; nor can many in one network.
     public mutating func open(
-        _ pair: PeerPair, by opener: PeerID, now: Instant, using generator: inout some RandomNumberGenerator
+        _ pair: PeerPair, by opener: PeerID, in network: UInt64, now: Instant,
+        using generator: inout some RandomNumberGenerator
     ) -> RelayChannel {
         removeIdle(now: now)
         if let slot = pairs[pair] {
             touch(slot, now)
             return slots[slot].channel
         }
-        let own = opened[opener, default: []]
-        if own.count >= max(1, limits.channelsPerPeer), let eldest = own.min(by: { slots[$0].used < slots[$1].used }) {
-            remove(eldest)
+        if hasAll(opener), let least = opened[opener]?.min(by: { rank($0, now) < rank($1, now) }) {
+            displace(least, now)
         }
-        if count >= max(1, limits.channels) { removeOldest() }
+        let place = shares.place(of: network)
+        if count >= max(1, limits.channels) { removeLeast(of: shares.debtor(for: place), now: now) }
         var channel: RelayChannel
         repeat { channel = RelayChannel(generator.next() & ~tag.mask | tag.bits) } while numbers[channel] != nil
-        insert(Slot(channel: channel, pair: pair, opener: opener, used: now))
+        let side: PeerPair.Side = opener == pair.first ? .first : .second
+        insert(
+            Slot(channel: channel, pair: pair, opener: side, place: Int32(truncatingIfNeeded: place), used: now))
         return channel
     }
 
-    /// When the channel that is silent for longest was used; `nil` without any.
-    public var oldestUse: Instant? { oldest == Self.none ? nil : slots[oldest].used }
-
-    /// Forgets the channel that is silent for longest.
-    public mutating func removeOldest() { if oldest != Self.none { remove(oldest) } }
+    /// Whether a peer has as many channels as it may ask for: the next costs its own.
+    func hasAll(_ opener: PeerID) -> Bool { opened[opener]?.count ?? 0 >= max(1, limits.channelsPerPeer) }
 
     /// Forgets all that are silent for too long.
-    public mutating func removeIdle(now: Instant) { while oldest != Self.none, isIdle(oldest, now) { remove(oldest) } }
+    public mutating func removeIdle(now: Instant) {
+        for list in 0...1 { while let slot = order.oldest(in: list), isIdle(slot, now) { remove(slot) } }
+    }
+
+    /// The rank of the channel that would make room, of one place or of all; `nil` without any.
+    func least(of place: Int?, now: Instant) -> Rank? { leastSlot(of: place, now).map { rank($0, now) } }
+
+    /// Lets the channel go that is the least worth keeping, of one place or of all.
+    mutating func removeLeast(of place: Int?, now: Instant) {
+        if let slot = leastSlot(of: place, now) { displace(slot, now) }
+    }
+
+    private func leastSlot(of place: Int?, _ now: Instant) -> Int? {
+        let heads = (0...1).compactMap { list in
+            place.map { orderOfPlaces.oldest(in: 2 * $0 + list) } ?? order.oldest(in: list)
+        }
+        return heads.min { rank($0, now) < rank($1, now) }
+    }
+
+    private func rank(_ slot: Int, _ now: Instant) -> Rank {
+        let used = slots[slot].used
+        return Rank(isInUse: slots[slot].isAnswered && now.since(used) < Self.inUse, used: used)
+    }
+
+    private mutating func displace(_ slot: Int, _ now: Instant) {
+        if rank(slot, now).isInUse { displaced &+= 1 }
+        remove(slot)
+    }
 
     private func isIdle(_ slot: Int, _ now: Instant) -> Bool { now.since(slots[slot].used) >= limits.idle }
 
@@ -173,14 +228,17 @@ public struct RelayTable: Sendable {
         bytes &+= UInt64(count)
         datagrams &+= 1
         _ = rate.add(count, now)
+        let onward: RelayLeg?
         switch side {
-        case .first:
-            slots[slot].legs.first = leg
-            return .pass(slots[slot].legs.second)
-        case .second:
-            slots[slot].legs.second = leg
-            return .pass(slots[slot].legs.first)
+        case .first: (onward, slots[slot].legs.first) = (slots[slot].legs.second, leg)
+        case .second: (onward, slots[slot].legs.second) = (slots[slot].legs.first, leg)
         }
+        if onward != nil, !slots[slot].isAnswered {
+            unlist(slot)
+            slots[slot].isAnswered = true
+            list(slot)
+        }
+        return .pass(onward)
     }
 
     // MARK: Displays
@@ -203,38 +261,37 @@ public struct RelayTable: Sendable {
         if slot == slots.count { slots.append(new) } else { slots[slot] = new }
         numbers[new.channel] = slot
         pairs[new.pair] = slot
-        opened[new.opener, default: []].append(slot)
-        append(slot)
+        opened[new.openerID, default: []].append(slot)
+        list(slot)
+        shares.add(Int(new.place))
     }
 
     private mutating func remove(_ slot: Int) {
         let gone = slots[slot]
-        unlink(slot)
+        unlist(slot)
+        shares.remove(Int(gone.place))
         numbers[gone.channel] = nil
         pairs[gone.pair] = nil
-        opened[gone.opener]?.removeAll { $0 == slot }
-        if opened[gone.opener]?.isEmpty == true { opened[gone.opener] = nil }
+        opened[gone.openerID]?.removeAll { $0 == slot }
+        if opened[gone.openerID]?.isEmpty == true { opened[gone.openerID] = nil }
         free.append(slot)
     }
 
     private mutating func touch(_ slot: Int, _ now: Instant) {
         // Loops read the clock apart: time goes on only.
         slots[slot].used = max(slots[slot].used, now)
-        guard slot != newest else { return }
-        unlink(slot)
-        append(slot)
+        order.touch(slot, in: slots[slot].list)
+        orderOfPlaces.touch(slot, in: slots[slot].listOfPlace)
     }
 
-    private mutating func append(_ slot: Int) {
-        (slots[slot].older, slots[slot].newer) = (newest, Self.none)
-        if newest == Self.none { oldest = slot } else { slots[newest].newer = slot }
-        newest = slot
+    private mutating func list(_ slot: Int) {
+        order.append(slot, to: slots[slot].list)
+        orderOfPlaces.append(slot, to: slots[slot].listOfPlace)
     }
 
-    private mutating func unlink(_ slot: Int) {
-        let (older, newer) = (slots[slot].older, slots[slot].newer)
-        if older == Self.none { oldest = newer } else { slots[older].newer = newer }
-        if newer == Self.none { newest = older } else { slots[newer].older = older }
+    private mutating func unlist(_ slot: Int) {
+        order.remove(slot, from: slots[slot].list)
+        orderOfPlaces.remove(slot, from: slots[slot].listOfPlace)
     }
 }
 

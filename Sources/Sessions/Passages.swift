@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Identity
 internal import Model
 internal import PeerEngine
 internal import Relaying
@@ -11,8 +12,14 @@ internal import Wire
 /// It comes from an address that the other side of one session proved, and leaves for the proven address in use of the
 /// other, so nobody is written to who did not ask for a session with us.
 struct Passages {
+    /// A session of ours, and whose it is.
+    struct End {
+        let session: SessionID
+        let contact: PeerKey
+    }
+
     private struct Passage {
-        var ends: (SessionID, SessionID)
+        var ends: (End, End)
         /// When all is paid that the two have sent.
         var paid = Instant(nanoseconds: 0)
     }
@@ -22,6 +29,9 @@ struct Passages {
     private let total: ByteQuota
     private var paid = Instant(nanoseconds: 0)
     private var passages: [RelayChannel: Passage] = [:]
+    /// When all is paid that each contact has sent, in all its channels: who has many sends no more than who has one. A
+    /// moment that has passed is as good as none.
+    private var senders: [PeerKey: Instant] = [:]
 
     init(_ limits: RelayLimits) {
         capacity = limits.channels
@@ -30,7 +40,7 @@ struct Passages {
     }
 
     /// Lets datagrams pass from now on, or between other sessions than so far; not if there are too many channels.
-    mutating func open(_ channel: RelayChannel, between one: SessionID, and other: SessionID) {
+    mutating func open(_ channel: RelayChannel, between one: End, and other: End) {
         guard passages[channel] != nil || passages.count < capacity else { return }
         passages[channel, default: Passage(ends: (one, other))].ends = (one, other)
     }
@@ -39,7 +49,7 @@ struct Passages {
 
     /// A passage ends with either session.
     mutating func close(with session: SessionID) {
-        passages = passages.filter { $0.value.ends.0 != session && $0.value.ends.1 != session }
+        passages = passages.filter { $0.value.ends.0.session != session && $0.value.ends.1.session != session }
     }
 
     mutating func closeAll() { passages = [:] }
@@ -53,19 +63,24 @@ struct Passages {
         _ datagram: Datagram, in channel: RelayChannel, now: Instant, finder: (SessionID) -> PathFinder?
     ) -> Datagram? {
         guard let passage = passages[channel], datagram.bytes.count <= RelayLimits.datagram else { return nil }
-        let next: SessionID
-        if finder(passage.ends.0)?.hasProven(datagram.endpoint) == true {
-            next = passage.ends.1
-        } else if finder(passage.ends.1)?.hasProven(datagram.endpoint) == true {
-            next = passage.ends.0
+        let (sender, next): (End, End)
+        if finder(passage.ends.0.session)?.hasProven(datagram.endpoint) == true {
+            (sender, next) = passage.ends
+        } else if finder(passage.ends.1.session)?.hasProven(datagram.endpoint) == true {
+            (next, sender) = passage.ends
         } else {
             return nil
         }
         let count = datagram.bytes.count
-        guard let destination = finder(next)?.provenEndpoint, let its = quota.pay(count, after: passage.paid, now: now),
+        let before = senders[sender.contact]
+        guard let destination = finder(next.session)?.provenEndpoint,
+            let theirs = quota.pay(count, after: passage.paid, now: now),
+            let its = quota.pay(count, after: before ?? now, now: now),
             let all = total.pay(count, after: paid, now: now)
         else { return nil }
-        passages[channel]?.paid = its
+        if before == nil { senders = senders.filter { $0.value > now } }
+        passages[channel]?.paid = theirs
+        senders[sender.contact] = its
         paid = all
         return Datagram(datagram.bytes, destination)
     }

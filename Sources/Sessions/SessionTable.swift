@@ -107,7 +107,7 @@ final class SessionTable {
             case .consumed(let id, let bytes): with(id) { $0.consume(bytes) }
             case .probe(let id): with(id) { if $0.isUp { $0.quic.probe() } }
             case .pass(let channel, let one, let other):
-                guard !isHidden, sessions[one]?.isUp == true, sessions[other]?.isUp == true else { continue }
+                guard !isHidden, let one = passageEnd(one), let other = passageEnd(other) else { continue }
                 passages.open(channel, between: one, and: other)
             case .stopPassing(let channel): passages.close(channel)
             case .close(let id, let code): with(id) { $0.close(code, now: now) }
@@ -129,6 +129,11 @@ final class SessionTable {
             default: continue
             }
         }
+    }
+
+    private func passageEnd(_ id: SessionID) -> Passages.End? {
+        guard let session = sessions[id], session.isUp else { return nil }
+        return session.quic.peerKey.map { Passages.End(session: id, contact: $0) }
     }
 
     /// From one session's other side to another's: none of our own business.

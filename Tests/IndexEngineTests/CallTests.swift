@@ -7,7 +7,7 @@ import Testing
 import Wire
 
 /// A peer that is registered, at its address.
-private struct Registered {
+struct Registered {
     let identity = Identity()
     let address: Endpoint
     let token: [UInt8]

@@ -129,6 +129,7 @@ struct StatisticsTests {
         (relaying.relay.channels, relaying.relay.capacity, relaying.relay.tunnels) = (2, 10, 1)
         (relaying.relay.bytes, relaying.relay.datagrams, relaying.relay.overQuota) = (5, 4, 3)
         (relaying.relay.refused, relaying.relay.calls, relaying.relay.bytesPerSecond) = (6, 7, 8)
+        relaying.relay.displaced = 9
         relaying.relay.pairs = [
             RelayPair(
                 a: PeerID(high: 1, low: 2), b: PeerID(high: 3, low: 4), bytesPerSecond: 5, bytes: 6,

@@ -17,11 +17,15 @@ import Wire
         let (alice, bob, carol): (Node, Node, Node)
         /// Carol's sessions with the two.
         let (withAlice, withBob): (SessionID, SessionID)
+        /// More contacts of hers, and her sessions with them.
+        let others: [(node: Node, session: SessionID)]
         let channel = RelayChannel(0x0102_0304_0506_0708)
         static let dialled = SessionID(2)
 
-        /// - Parameter isAnswered: whether Carol's probes arrive.
-        init?(limits: SessionLimits = SessionLimits(), isAnswered: Bool = true) {
+        /// - Parameters:
+        ///   - isAnswered: whether Carol's probes arrive.
+        ///   - more: her contacts besides Alice and Bob.
+        init?(limits: SessionLimits = SessionLimits(), isAnswered: Bool = true, more: Int = 0) {
             net = Net()
             (alice, bob, carol) = (net.node(1), net.node(2), net.node(3, limits: limits))
             let ends = Set([alice.endpoint, bob.endpoint])
@@ -30,8 +34,9 @@ import Wire
                 let isPing = datagram.bytes.starts(with: [DatagramTag.probe, 1])
                 return Set([datagram.endpoint, source]) == ends || isPing && source == asker ? [] : [datagram]
             }
+            let nodes = (0..<more).map { [net] in net.node(UInt16(10 + $0)) }
             var accepted: [SessionID] = []
-            for node in [alice, bob] {
+            for node in [alice, bob] + nodes {
                 net.perform(node, [.dial(Three.dialled, key: carol.key, at: [carol.endpoint])])
                 let carol = carol, count = accepted.count
                 net.run(for: .seconds(5)) { carol.ups.count == count + 1 && node.ups.count == 1 }
@@ -41,6 +46,7 @@ import Wire
             // Carol has asked both whether they are where they seem to be.
             net.run(for: .seconds(1))
             (withAlice, withBob) = (accepted[0], accepted[1])
+            others = Array(zip(nodes, accepted.dropFirst(2)))
         }
 
         func open() {
@@ -115,28 +121,63 @@ import Wire
         #expect(silent.sent(silent.datagram(60), from: silent.alice.endpoint).isEmpty)
     }
 
-    @Test func `nothing passes that is too long, or beyond what a pair or all may send`() throws {
+    @Test func `nothing passes that is too long, or beyond what a pair, one of them or all may send`() throws {
         var limits = SessionLimits()
         limits.relay.bytesPerSecond = 1000
         limits.relay.burst = 4200
         limits.relay.totalBytesPerSecond = 1000
-        let three = try #require(Three(limits: limits))
+        let three = try #require(Three(limits: limits, more: 1))
         three.open()
         let (alice, bob) = (three.alice.endpoint, three.bob.endpoint)
         #expect(three.sent(three.datagram(1401), from: alice).isEmpty)
         for source in [alice, bob, alice] { #expect(three.sent(three.datagram(1400), from: source).count == 1) }
         for source in [alice, bob] { #expect(three.sent(three.datagram(1400), from: source).isEmpty) }
-        // Another channel has a quota of its own, within that of all.
-        let more = RelayChannel(77)
-        three.net.perform(three.carol, [.pass(more, between: three.withAlice, and: three.withBob)])
-        let long = RelayDatagram.wrap([UInt8](repeating: 1, count: 1391), in: more)
-        #expect((0..<9).reduce(0) { sum, _ in sum + three.sent(long, from: bob).count } == 3)
-        let third = RelayChannel(78)
-        three.net.perform(three.carol, [.pass(third, between: three.withAlice, and: three.withBob)])
-        let last = RelayDatagram.wrap([UInt8](repeating: 1, count: 1391), in: third)
-        #expect(three.sent(last, from: bob).isEmpty)
+        // Another channel has a quota of its own, within that of who sends.
+        func passed(in channel: RelayChannel, from source: Endpoint) -> Int {
+            let long = RelayDatagram.wrap([UInt8](repeating: 1, count: 1391), in: channel)
+            return (0..<9).reduce(0) { sum, _ in sum + three.sent(long, from: source).count }
+        }
+        let (carol, carl) = (three.carol, three.others[0])
+        three.net.perform(carol, [.pass(RelayChannel(77), between: three.withAlice, and: carl.session)])
+        three.net.perform(carol, [.pass(RelayChannel(78), between: three.withBob, and: carl.session)])
+        #expect(passed(in: RelayChannel(77), from: alice) == 1)
+        #expect(passed(in: RelayChannel(78), from: bob) == 2)
+        // Six passed, as many as all may send at once.
+        #expect(passed(in: RelayChannel(77), from: carl.node.endpoint) == 0)
         three.net.run(for: .seconds(2))
         #expect(three.sent(three.datagram(1400), from: alice).count == 1)
+    }
+
+    @Test func `one contact's channels, however many, carry what one may, and others' words go on`() throws {
+        let three = try #require(Three(more: 5))
+        // Nor is it of use to have two sessions.
+        three.net.perform(three.alice, [.dial(SessionID(6), key: three.carol.key, at: [three.carol.endpoint])])
+        three.net.run(for: .seconds(5)) { three.carol.ups.count == 8 }
+        let again = try #require(three.carol.ups.last)
+        #expect(again.key == three.alice.key && again.id != three.withAlice)
+        three.net.run(for: .seconds(1))
+        let (alice, quiet) = (three.alice.endpoint, three.others[4].node.endpoint)
+        let greedy = [three.withBob] + three.others[..<3].map(\.session)
+        for (number, session) in greedy.enumerated() {
+            let own = number < 2 ? three.withAlice : again.id
+            three.net.perform(three.carol, [.pass(RelayChannel(UInt64(number)), between: own, and: session)])
+        }
+        let ends = three.others[3...].map(\.session)
+        three.net.perform(three.carol, [.pass(three.channel, between: ends[0], and: ends[1])])
+        let began = three.net.now
+        var (passed, lost) = (0, 0)
+        for _ in 0..<100 {
+            for number in 0..<greedy.count {
+                let bytes = RelayDatagram.wrap(
+                    [UInt8](repeating: 1, count: 1391), in: RelayChannel(UInt64(number)))
+                while !three.sent(bytes, from: alice).isEmpty { passed += bytes.count }
+            }
+            lost += three.sent(three.datagram(300), from: quiet).isEmpty ? 1 : 0
+            three.net.run(for: .milliseconds(100))
+        }
+        #expect(lost == 0)
+        let due = 131_072 + Int(8_000 * three.net.now.since(began).seconds)
+        #expect((due - 2_800...due).contains(passed), "\(passed)")
     }
 
     @Test func `it ends with either session, and needs two of them`() throws {

@@ -96,12 +96,10 @@ extension PathFinder {
 
     /// Something came from where nothing was known to be: probes it, if there is room. Strangers can't get here, but whoever
     /// can copy packets can make them come from anywhere.
-    mutating func observe(_ route: Route, now: Instant) {
+    mutating func observe(_ route: Route, as origin: RemoteCandidate.Origin = .observed, now: Instant) {
         guard route.endpoint.isUnicast, route.isRelayed || !own.contains(route.endpoint) else { return }
-        let candidate = RemoteCandidate(route, .observed)
-        func isUnproved(_ trial: CandidateTrial) -> Bool {
-            trial.candidate.origin == .observed && !trial.isUsable
-        }
+        let candidate = RemoteCandidate(route, origin)
+        func isUnproved(_ trial: CandidateTrial) -> Bool { trial.candidate.origin == origin && !trial.isUsable }
         if trials.count(where: isUnproved) >= limits.observed {
             // Each gets a second to answer.
             guard
@@ -126,6 +124,15 @@ extension PathFinder {
             trials[index].start(now: now, charge: charge(trials[index]))
         } else {
             trials[index].burst?.next = now
+        }
+    }
+
+    /// An answer to what was asked elsewhere names a route: only its own answer shows that the other side is there.
+    mutating func follow(_ route: Route, as origin: RemoteCandidate.Origin, _ now: Instant) {
+        if let index = index(of: route) {
+            provoke(index, now)
+        } else {
+            observe(route, as: origin, now: now)
         }
     }
 

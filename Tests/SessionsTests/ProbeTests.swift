@@ -264,6 +264,32 @@ import Wire
         #expect(client.searched.count - before == 3)
     }
 
+    /// The other side of a session whose network lets it forge where packets come from.
+    @Test func `who answers and asks in another's name draws 80 probes to him, all ports together`() throws {
+        let net = Net()
+        let (client, server) = (net.node(1), net.node(2))
+        func victim(_ number: Int) -> Endpoint { Endpoint(address: stranger.address, port: UInt16(1 + number % 16)) }
+        net.tamper = { datagram, source in
+            if source == server.endpoint, Probe.peek(datagram.bytes)?.kind == .pong {
+                for number in 0..<16 { net.inject(datagram.bytes, from: victim(number), to: client.endpoint) }
+            }
+            return [datagram]
+        }
+        net.perform(client, [.dial(SessionID(2), key: server.key, at: [server.endpoint])])
+        #expect(net.run(for: .seconds(2)) { client.ups.count == 1 })
+        let keys = SessionProbeKeys(binding: client.ups[0].binding, isClient: false)
+        for number in 0..<600 {
+            let bytes = ping(keys.sending, reference: keys.reference, number: UInt64(number))
+            net.inject(bytes, from: victim(number), to: client.endpoint)
+            net.run(for: .milliseconds(100))
+        }
+        let drawn = net.probes.count {
+            $0.datagram.endpoint.address == stranger.address && Probe.peek($0.datagram.bytes)?.kind == .ping
+        }
+        #expect((40...80).contains(drawn))
+        #expect(client.ends.isEmpty)
+    }
+
     @Test func `both sides learn where the other sees them`() throws {
         let net = Net()
         let (client, server, _, _) = try #require(net.pair())

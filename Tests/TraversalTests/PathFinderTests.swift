@@ -172,6 +172,22 @@ private struct Bench {
         #expect(bench.count(Bench.place(2)) > 0)
     }
 
+    @Test func `takes an answer from elsewhere for one more way to try, however often it comes`() throws {
+        var bench = Bench()
+        bench.offer(Bench.place(1))
+        bench.run(.milliseconds(50))
+        let transaction = try #require(bench.pings.first).ping.transaction
+        for number in 2...9 {
+            bench.finder.ponged(transaction, from: Bench.place(number), wasUnasked: false, now: bench.now)
+            bench.run(.milliseconds(10))
+        }
+        let others = bench.finder.attempts.map(\.candidate).filter { $0.origin == .observed }
+        #expect(others == [RemoteCandidate(Bench.place(2), .observed)])
+        #expect(bench.count(Bench.place(2)) > 0 && bench.finder.routes.isEmpty)
+        bench.finder.ponged(transaction, from: Bench.place(1), wasUnasked: false, now: bench.now)
+        #expect(bench.finder.routes == [Bench.place(1)])
+    }
+
     @Test func `stays bounded under a flood, and keeps what answered`() throws {
         var bench = Bench(accepted: Bench.place(1))
         bench.offer(Bench.place(2))

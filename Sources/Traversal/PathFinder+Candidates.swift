@@ -136,20 +136,10 @@ extension PathFinder {
         }
     }
 
-    mutating func foundOnLAN(_ route: Route, sent: Instant, _ now: Instant) {
-        guard !route.isRelayed, route.endpoint.isUnicast, !own.contains(route.endpoint) else { return }
-        if index(of: route) == nil {
-            guard trials.count(where: { $0.candidate.origin == .lan }) < limits.observed else { return }
-            trials.append(CandidateTrial(RemoteCandidate(route, .lan), sequence: nil))
-        }
-        guard let index = index(of: route) else { return }
-        trials[index].confirm(sent: sent, epoch: epoch, now: now)
-        weigh(route, now)
-    }
-
-    /// Of the routes that were seen and answered, those that did last stay.
-    mutating func forgetStale() {
-        func isKept(_ trial: CandidateTrial) -> Bool { trial.candidate.origin == .observed && trial.hasAnswered }
+    /// Of the routes that showed themselves and answered, those that did last stay.
+    mutating func forgetStale(_ origin: RemoteCandidate.Origin) {
+        guard origin == .observed || origin == .lan else { return }
+        func isKept(_ trial: CandidateTrial) -> Bool { trial.candidate.origin == origin && trial.hasAnswered }
         while trials.count(where: isKept) > limits.observed {
             let stale = trials.indices.filter { isKept(trials[$0]) && trials[$0].route != current }
                 .min { (trials[$0].confirmed ?? epoch) < (trials[$1].confirmed ?? epoch) }

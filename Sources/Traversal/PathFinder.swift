@@ -165,12 +165,12 @@ public struct PathFinder: Sendable {
             _ = trials[index].answer(transaction, epoch: epoch, now: now)
             if wasUnasked { trials[index].isOpen = true }
             weigh(route, now)
-            if isFirst { forgetStale() }
+            if isFirst { forgetStale(trials[index].candidate.origin) }
             return .proof
         }
-        if let sent = lan.sent(transaction) {
-            foundOnLAN(route, sent: sent, now)
-            return .proof
+        if lan.awaits(transaction, now: now) {
+            if !route.isRelayed { follow(route, as: .lan, now) }
+            return .hint
         }
         guard let asked = trials.firstIndex(where: { $0.awaits(transaction) }) else { return nil }
         // One question leads to one more way at most.

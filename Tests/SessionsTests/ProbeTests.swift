@@ -264,6 +264,24 @@ import Wire
         #expect(client.searched.count - before == 3)
     }
 
+    /// Somebody near hears the question, and answers as from anywhere.
+    @Test func `a search that is answered in another's name draws ten probes to him, and no packet`() throws {
+        let net = Net()
+        let (client, server) = (net.node(1), net.node(2))
+        net.tamper = { datagram, source in
+            guard source == server.endpoint else { return [datagram] }
+            net.inject(datagram.bytes, from: stranger, to: client.endpoint)
+            return []
+        }
+        net.perform(client, [.dial(SessionID(2), key: server.key, DialPlan([], reference: 6, searchesLAN: true))])
+        net.run(for: .milliseconds(1))
+        net.inject(try #require(client.searched.first), from: client.endpoint, to: server.endpoint)
+        net.run(for: .seconds(6))
+        let drawn = net.captured.filter { $0.datagram.endpoint == stranger }.map(\.datagram.bytes.count)
+        #expect(drawn == Array(repeating: Probe.size, count: 10))
+        #expect(client.ends == [.noAnswer])
+    }
+
     /// The other side of a session whose network lets it forge where packets come from.
     @Test func `who answers and asks in another's name draws 80 probes to him, all ports together`() throws {
         let net = Net()

@@ -8,6 +8,9 @@ public struct MappingTimes: Sendable {
     /// Until the router is asked whether it still knows of us, and the longest time between two renewals: a router that was
     /// restarted has forgotten everything.
     public var check = Span.seconds(600)
+    /// Shorter leases are taken for one of this length: no router should give less (RFC 6887, §15), and none may make us
+    /// ask it without end.
+    public var shortest = Span.seconds(120)
     /// Until everything is tried again where nothing gave a port.
     public var retry = Span.seconds(900)
     /// Until a router that gave no answer, or refused, is asked again for a mapping that still holds.
@@ -151,9 +154,10 @@ struct MappingMachine {
         let leftover = report.by == .upnp && report.mapped?.port != endpoint.port ? report.mapped?.port : nil
         (report.mapped, report.by, upnpAt, retryAt, attempts) = (endpoint, by, nil, nil, 0)
         report.failures[by] = nil
-        let length = lease ?? times.lease
-        renewAt = now + min(Span(nanoseconds: length.nanoseconds / 2), by == .upnp ? times.check : length)
-        expires = lease.map { now + $0 }
+        let length = max(lease ?? times.lease, times.shortest)
+        let half = Span(nanoseconds: length.nanoseconds / 2)
+        renewAt = now + (by == .upnp ? min(half, times.check) : half)
+        expires = lease.map { _ in now + length }
         checkAt = by == .upnp ? nil : now + times.check
         return (leftover.map { [.remove(.upnp, external: $0)] } ?? []) + tell()
     }

@@ -39,7 +39,8 @@ final class QuicConnection {
         let events = events
         let handle = key.octets.withUnsafeBufferPointer { pinned in
             withConfiguration(identity, limits, events, now, protocolName, pinned: pinned.baseAddress) {
-                cq_conn_client(&$0)
+                $0.streams = 0
+                return cq_conn_client(&$0)
             }
         }
         guard let handle else { return nil }
@@ -260,7 +261,8 @@ private func withConfiguration(
         configuration.idle_timeout = limits.idle.nanoseconds
         configuration.handshake_timeout = limits.handshake.nanoseconds
         configuration.stream_window = UInt64(limits.window)
-        configuration.connection_window = UInt64(limits.window) * 4
+        // Of what comes out of order nobody is told, so it must not be more than waits to be consumed.
+        configuration.connection_window = UInt64(limits.window)
         configuration.streams = UInt64(limits.streams)
         configuration.now = now.nanoseconds
         configuration.events = cEvents(events)

@@ -129,7 +129,9 @@ final class Session {
 
     /// An answer to a probe came.
     func take(_ pong: Probe, from route: Route, budget: inout ProbeBudget, now: Instant) {
-        guard finder.ponged(pong.transaction, from: route, wasUnasked: pong.wasUnasked, now: now) else { return }
+        guard finder.ponged(pong.transaction, from: route, wasUnasked: pong.wasUnasked, now: now) == .proof else {
+            return
+        }
         if case .direct(let endpoint) = route {
             budget.answered(endpoint)
             seen = pong.observed ?? seen

@@ -31,7 +31,7 @@ public struct SessionLimits: Sendable {
     public var flush = Span.milliseconds(200)
     /// How long packets of a closed session are answered with its last one (RFC 9000, §10.2.1).
     public var linger = Span.seconds(1)
-    /// Bytes that may arrive on one stream and wait to be consumed.
+    /// Bytes that may arrive and wait to be consumed, of all streams together.
     public var window = 1 << 20
     /// Frames that may wait to be consumed: small ones cost more memory than they have bytes.
     public var frames = 4096
@@ -39,8 +39,8 @@ public struct SessionLimits: Sendable {
     public var buffered = 8 << 20
     /// What passes between contacts through us.
     public var relay = RelayLimits.peer
-    /// Streams that the other side may have open.
-    public var streams = 16
+    /// Streams that who dials may have open; the other side opens none.
+    public var streams = 1
 
     public init() {}
 }

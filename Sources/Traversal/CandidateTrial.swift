@@ -25,6 +25,8 @@ struct CandidateTrial: Sendable {
     struct Pending: Sendable {
         var transaction: ProbeTransaction
         var sent: Instant
+        /// An answer to it came by another route.
+        var isEchoed = false
     }
 
     let candidate: RemoteCandidate
@@ -117,6 +119,16 @@ struct CandidateTrial: Sendable {
     mutating func answer(_ transaction: ProbeTransaction, epoch: Instant, now: Instant) -> Bool {
         guard let index = pending.firstIndex(where: { $0.transaction == transaction }) else { return false }
         confirm(sent: pending.remove(at: index).sent, epoch: epoch, now: now)
+        return true
+    }
+
+    /// An answer to one of its probes came by another route.
+    /// - Returns: whether it is the first one.
+    mutating func echo(_ transaction: ProbeTransaction) -> Bool {
+        guard let index = pending.firstIndex(where: { $0.transaction == transaction && !$0.isEchoed }) else {
+            return false
+        }
+        pending[index].isEchoed = true
         return true
     }
 

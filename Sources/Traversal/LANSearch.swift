@@ -21,8 +21,12 @@ struct LANSearch: Sendable {
         return Ping(transaction, .lan)
     }
 
-    /// When this question was asked; several may answer it.
-    func sent(_ transaction: ProbeTransaction) -> Instant? {
-        pending.first { $0.transaction == transaction }?.sent
+    /// Whether it is one of these questions, asked just now; several may answer it, and whoever hears it may answer in the
+    /// name of anybody.
+    func awaits(_ transaction: ProbeTransaction, now: Instant) -> Bool {
+        pending.contains { $0.transaction == transaction && now.since($0.sent) < LANSearch.patience }
     }
+
+    /// How long an answer may take.
+    private static let patience = Span.seconds(5)
 }

@@ -96,12 +96,10 @@ extension PathFinder {
 
     /// Something came from where nothing was known to be: probes it, if there is room. Strangers can't get here, but whoever
     /// can copy packets can make them come from anywhere.
-    mutating func observe(_ route: Route, now: Instant) {
+    mutating func observe(_ route: Route, as origin: RemoteCandidate.Origin = .observed, now: Instant) {
         guard route.endpoint.isUnicast, route.isRelayed || !own.contains(route.endpoint) else { return }
-        let candidate = RemoteCandidate(route, .observed)
-        func isUnproved(_ trial: CandidateTrial) -> Bool {
-            trial.candidate.origin == .observed && !trial.isUsable
-        }
+        let candidate = RemoteCandidate(route, origin)
+        func isUnproved(_ trial: CandidateTrial) -> Bool { trial.candidate.origin == origin && !trial.isUsable }
         if trials.count(where: isUnproved) >= limits.observed {
             // Each gets a second to answer.
             guard
@@ -129,20 +127,19 @@ extension PathFinder {
         }
     }
 
-    mutating func foundOnLAN(_ route: Route, sent: Instant, _ now: Instant) {
-        guard !route.isRelayed, route.endpoint.isUnicast, !own.contains(route.endpoint) else { return }
-        if index(of: route) == nil {
-            guard trials.count(where: { $0.candidate.origin == .lan }) < limits.observed else { return }
-            trials.append(CandidateTrial(RemoteCandidate(route, .lan), sequence: nil))
+    /// An answer to what was asked elsewhere names a route: only its own answer shows that the other side is there.
+    mutating func follow(_ route: Route, as origin: RemoteCandidate.Origin, _ now: Instant) {
+        if let index = index(of: route) {
+            provoke(index, now)
+        } else {
+            observe(route, as: origin, now: now)
         }
-        guard let index = index(of: route) else { return }
-        trials[index].confirm(sent: sent, epoch: epoch, now: now)
-        weigh(route, now)
     }
 
-    /// Of the routes that were seen and answered, those that did last stay.
-    mutating func forgetStale() {
-        func isKept(_ trial: CandidateTrial) -> Bool { trial.candidate.origin == .observed && trial.hasAnswered }
+    /// Of the routes that showed themselves and answered, those that did last stay.
+    mutating func forgetStale(_ origin: RemoteCandidate.Origin) {
+        guard origin == .observed || origin == .lan else { return }
+        func isKept(_ trial: CandidateTrial) -> Bool { trial.candidate.origin == origin && trial.hasAnswered }
         while trials.count(where: isKept) > limits.observed {
             let stale = trials.indices.filter { isKept(trials[$0]) && trials[$0].route != current }
                 .min { (trials[$0].confirmed ?? epoch) < (trials[$1].confirmed ?? epoch) }

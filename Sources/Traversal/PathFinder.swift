@@ -17,6 +17,14 @@ public struct Ping: Equatable, Sendable {
     }
 }
 
+/// What a pong shows of the route that it came by.
+public enum Answer: Equatable, Sendable {
+    /// A ping went there and was answered: packets get there, and who answers reads them.
+    case proof
+    /// The ping went elsewhere: whoever answers may write any source there is, so the route is to be asked itself.
+    case hint
+}
+
 /// Chooses the route of one session, below QUIC, which knows but one constant path: probes candidates, keeps the best that
 /// answered, notices when it dies, and says by which route packets go now. Pure: it sees no bytes and reads no clock.
 public struct PathFinder: Sendable {
@@ -147,27 +155,28 @@ public struct PathFinder: Sendable {
     }
 
     /// An authentic pong.
-    /// - Returns: whether it answers a ping of ours.
+    /// - Returns: `nil` when it answers no ping of ours, or one whose answer is known.
     @discardableResult
     public mutating func ponged(
         _ transaction: ProbeTransaction, from route: Route, wasUnasked: Bool, now: Instant
-    ) -> Bool {
+    ) -> Answer? {
         if let index = index(of: route), trials[index].awaits(transaction) {
             let isFirst = !trials[index].hasAnswered
             _ = trials[index].answer(transaction, epoch: epoch, now: now)
             if wasUnasked { trials[index].isOpen = true }
             weigh(route, now)
-            if isFirst { forgetStale() }
-            return true
+            if isFirst { forgetStale(trials[index].candidate.origin) }
+            return .proof
         }
-        if let sent = lan.sent(transaction) {
-            foundOnLAN(route, sent: sent, now)
-            return true
+        if lan.awaits(transaction, now: now) {
+            if !route.isRelayed { follow(route, as: .lan, now) }
+            return .hint
         }
-        guard trials.contains(where: { $0.awaits(transaction) }) else { return false }
-        // The answer came by another way than the question: a way to be asked itself.
-        observe(route, now: now)
-        return true
+        guard let asked = trials.firstIndex(where: { $0.awaits(transaction) }) else { return nil }
+        // One question leads to one more way at most.
+        guard trials[asked].echo(transaction) else { return nil }
+        follow(route, as: .observed, now)
+        return .hint
     }
 
     /// An authentic packet of the session that brought something new.

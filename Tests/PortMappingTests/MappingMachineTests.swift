@@ -125,6 +125,23 @@ import Testing
         #expect(machine.remains == [])
     }
 
+    @Test(arguments: [(MappingProtocol.pcp, 1), (.pcp, 30), (.pcp, 90), (.natPMP, 1), (.upnp, 1)])
+    mutating func `however short a lease, it is renewed once a minute at most`(by: MappingProtocol, seconds: Int) {
+        machine = MappingMachine(port: 40_000, ways: [by], times: MappingTimes(), random: .seeded(1))
+        let ask = MappingMachine.Action.ask(by, external: 40_000)
+        var wanted = machine.begin(clock.now)
+        var asked = 0
+        for _ in 0..<6000 {
+            if wanted.contains(ask) {
+                asked += 1
+                _ = machine.heard(.mapped(outside, lease: .seconds(seconds)), from: by, clock.now)
+            }
+            wanted = actions(for: .milliseconds(100))
+        }
+        #expect((9...11).contains(asked))
+        #expect(machine.remains == [.remove(by, external: 40_000)])
+    }
+
     @Test mutating func `a new network makes the mapping doubtful, and it is dropped when nobody confirms it`() {
         mapped(by: .pcp)
         #expect(machine.begin(clock.now) == [.ask(.pcp, external: 40_000)])

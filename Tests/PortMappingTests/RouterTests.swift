@@ -27,7 +27,7 @@ import Testing
         defer { daemon.child.send(9) }
         let start = Instant.now
         var times = MappingTimes()
-        (times.lease, times.patience) = (.seconds(4), .zero)
+        (times.lease, times.shortest, times.patience) = (.seconds(4), .seconds(1), .zero)
         let mapped = try Mapped(router.inside, times: times)
         let report = try mapped.next { $0.mapped != nil }
         print("\(by.rawValue): mapped after \(Int(Instant.now.since(start).milliseconds)) ms")

@@ -116,9 +116,7 @@ actor LoopbackHost {
         let host = SessionHost(
             identity: Identity(), transport: line, loop: loop, clocks: .system, localPort: 3, events: { _ in })
         loop.start()
-        host.perform([
-            .dial(SessionID(2), key: Identity().key, at: [gone]), .dial(SessionID(4), key: Identity().key, at: [there]),
-        ])
+        host.perform([.welcome(Identity().key, at: [gone, there], reference: 2, sequence: 1)])
         #expect(await line.offered.next() == [gone, there])
         #expect(await line.offered.next() == [there])
         await host.close()

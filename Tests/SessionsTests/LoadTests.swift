@@ -69,13 +69,36 @@ import Wire
 
     @Test func `a stream other than that of frames ends the session`() throws {
         let net = Net()
-        let (client, server, dialled, _) = try #require(net.pair())
+        var limits = SessionLimits()
+        limits.streams = 2
+        let (client, server, dialled, _) = try #require(net.pair(limits: limits))
         let session = try #require(client.table.sessions[dialled])
         let stream = try #require(session.quic.openStream())
         #expect(session.quic.send([1], on: stream))
         net.perform(client, [.probe(dialled)])
         #expect(net.run(for: .seconds(1)) { !server.ends.isEmpty })
         #expect(server.ends == [.protocolViolation("it wrote to a stream that is not in use")])
+    }
+
+    @Test func `nobody may open a second stream`() throws {
+        let net = Net()
+        let (client, server, dialled, accepted) = try #require(net.pair())
+        #expect(try #require(client.table.sessions[dialled]).quic.openStream() == nil)
+        #expect(try #require(server.table.sessions[accepted]).quic.openStream() == nil)
+    }
+
+    /// What comes out of order on a stream is kept, and seen by nobody until the gap is filled.
+    @Test func `all streams together have one window`() throws {
+        var limits = SessionLimits()
+        limits.streams = 4
+        let pair = try #require(QuicPair(Identity(), Identity(), limits: limits))
+        pair.run()
+        let streams = (0..<4).compactMap { _ in pair.client.openStream() }
+        try #require(streams.count == 4)
+        let octets = [UInt8](repeating: 1, count: limits.window)
+        for stream in streams { #expect(pair.client.send(octets, on: stream)) }
+        for _ in 0..<5000 { pair.run() }
+        #expect(pair.client.buffered == 3 * limits.window)
     }
 
     @Test func `who is not heeded has to stop at the window, and goes on later`() throws {

@@ -264,6 +264,50 @@ import Wire
         #expect(client.searched.count - before == 3)
     }
 
+    /// Somebody near hears the question, and answers as from anywhere.
+    @Test func `a search that is answered in another's name draws ten probes to him, and no packet`() throws {
+        let net = Net()
+        let (client, server) = (net.node(1), net.node(2))
+        net.tamper = { datagram, source in
+            guard source == server.endpoint else { return [datagram] }
+            net.inject(datagram.bytes, from: stranger, to: client.endpoint)
+            return []
+        }
+        net.perform(client, [.dial(SessionID(2), key: server.key, DialPlan([], reference: 6, searchesLAN: true))])
+        net.run(for: .milliseconds(1))
+        net.inject(try #require(client.searched.first), from: client.endpoint, to: server.endpoint)
+        net.run(for: .seconds(6))
+        let drawn = net.captured.filter { $0.datagram.endpoint == stranger }.map(\.datagram.bytes.count)
+        #expect(drawn == Array(repeating: Probe.size, count: 10))
+        #expect(client.ends == [.noAnswer])
+    }
+
+    /// The other side of a session whose network lets it forge where packets come from.
+    @Test func `who answers and asks in another's name draws 80 probes to him, all ports together`() throws {
+        let net = Net()
+        let (client, server) = (net.node(1), net.node(2))
+        func victim(_ number: Int) -> Endpoint { Endpoint(address: stranger.address, port: UInt16(1 + number % 16)) }
+        net.tamper = { datagram, source in
+            if source == server.endpoint, Probe.peek(datagram.bytes)?.kind == .pong {
+                for number in 0..<16 { net.inject(datagram.bytes, from: victim(number), to: client.endpoint) }
+            }
+            return [datagram]
+        }
+        net.perform(client, [.dial(SessionID(2), key: server.key, at: [server.endpoint])])
+        #expect(net.run(for: .seconds(2)) { client.ups.count == 1 })
+        let keys = SessionProbeKeys(binding: client.ups[0].binding, isClient: false)
+        for number in 0..<600 {
+            let bytes = ping(keys.sending, reference: keys.reference, number: UInt64(number))
+            net.inject(bytes, from: victim(number), to: client.endpoint)
+            net.run(for: .milliseconds(100))
+        }
+        let drawn = net.probes.count {
+            $0.datagram.endpoint.address == stranger.address && Probe.peek($0.datagram.bytes)?.kind == .ping
+        }
+        #expect((40...80).contains(drawn))
+        #expect(client.ends.isEmpty)
+    }
+
     @Test func `both sides learn where the other sees them`() throws {
         let net = Net()
         let (client, server, _, _) = try #require(net.pair())

@@ -172,6 +172,47 @@ private struct Bench {
         #expect(bench.count(Bench.place(2)) > 0)
     }
 
+    @Test func `takes an answer from elsewhere for one more way to try, however often it comes`() throws {
+        var bench = Bench()
+        bench.offer(Bench.place(1))
+        bench.run(.milliseconds(50))
+        let transaction = try #require(bench.pings.first).ping.transaction
+        for number in 2...9 {
+            bench.finder.ponged(transaction, from: Bench.place(number), wasUnasked: false, now: bench.now)
+            bench.run(.milliseconds(10))
+        }
+        let others = bench.finder.attempts.map(\.candidate).filter { $0.origin == .observed }
+        #expect(others == [RemoteCandidate(Bench.place(2), .observed)])
+        #expect(bench.count(Bench.place(2)) > 0 && bench.finder.routes.isEmpty)
+        bench.finder.ponged(transaction, from: Bench.place(1), wasUnasked: false, now: bench.now)
+        #expect(bench.finder.routes == [Bench.place(1)])
+    }
+
+    @Test func `takes an answer to a search for a place to ask, and for no more after five seconds`() throws {
+        var bench = Bench()
+        bench.finder.searchLAN(now: bench.now)
+        bench.run(.milliseconds(2))
+        let search = try #require(bench.pings.first).ping
+        #expect(search.destination == .lan)
+        func answers(from number: Int) {
+            bench.finder.ponged(search.transaction, from: Bench.place(number), wasUnasked: false, now: bench.now)
+        }
+        for number in 1...40 { answers(from: number) }
+        #expect(bench.finder.routes.isEmpty && bench.finder.attempts.count == 4)
+        bench.run(.milliseconds(20), [Bench.place(1): 5])
+        #expect(bench.finder.report == PathReport(Bench.place(1), .lan, roundTrip: .milliseconds(5)))
+        // Once those who did not answer are given up, others may try.
+        bench.run(.milliseconds(4500), [Bench.place(1): 5])
+        answers(from: 41)
+        bench.run(.milliseconds(400), [Bench.place(1): 5])
+        #expect(bench.count(Bench.place(41)) > 0)
+        bench.run(.milliseconds(100), [Bench.place(1): 5])
+        answers(from: 42)
+        bench.run(.seconds(5), [Bench.place(1): 5, Bench.place(42): 1])
+        #expect(!bench.finder.hasProven(Bench.place(42).endpoint) && bench.count(Bench.place(42)) == 0)
+        #expect(bench.finder.routes == [Bench.place(1)] && bench.finder.attempts.count <= 5)
+    }
+
     @Test func `stays bounded under a flood, and keeps what answered`() throws {
         var bench = Bench(accepted: Bench.place(1))
         bench.offer(Bench.place(2))

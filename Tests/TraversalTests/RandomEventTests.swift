@@ -67,11 +67,11 @@ import Wire
             switch ping.destination {
             case .route(let asked):
                 let from = Int.random(in: 0..<8, using: &random) == 0 ? route : asked
-                let isOurs = finder.ponged(
+                let answer = finder.ponged(
                     ping.transaction, from: from, wasUnasked: Bool.random(using: &random), now: now)
-                if isOurs, from == asked { permitted.insert(asked) }
+                if answer == .proof { permitted.insert(asked) }
             case .lan:
-                if finder.ponged(ping.transaction, from: route, wasUnasked: false, now: now) { permitted.insert(route) }
+                finder.ponged(ping.transaction, from: route, wasUnasked: false, now: now)
             }
         }
 

@@ -288,10 +288,8 @@ final class VirtualPeer {
     private var unasked: Set<Route> = []
 
     private func answered(_ probe: Probe, _ route: Route) {
-        guard
-            let isOurs = finder?.ponged(
-                probe.transaction, from: route, wasUnasked: probe.wasUnasked, now: network.now), isOurs
-        else { return }
+        let answer = finder?.ponged(probe.transaction, from: route, wasUnasked: probe.wasUnasked, now: network.now)
+        guard answer == .proof else { return }
         heardFrom.insert(route.endpoint)
         if !route.isRelayed { budget.answered(route.endpoint) }
     }

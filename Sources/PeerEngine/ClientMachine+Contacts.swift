@@ -44,11 +44,30 @@ extension ClientMachine {
     /// Where a friend registers is where it is found, and where it finds us.
     private mutating func learn(_ hint: Invite.IndexHint) {
         let isKnown = configuration.indexes.contains { $0.server == hint.server }
-        guard configuration.hasIndex, !isKnown, !indexes.contains(hint.text), indexes.count < ClientMachine.indexLimit
-        else { return }
+        guard configuration.hasIndex, !isKnown, !indexes.contains(hint.text) else { return }
+        guard !configuration.relayOnly else { return tellOfUnasked([hint.text]) }
+        guard indexes.count < ClientMachine.indexLimit else { return }
         indexes.append(hint.text)
         commit(.index(hint.text))
         tell(.indexNamed(hint))
+    }
+
+    /// Names the servers that are not asked while we hide: each would see our address, and may be a contact's own.
+    private mutating func tellOfUnasked(_ hints: [String]) {
+        let rest = hints.count > 3 ? " and \(hints.count - 3) more" : ""
+        let names = hints.prefix(3).joined(separator: ", ") + rest
+        tell(
+            .notice(
+                "With --relay-only no index server is asked that only an invite names, since it would see your address: "
+                    + "\(names). Start with --index and its name to use one that you trust.", about: nil))
+    }
+
+    /// Tells which servers of earlier invites are not asked in this run.
+    mutating func tellOfUnaskedInvites() {
+        let unnamed = indexes.filter { text in
+            !configuration.indexes.contains { $0.server == Invite.IndexHint(text)?.server }
+        }
+        if configuration.relayOnly, configuration.hasIndex, !unnamed.isEmpty { tellOfUnasked(unnamed) }
     }
 
     mutating func accept(_ peer: PeerID, name: String?, _ change: (inout Contact) -> Void = { _ in }) {

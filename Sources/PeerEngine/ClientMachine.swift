@@ -147,7 +147,7 @@ public struct ClientMachine: Sendable {
 
     // MARK: Ways in
 
-    /// Registers at a server from now on.
+    /// Registers at a server from now on; not at one that an invite named while we hide.
     /// - Parameters:
     ///   - name: as the user wrote it.
     ///   - key: what the server has to prove; `nil` to take whoever answers.
@@ -156,6 +156,7 @@ public struct ClientMachine: Sendable {
         _ name: String, at server: Endpoint, key: PeerKey? = nil, place: Int?, now: Instant
     ) {
         let origin = place == nil ? Origin.invite : .user
+        guard origin == .user || !configuration.relayOnly else { return }
         if let lesser = servers.firstIndex(where: { $0.link.server == server && $0.origin < origin }) {
             let former = servers.remove(at: lesser)
             release(server)
@@ -269,6 +270,7 @@ public struct ClientMachine: Sendable {
         let port = configuration.address.port
         if configuration.saved.port != port { commit(.port(port)) }
         giveUpForbidden()
+        tellOfUnaskedInvites()
         if configuration.relayOnly { order(.hide(true)) }
     }
 

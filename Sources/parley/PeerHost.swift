@@ -24,6 +24,8 @@ struct PeerHost: Sendable {
     let saved: SavedState
     private let door: ControlDoor
     private let indexServers: [Invite.IndexHint]
+    /// Index servers that invites named. Who hides does not even look up where they are.
+    private let invited: [Invite.IndexHint]
     /// Servers that invites name, to be asked from now on.
     private let named = BoundedQueue<Invite.IndexHint>(capacity: 64)
 
@@ -34,6 +36,7 @@ struct PeerHost: Sendable {
         indexServers = options.indexServers
         store = try openStore(home.storePath)
         saved = try loadState(store, former: FormerState(home: home.path))
+        invited = options.relayOnly ? [] : saved.indexes.compactMap { Invite.IndexHint($0) }
         let port = try openPort(options.listen.flatMap { ListenAddress($0) }, lastPort: saved.port)
         if port.local.port != saved.port { try keep(.port(port.local.port), in: store) }
         network = try openNetwork(home.identity, port, loop, options)
@@ -82,7 +85,7 @@ struct PeerHost: Sendable {
     /// Those that the user named, and if there are any, those of invites.
     private func askIndexServers() async {
         guard !indexServers.isEmpty else { return }
-        named.append(saved.indexes.compactMap { Invite.IndexHint($0) })
+        named.append(invited)
         await withDiscardingTaskGroup { group in
             for (place, server) in indexServers.enumerated() {
                 group.addTask { await addIndex(server, place: place) }

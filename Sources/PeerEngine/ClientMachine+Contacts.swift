@@ -8,11 +8,7 @@ extension ClientMachine {
     /// Refuses peers that can't be talked to.
     func admit(_ peer: PeerID) throws(CommandError) {
         guard peer != me else { throw CommandError("\(peer) is your own ID.") }
-        guard peer.isKeyed || allowsPlaintext(with: peer) else {
-            throw CommandError(
-                "\(peer) has no key: anyone on the way can read and forge what is said with it. "
-                    + "Start with --plaintext-peers, or allow this peer, to talk to it all the same.")
-        }
+        guard peer.isKeyed || allowsPlaintext(with: peer) else { throw plaintextRefusal(peer) }
     }
 
     func require(_ peer: PeerID) throws(CommandError) {
@@ -168,6 +164,7 @@ extension ClientMachine {
         guard !peer.isKeyed else {
             throw CommandError("\(peer.shortDigits) has a key; it is never talked to in the open.")
         }
+        guard !allowed || !configuration.relayOnly else { throw plaintextRefusal(peer) }
         if allowed, contacts[peer]?.accepted != true { return accept(peer, name: nil) { $0.allowsPlaintext = true } }
         try require(peer)
         change(peer) { $0.allowsPlaintext = allowed }

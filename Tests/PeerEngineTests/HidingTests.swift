@@ -60,4 +60,56 @@ import Wire
         world.run(for: .seconds(2))
         #expect(world.isRegistered(alice) && world.notices(at: alice).isEmpty)
     }
+
+    // MARK: Peers without a key
+
+    private let seed = World.peer(9).stamped(version: 4)
+    private var bob: Endpoint { World.place(2) }
+
+    /// Texts that left as they are.
+    private func inTheOpen(_ world: World) -> Int {
+        world.traffic.count { $0.from == alice && World.kind(of: $0.datagram) == nil }
+    }
+
+    private func refusal(_ command: ClientCommand, in world: inout World) -> String {
+        do throws(CommandError) {
+            try world.perform(command, at: alice)
+            return ""
+        } catch { return error.description }
+    }
+
+    @Test func `nobody without a key is written to, whatever else allows it`() throws {
+        var world = World()
+        world.startIndex()
+        world.addPeer(
+            1, plaintext: true, relayOnly: true, contacts: [Contact(peer: seed, accepted: true, allowsPlaintext: true)])
+        let commands: [ClientCommand] = [
+            .add(seed, name: nil), .send(to: seed, text: "x", tag: nil), .allowPlaintext(seed, true),
+        ]
+        for command in commands { #expect(refusal(command, in: &world).contains("--relay-only")) }
+        try world.bring("x", from: seed, at: bob, for: World.peer(1), to: alice)
+        #expect(world.shown(at: alice).isEmpty && world.notices(at: alice).contains { $0.contains("--relay-only") })
+        try world.perform(.allowPlaintext(seed, false), at: alice)
+        world.run(for: .seconds(30))
+        #expect(inTheOpen(world) == 0)
+    }
+
+    @Test func `what the last run left for one is not sent`() throws {
+        var world = World()
+        let server = SeedProgram()
+        world.addServer { server.answer($0, $1, $2) }
+        world.addPeer(2, plaintext: true)
+        world.run(for: .seconds(1))
+        guard case .noIdentities(let name)? = world.statuses(at: bob).last else { return #expect(Bool(false)) }
+        world.cutOff = [World.index]
+        world.addPeer(1, plaintext: true)
+        try world.perform(.send(to: name, text: "later", tag: "x"), at: alice)
+        world.run(for: .seconds(1))
+        world.remove(alice)
+        world.cutOff = []
+        world.addPeer(1, plaintext: true, relayOnly: true)
+        world.run(for: .seconds(30))
+        #expect(inTheOpen(world) == 0 && world.shown(at: bob).isEmpty)
+        #expect(world.lastFailure(at: alice)?.text.contains("hides your address") == true)
+    }
 }

@@ -11,11 +11,10 @@ extension ClientMachine {
     mutating func receive(_ event: NetworkEvent) {
         switch event {
         case .addresses(let addresses):
+            // The same addresses again mean another gateway, behind which nothing need be as it was.
             let isFirst = !knowsAddresses
-            let shown = addresses.filter { !Endpoint(address: $0, port: 1).isLoopback }
-            guard isFirst || shown != reachability.addresses else { return }
             knowsAddresses = true
-            reachability.addresses = shown
+            reachability.addresses = addresses.filter { !Endpoint(address: $0, port: 1).isLoopback }
             networkChanged(isFirst: isFirst)
         case .slept: networkChanged(isFirst: false)
         case .mapped(let endpoint, let by, let failures):

@@ -482,6 +482,22 @@ import Wire
         #expect(world.reachability(at: alice)?.mapping == Reachability.Mapping.none)
     }
 
+    @Test func `another gateway that gives the same address is asked for at once`() throws {
+        var world = World()
+        world.startRelay()
+        apart(&world)
+        try say(in: &world)
+        world.run(for: .seconds(1))
+        world.deliver(.addresses([alice.address]), to: alice)
+        world.run(for: .seconds(1))
+        let start = world.now
+        world.deliver(.addresses([alice.address]), to: alice)
+        world.run(for: .milliseconds(100))
+        #expect(!world.requestTimes("keepalive", from: alice, since: start).isEmpty)
+        #expect(world.commands[alice]?.last { $0 == .networkChanged(addresses: [alice.address]) } != nil)
+        #expect(world.commands[alice]?.count { $0 == .networkChanged(addresses: [alice.address]) } == 2)
+    }
+
     @Test func `a port that the router opened is in the record within three seconds`() throws {
         var world = World()
         let server = world.startRelay()

@@ -116,6 +116,11 @@ extension ClientMachine {
         noteReachability()
     }
 
+    /// There is no session with a contact any more: where it saw us holds no longer, and others may say where they do.
+    mutating func forgetObservation(by peer: PeerID) {
+        if observed.removeValue(forKey: peer) != nil { noteReachability() }
+    }
+
     /// Tells what changed of how we are seen, to the user and to contacts.
     mutating func noteReachability() {
         let own = servers.filter { $0.guest == nil }

@@ -103,7 +103,7 @@ public struct ClientMachine: Sendable {
     var verifiedAt: Instant?
     /// When they are to be asked again.
     var verifyAt: Instant?
-    /// Where contacts see us.
+    /// Where contacts see us with whom there is a session.
     var observed: [PeerID: Endpoint] = [:]
     var dropped: [DropReason: Int] = [:]
 

@@ -126,8 +126,9 @@ public final class Client: Sendable {
     /// - Parameters:
     ///   - name: as the user wrote it.
     ///   - key: what the server has to prove; `nil` to take whoever answers.
-    public func addIndex(_ name: String, at server: Endpoint, key: PeerKey? = nil) async {
-        await core.addIndex(name, at: server, key: key)
+    ///   - place: its place among those that the user named, from 0; `nil` for one that an invite named.
+    public func addIndex(_ name: String, at server: Endpoint, key: PeerKey? = nil, place: Int?) async {
+        await core.addIndex(name, at: server, key: key, place: place)
         alarm.ring()
     }
 
@@ -214,8 +215,8 @@ private actor ClientCore {
     var invite: Invite { machine.invite }
     var peers: [PeerSummary] { machine.peers }
     func resolve(_ text: String) throws(UnclearPeer) -> PeerID { try machine.contacts.resolve(text) }
-    func addIndex(_ name: String, at server: Endpoint, key: PeerKey?) {
-        machine.addIndex(name, at: server, key: key, now: now)
+    func addIndex(_ name: String, at server: Endpoint, key: PeerKey?, place: Int?) {
+        machine.addIndex(name, at: server, key: key, place: place, now: now)
     }
 
     func receive(_ batch: ArraySlice<Incoming>) {

@@ -134,7 +134,8 @@ extension ClientMachine {
             let link = IndexLink(
                 server: relay, identity: configuration.identity, address: configuration.address, now: now,
                 random: random.split())
-            servers.append(Server(name: "\(relay)", link: link, guest: .init(neededAt: now)))
+            servers.append(
+                Server(name: "\(relay)", key: nil, place: nil, link: link, guest: .init(neededAt: now)))
             servers[servers.count - 1].link.publish(publication(without: relay), now: now)
         }
     }

@@ -8,11 +8,7 @@ extension ClientMachine {
     /// Refuses peers that can't be talked to.
     func admit(_ peer: PeerID) throws(CommandError) {
         guard peer != me else { throw CommandError("\(peer) is your own ID.") }
-        guard peer.isKeyed || allowsPlaintext(with: peer) else {
-            throw CommandError(
-                "\(peer) has no key: anyone on the way can read and forge what is said with it. "
-                    + "Start with --plaintext-peers, or allow this peer, to talk to it all the same.")
-        }
+        guard peer.isKeyed || allowsPlaintext(with: peer) else { throw plaintextRefusal(peer) }
     }
 
     func require(_ peer: PeerID) throws(CommandError) {
@@ -44,11 +40,30 @@ extension ClientMachine {
     /// Where a friend registers is where it is found, and where it finds us.
     private mutating func learn(_ hint: Invite.IndexHint) {
         let isKnown = configuration.indexes.contains { $0.server == hint.server }
-        guard configuration.hasIndex, !isKnown, !indexes.contains(hint.text), indexes.count < ClientMachine.indexLimit
-        else { return }
+        guard configuration.hasIndex, !isKnown, !indexes.contains(hint.text) else { return }
+        guard !configuration.relayOnly else { return tellOfUnasked([hint.text]) }
+        guard indexes.count < ClientMachine.indexLimit else { return }
         indexes.append(hint.text)
         commit(.index(hint.text))
         tell(.indexNamed(hint))
+    }
+
+    /// Names the servers that are not asked while we hide: each would see our address, and may be a contact's own.
+    private mutating func tellOfUnasked(_ hints: [String]) {
+        let rest = hints.count > 3 ? " and \(hints.count - 3) more" : ""
+        let names = hints.prefix(3).joined(separator: ", ") + rest
+        tell(
+            .notice(
+                "With --relay-only no index server is asked that only an invite names, since it would see your address: "
+                    + "\(names). Start with --index and its name to use one that you trust.", about: nil))
+    }
+
+    /// Tells which servers of earlier invites are not asked in this run.
+    mutating func tellOfUnaskedInvites() {
+        let unnamed = indexes.filter { text in
+            !configuration.indexes.contains { $0.server == Invite.IndexHint(text)?.server }
+        }
+        if configuration.relayOnly, configuration.hasIndex, !unnamed.isEmpty { tellOfUnasked(unnamed) }
     }
 
     mutating func accept(_ peer: PeerID, name: String?, _ change: (inout Contact) -> Void = { _ in }) {
@@ -149,6 +164,7 @@ extension ClientMachine {
         guard !peer.isKeyed else {
             throw CommandError("\(peer.shortDigits) has a key; it is never talked to in the open.")
         }
+        guard !allowed || !configuration.relayOnly else { throw plaintextRefusal(peer) }
         if allowed, contacts[peer]?.accepted != true { return accept(peer, name: nil) { $0.allowsPlaintext = true } }
         try require(peer)
         change(peer) { $0.allowsPlaintext = allowed }

@@ -11,11 +11,10 @@ extension ClientMachine {
     mutating func receive(_ event: NetworkEvent) {
         switch event {
         case .addresses(let addresses):
+            // The same addresses again mean another gateway, behind which nothing need be as it was.
             let isFirst = !knowsAddresses
-            let shown = addresses.filter { !Endpoint(address: $0, port: 1).isLoopback }
-            guard isFirst || shown != reachability.addresses else { return }
             knowsAddresses = true
-            reachability.addresses = shown
+            reachability.addresses = addresses.filter { !Endpoint(address: $0, port: 1).isLoopback }
             networkChanged(isFirst: isFirst)
         case .slept: networkChanged(isFirst: false)
         case .mapped(let endpoint, let by, let failures):
@@ -115,6 +114,11 @@ extension ClientMachine {
         else { return }
         observed[peer] = endpoint
         noteReachability()
+    }
+
+    /// There is no session with a contact any more: where it saw us holds no longer, and others may say where they do.
+    mutating func forgetObservation(by peer: PeerID) {
+        if observed.removeValue(forKey: peer) != nil { noteReachability() }
     }
 
     /// Tells what changed of how we are seen, to the user and to contacts.

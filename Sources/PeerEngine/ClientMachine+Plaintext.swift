@@ -4,9 +4,20 @@ internal import Wire
 
 // Peers without a key: the seed's wire, in the open, where the user allows it.
 extension ClientMachine {
-    /// Whether a peer without a key may be talked to.
+    /// Whether a peer without a key may be talked to: never while we hide, for what it gets comes from our address.
     func allowsPlaintext(with peer: PeerID) -> Bool {
-        configuration.allowsPlaintextPeers || contacts[peer]?.allowsPlaintext == true
+        guard !configuration.relayOnly else { return false }
+        return configuration.allowsPlaintextPeers || contacts[peer]?.allowsPlaintext == true
+    }
+
+    /// What a user reads who wants to talk to one that may not be talked to.
+    func plaintextRefusal(_ peer: PeerID) -> CommandError {
+        let rest =
+            configuration.relayOnly
+            ? "it could only be written to from your own address, which --relay-only hides."
+            : "anyone on the way can read and forge what is said with it. Start with --plaintext-peers, or allow this "
+                + "peer, to talk to it all the same."
+        return CommandError("\(peer) has no key: \(rest)")
     }
 
     /// The name that a server of the seed's kind gave us; it stays ours while the server is away.
@@ -29,9 +40,10 @@ extension ClientMachine {
         let contact = contacts[peer]
         guard contact?.blocked != true else { return }
         guard allowsPlaintext(with: peer) else {
-            return drop(
-                .plaintextPeer,
-                "a message from \(peer.shortDigits), a peer without a key; --plaintext-peers lets such messages in")
+            let reason =
+                configuration.relayOnly
+                ? "with --relay-only such messages are not taken" : "--plaintext-peers lets such messages in"
+            return drop(.plaintextPeer, "a message from \(peer.shortDigits), a peer without a key; \(reason)")
         }
         guard journal.trouble == nil, !journal.isBroken else {
             return drop(.diskIsBusy, "messages in the open: they can't be saved")
@@ -82,7 +94,8 @@ extension ClientMachine {
 
     /// What the last run left for peers that this one does not allow is not sent.
     mutating func giveUpForbidden() {
-        let reason = Reason(.user, "talking in the open is not allowed in this run")
+        let text = "talking in the open is not allowed in this run"
+        let reason = Reason(.user, configuration.relayOnly ? text + ", which hides your address" : text)
         for peer in lanes.keys.sorted() where !allowsPlaintext(with: peer) {
             for message in takeWaiting(for: peer) { settle(message, .failed, reason) }
         }

@@ -10,8 +10,10 @@ extension ClientMachine {
     struct Server {
         /// As the user wrote it; several addresses may have one name.
         let name: String
-        /// What it has to prove; `nil` when the user pinned none.
-        var key: PeerKey?
+        /// What it has to prove; `nil` when no key is pinned.
+        let key: PeerKey?
+        /// Its place among those that the user named, from 0; `nil` for one that somebody else named.
+        let place: Int?
         var link: IndexLink
         /// Only for its relay, which a contact has and we have not; the user does not hear of it.
         var guest: Guest?
@@ -43,23 +45,23 @@ extension ClientMachine {
             link.verify(now: now)
             standby?.hurry(now: now)
         }
-
-        /// The more, the rather it leads: the user's own before a guest, proven before unproven, UDP before a tunnel.
-        func rank(byUDP: Bool) -> Int { (guest == nil ? 4 : 0) + (key != nil ? 2 : 0) + (byUDP ? 1 : 0) }
     }
 
     // MARK: Leading and standing by
 
-    /// A server registered us: addresses to which it gave one token in one run are its own. The last one has the row.
+    /// A server registered us: addresses that gave one token in one run share one row. The last one has it.
     mutating func unite(with index: Int) {
         guard let lease = servers[index].link.lease, lease.token.count >= ClientMachine.tellingToken else { return }
-        let same = servers.indices.filter { place in
+        let sharing = servers.indices.filter { place in
             servers[place].link.lease.map { $0.token == lease.token && $0.boot == lease.boot } ?? false
         }
-        func rank(_ place: Int) -> Int { servers[place].rank(byUDP: !servers[place].link.isTunnelled) }
-        guard let best = same.max(by: { rank($0) < rank($1) }), same.count > 1 else { return }
-        let leader = rank(best) > rank(index) ? best : index
-        for place in same where place != leader { standBy(place, for: leader, isReached: true) }
+        for other in sharing where servers[other].contradicts(servers[index]) { tellOfCopy(other, index) }
+        let same = sharing.filter { !servers[$0].contradicts(servers[index]) }
+        guard let best = same.max(by: { rank(of: $0) < rank(of: $1) }), same.count > 1 else { return }
+        let leader = rank(of: best) > rank(of: index) ? best : index
+        for place in same where place != leader && !servers[place].contradicts(servers[leader]) {
+            standBy(place, for: leader, isReached: true)
+        }
         if leader != index, let seen = servers[leader].link.lease?.seen {
             servers[leader].link.disown(now: now, seen: seen)
         }
@@ -137,8 +139,7 @@ extension ClientMachine {
 
     private mutating func settle(_ outcome: Standby.Outcome, at index: Int) {
         if let leader = leader(of: index), outcome == .answered {
-            let isBetter =
-                servers[index].rank(byUDP: true) > servers[leader].rank(byUDP: !servers[leader].link.isTunnelled)
+            let isBetter = rank(of: index, byUDP: true) > rank(of: leader)
             if isBetter || servers[index].standby?.shouldLead == true { return lead(index) }
         }
         if outcome == .parted { servers[index].standby = nil }
@@ -174,13 +175,17 @@ extension ClientMachine {
 
     // MARK: What others see
 
-    /// Whom lookups ask: each server once, as long as one of its addresses has us registered.
+    /// Whom lookups ask: each server once, as long as one of its addresses has us registered. One that was not named as
+    /// the same is asked whoever leads: whoever passes on our registration need not pass on what we ask.
     var asked: [Lookup.Server] {
         let own = servers.filter { $0.guest == nil }
         let leading = own.filter { $0.link.lease != nil }
         return own.filter { server in
             server.link.lease != nil
-                || !leading.contains { $0.name == server.name || $0.link.server == server.standby?.leader }
+                || !leading.contains { leader in
+                    leader.isNamedAs(server)
+                        && (leader.name == server.name || leader.link.server == server.standby?.leader)
+                }
         }.map(\.link.asked)
     }
 

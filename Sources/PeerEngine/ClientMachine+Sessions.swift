@@ -302,7 +302,10 @@ extension ClientMachine {
             let (session, wasCurrent) = conversations[peer]?.link.ended(id, now: now)
         else { return }
         digested[id] = nil
-        defer { relaysEnded(id, of: peer) }
+        defer {
+            if conversations[peer]?.link.isEmpty != false { forgetObservation(by: peer) }
+            relaysEnded(id, of: peer)
+        }
         if wasCurrent { lost(peer, end) }
         guard let link = conversations[peer]?.link, link.current == nil else { return }
         guard link.isEmpty else {

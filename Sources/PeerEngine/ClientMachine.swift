@@ -50,6 +50,8 @@ public struct ClientMachine: Sendable {
     var servers: [Server] = []
     /// What was last told of each server's name.
     var toldStatuses: [String: IndexStatus] = [:]
+    /// Pairs of servers of which was told that one copies the other.
+    var toldCopies: Set<[String]> = []
     var toldRelays: Set<Endpoint> = []
     var calls = CallSheet()
     /// What we pass on for contacts, and they for us.
@@ -101,7 +103,7 @@ public struct ClientMachine: Sendable {
     var verifiedAt: Instant?
     /// When they are to be asked again.
     var verifyAt: Instant?
-    /// Where contacts see us.
+    /// Where contacts see us with whom there is a session.
     var observed: [PeerID: Endpoint] = [:]
     var dropped: [DropReason: Int] = [:]
 
@@ -145,13 +147,20 @@ public struct ClientMachine: Sendable {
 
     // MARK: Ways in
 
-    /// Registers at a server from now on.
+    /// Registers at a server from now on; not at one that an invite named while we hide.
     /// - Parameters:
     ///   - name: as the user wrote it.
     ///   - key: what the server has to prove; `nil` to take whoever answers.
-    public mutating func addIndex(_ name: String, at server: Endpoint, key: PeerKey? = nil, now: Instant) {
-        if let guest = servers.firstIndex(where: { $0.link.server == server && $0.guest != nil }) {
-            release(servers.remove(at: guest).link.server)
+    ///   - place: its place among those that the user named, from 0; `nil` for one that an invite named.
+    public mutating func addIndex(
+        _ name: String, at server: Endpoint, key: PeerKey? = nil, place: Int?, now: Instant
+    ) {
+        let origin = place == nil ? Origin.invite : .user
+        guard origin == .user || !configuration.relayOnly else { return }
+        if let lesser = servers.firstIndex(where: { $0.link.server == server && $0.origin < origin }) {
+            let former = servers.remove(at: lesser)
+            release(server)
+            if former.guest == nil, former.name != name { tell(.index(server: former.name, .sameServer(as: name))) }
         }
         if let other = servers.first(where: { $0.link.server == server }) {
             if other.name != name { tell(.index(server: name, .sameServer(as: other.name))) }
@@ -160,7 +169,7 @@ public struct ClientMachine: Sendable {
         let link = IndexLink(
             server: server, name: name, pinned: key, identity: configuration.identity,
             address: configuration.address, now: now, random: random.split())
-        servers.append(Server(name: name, key: key, link: link))
+        servers.append(Server(name: name, key: key, place: place, link: link))
         servers[servers.count - 1].link.publish(publication(without: server), now: now)
     }
 
@@ -261,6 +270,7 @@ public struct ClientMachine: Sendable {
         let port = configuration.address.port
         if configuration.saved.port != port { commit(.port(port)) }
         giveUpForbidden()
+        tellOfUnaskedInvites()
         if configuration.relayOnly { order(.hide(true)) }
     }
 

@@ -24,7 +24,9 @@ struct PeerHost: Sendable {
     let saved: SavedState
     private let door: ControlDoor
     private let indexServers: [Invite.IndexHint]
-    /// Servers to be asked from now on.
+    /// Index servers that invites named. Who hides does not even look up where they are.
+    private let invited: [Invite.IndexHint]
+    /// Servers that invites name, to be asked from now on.
     private let named = BoundedQueue<Invite.IndexHint>(capacity: 64)
 
     /// Opens everything; nothing moves before `run`.
@@ -34,6 +36,7 @@ struct PeerHost: Sendable {
         indexServers = options.indexServers
         store = try openStore(home.storePath)
         saved = try loadState(store, former: FormerState(home: home.path))
+        invited = options.relayOnly ? [] : saved.indexes.compactMap { Invite.IndexHint($0) }
         let port = try openPort(options.listen.flatMap { ListenAddress($0) }, lastPort: saved.port)
         if port.local.port != saved.port { try keep(.port(port.local.port), in: store) }
         network = try openNetwork(home.identity, port, loop, options)
@@ -82,22 +85,28 @@ struct PeerHost: Sendable {
     /// Those that the user named, and if there are any, those of invites.
     private func askIndexServers() async {
         guard !indexServers.isEmpty else { return }
-        let invited = saved.indexes.compactMap { Invite.IndexHint($0) }
-        named.append(indexServers + invited.filter { hint in !indexServers.contains { $0.server == hint.server } })
+        named.append(invited)
         await withDiscardingTaskGroup { group in
+            for (place, server) in indexServers.enumerated() {
+                group.addTask { await addIndex(server, place: place) }
+            }
             while let servers = await named.next() {
-                for server in servers { group.addTask { await addIndex(server) } }
+                for server in servers where !indexServers.contains(where: { $0.server == server.server }) {
+                    group.addTask { await addIndex(server, place: nil) }
+                }
             }
         }
     }
 
     /// Names that lead nowhere are tried again, ever more rarely: a network may come later.
-    private func addIndex(_ server: Invite.IndexHint) async {
+    private func addIndex(_ server: Invite.IndexHint, place: Int?) async {
         var pause = 2
         while !Task.isCancelled {
             do throws(NetworkError) {
                 let endpoints = try await HostResolver.resolveAll(server.server, defaultPort: WireLimits.indexPort)
-                for endpoint in endpoints { await client.addIndex(server.server, at: endpoint, key: server.key) }
+                for endpoint in endpoints {
+                    await client.addIndex(server.server, at: endpoint, key: server.key, place: place)
+                }
                 return
             } catch {
                 await client.tell(.index(server: server.server, .unreachable("\(error)")))

@@ -153,7 +153,7 @@ extension Clocks {
             clocks: .test)
         wires.connect(client, at: place)
         hub.clients.withLock { $0[place] = client }
-        await client.addIndex("index", at: World.index)
+        await client.addIndex("index", at: World.index, place: 0)
         return client
     }
 

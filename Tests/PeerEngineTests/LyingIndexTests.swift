@@ -244,7 +244,7 @@ import Wire
             let index = Self.server(World.identity(number))
             var machine = ClientMachine(
                 ClientConfiguration(identity: Self.alice, address: Self.own, random: .seeded(1)))
-            machine.addIndex("index.example:50000", at: server, key: Self.key, now: Asker.start)
+            machine.addIndex("index.example:50000", at: server, key: Self.key, place: 0, now: Asker.start)
             var actions = machine.advance(now: Asker.start, wall: Self.wall)
             var generator = SplitMix64(seed: 1)
             var states: [IndexStatus] = []

@@ -221,6 +221,27 @@ import Wire
         #expect(throws: CommandError.self) { try world.perform(.allowPlaintext(World.peer(2), true), at: alice) }
     }
 
+    @Test func `without a name of a seed's server a seed's program is written to under our ID, and answers to it`()
+        throws
+    {
+        var world = World()
+        let index = world.startIndex()
+        world.addPeer(1, plaintext: true)
+        world.run(for: .seconds(1))
+        let asks = IndexRequest.registration(.init(address: bob, signed: nil, nonce: nil, wantsProof: false)).encoded()
+        let reply = try #require(index.answer(Datagram(asks, bob), world.now, world.wall))
+        guard case .registered(let seed, nil) = try IndexReply.parse(reply).reply else { return #expect(Bool(false)) }
+        try world.perform(.send(to: seed, text: "hi", tag: nil), at: alice)
+        world.run(for: .seconds(1))
+        let sent = try #require(world.traffic.last { $0.from == alice && $0.datagram.endpoint == bob }).datagram
+        #expect(try PeerMessage(JSONObject(parsing: sent.bytes)).source == World.peer(1))
+        #expect(index.knows(World.peer(1), now: world.now, wall: world.wall))
+        try world.bring("hello", from: seed, at: bob, for: World.peer(1), to: alice)
+        #expect(world.shown(at: alice, from: seed) == ["hello"])
+        try world.bring("posing", from: World.peer(3), at: bob, for: World.peer(1), to: alice)
+        #expect(world.shown(at: alice) == ["hello"], "of a peer with a key nothing is taken in the open")
+    }
+
     @Test func `what waits for a peer without a key survives a restart`() throws {
         var world = World()
         try friends(&world)

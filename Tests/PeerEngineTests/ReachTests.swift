@@ -277,6 +277,26 @@ import Wire
         #expect(told.last?.reflexive == [public1], "the old one is no address of ours any more")
     }
 
+    @Test func `where contacts saw us is forgotten with their last session, and makes room for others`() throws {
+        var world = World()
+        world.startRelay()
+        let count = ClientMachine.observerLimit + 1
+        world.addPeer(1, contacts: (2...count + 1).map { Self.friend($0) })
+        world.run(for: .seconds(1))
+        for number in 2...count + 1 {
+            world.addPeer(number, contacts: [Self.friend(1)])
+            world.run(for: .seconds(1))
+            try world.perform(.send(to: World.peer(number), text: "x", tag: nil), at: alice)
+            world.run(for: .seconds(1))
+            let session = try #require(world.net.names(at: alice).last?.id)
+            let port = 40_000 + UInt16(number)
+            world.deliver(.observed(session, Endpoint(address: public1.address, port: port)), to: alice)
+            #expect(world.peers[alice]?.observed[World.peer(number)]?.port == port, "\(number)")
+            world.deliver(.closed(session, .closedByPeer(.done)), to: alice)
+            #expect(world.peers[alice]?.observed.isEmpty == true)
+        }
+    }
+
     @Test func `a stranger is told no address, and its own are not looked at`() throws {
         var world = World()
         world.startRelay()
@@ -480,6 +500,22 @@ import Wire
         #expect(seen?.seen == [.init("\(World.index)", alice)] && seen?.relays == ["\(World.index)"])
         world.deliver(.addresses([alice.address]), to: alice)
         #expect(world.reachability(at: alice)?.mapping == Reachability.Mapping.none)
+    }
+
+    @Test func `another gateway that gives the same address is asked for at once`() throws {
+        var world = World()
+        world.startRelay()
+        apart(&world)
+        try say(in: &world)
+        world.run(for: .seconds(1))
+        world.deliver(.addresses([alice.address]), to: alice)
+        world.run(for: .seconds(1))
+        let start = world.now
+        world.deliver(.addresses([alice.address]), to: alice)
+        world.run(for: .milliseconds(100))
+        #expect(!world.requestTimes("keepalive", from: alice, since: start).isEmpty)
+        #expect(world.commands[alice]?.last { $0 == .networkChanged(addresses: [alice.address]) } != nil)
+        #expect(world.commands[alice]?.count { $0 == .networkChanged(addresses: [alice.address]) } == 2)
     }
 
     @Test func `a port that the router opened is in the record within three seconds`() throws {

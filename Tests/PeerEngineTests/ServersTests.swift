@@ -59,11 +59,17 @@ import Wire
     }
 
     /// A peer that was registered for a minute at a server of two addresses: the one that leads, and the one that stands by.
+    /// - Parameter isPinned: whether it proves at both that it is one.
     private func settled(
-        _ world: inout World, at addresses: [Endpoint]
+        _ world: inout World, at addresses: [Endpoint], isPinned: Bool = false
     ) throws -> (site: Site, leader: Endpoint, standby: Endpoint) {
         let site = start(&world, at: addresses)
-        world.addPeer(1, servers: addresses)
+        let key = World.identity(9)
+        if isPinned { site.program = IndexProgram(identity: key, now: world.now) }
+        world.addPeer(1, servers: isPinned ? [] : addresses)
+        for (rank, address) in addresses.enumerated() where isPinned {
+            world.addIndex(address, key: key.key, rank: rank, to: alice)
+        }
         world.run(for: .seconds(60))
         let leader = try #require(site.registrations.last)
         return (site, leader, try #require(addresses.first { $0 != leader }))
@@ -110,7 +116,7 @@ import Wire
 
     @Test func `when the leading address dies the other one takes over, and keeps it when both are back`() throws {
         var world = World()
-        let (site, first, second) = try settled(&world, at: [Self.v4, Self.v6])
+        let (site, first, second) = try settled(&world, at: [Self.v4, Self.v6], isPinned: true)
         site.deaf = [first]
         let count = site.registrations.count
         // A keepalive, its repetitions and a moment.
@@ -273,7 +279,7 @@ import Wire
         world.tunnel = { $0 == Self.v4 ? .opened($0) : nil }
         world.addPeer(1, servers: [Self.other])
         world.run(for: .seconds(5))
-        world.addIndex(Self.v4, to: alice)
+        world.addIndex(Self.v4, named: "\(Self.other)", rank: 0, to: alice)
         world.run(for: .seconds(10))
         #expect(site.registrations.contains(Self.v4) && site.registrations.last == Self.other)
         #expect(!world.hasTunnel(alice, to: Self.v4))
@@ -284,7 +290,7 @@ import Wire
     @Test func `an address that only a tunnel leads to gives way to one that UDP comes back to`() throws {
         var world = World()
         world.tunnel = { .opened($0) }
-        let (site, first, second) = try settled(&world, at: [Self.v4, Self.other])
+        let (site, first, second) = try settled(&world, at: [Self.v4, Self.other], isPinned: true)
         site.deafToUDP = [first, second]
         world.run(for: .seconds(90))
         #expect(site.registrations.last == first && world.hasTunnel(alice, to: first))

@@ -123,7 +123,7 @@ import Wire
         saved.sequence = .max
         var machine = ClientMachine(ClientConfiguration(identity: World.identity(1), address: alice, saved: saved))
         let (now, wall) = (Instant(nanoseconds: 1), WallTime(milliseconds: 1_795_000_000_000))
-        machine.addIndex("index", at: World.index, now: now)
+        machine.addIndex("index", at: World.index, place: 0, now: now)
         _ = machine.advance(now: now, wall: wall)
         let actions = try machine.perform(.send(to: bobID, text: "x", tag: nil), now: now, wall: wall)
         #expect(actions.contains { if case .commit(.queue) = $0 { true } else { false } })
@@ -136,7 +136,7 @@ import Wire
         var machine = ClientMachine(ClientConfiguration(identity: World.identity(1), address: alice, saved: saved))
         var now = Instant(nanoseconds: 3_600_000_000_000)
         let index = IndexProgram(now: now)
-        machine.addIndex("index", at: World.index, now: now)
+        machine.addIndex("index", at: World.index, place: 0, now: now)
         while index.count(now: now, wall: wall) == 0, now < Instant(nanoseconds: 3_700_000_000_000) {
             var actions = machine.advance(now: now, wall: wall)
             while !actions.isEmpty {

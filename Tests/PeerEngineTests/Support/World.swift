@@ -93,7 +93,9 @@ struct World {
                 identity: World.identity(number), address: place, allowsPlaintextPeers: plaintext, saved: disk.saved,
                 name: name, hasIndex: hasIndex, relayOnly: relayOnly,
                 random: .seeded(seed ?? UInt64(number) &* 7919 &+ UInt64(run - 1))))
-        for server in servers { machine.addIndex("\(server)", at: server, now: now) }
+        for (place, server) in servers.enumerated() {
+            machine.addIndex("\(server)", at: server, place: place, now: now)
+        }
         peers[place] = machine
         events[place, default: []] = events[place] ?? []
         schedule(place)
@@ -138,8 +140,11 @@ struct World {
         advance(place)
     }
 
-    mutating func addIndex(_ server: Endpoint, named name: String? = nil, key: PeerKey? = nil, to place: Endpoint) {
-        peers[place]?.addIndex(name ?? "\(server)", at: server, key: key, now: now)
+    /// - Parameter rank: its place among those that the user named; `nil` for one that an invite named.
+    mutating func addIndex(
+        _ server: Endpoint, named name: String? = nil, key: PeerKey? = nil, rank: Int? = 100, to place: Endpoint
+    ) {
+        peers[place]?.addIndex(name ?? "\(server)", at: server, key: key, place: rank, now: now)
         advance(place)
     }
 

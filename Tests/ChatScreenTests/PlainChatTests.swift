@@ -91,7 +91,7 @@ import Testing
     @Test mutating func `accept without a name takes the only request`() {
         befriend()
         _ = chat.enter("/go bob")
-        #expect(chat.enter("/accept").lines == ["14:02 There are no requests."])
+        #expect(chat.enter("/accept").lines == ["14:02 already a contact"])
         let other = PeerID(high: 0x77a9_9e12_0000_8000, low: 0x8000_0000_0000_0005)
         let third = PeerID(high: 0x67a9_9e12_0000_8000, low: 0x8000_0000_0000_0006)
         let friend = Contact(peer: bob, name: "bob", accepted: true)

@@ -43,7 +43,7 @@ public struct ChatState: Sendable {
     var digits: [PeerID: String] = [:]
     var invite: String?
     /// What the user switched off.
-    var switchedOff: Set<ChatSetting> = [.relay]
+    var switchedOff = ChatSetting.offAtFirst
     /// Where `goBack` leads.
     var origin: Origin?
     /// Where the walk through unread conversations began.
@@ -66,7 +66,7 @@ public struct ChatState: Sendable {
     /// The message that a search led to.
     var marked: MessageKey?
     /// What was tried to reach the peer that `/why` is open for.
-    var ladder: [LadderLine] = []
+    var ladder: [LadderStep] = []
     /// Whose ladder was last asked for.
     var toldWatched: PeerID?
     /// The token of the newest search.

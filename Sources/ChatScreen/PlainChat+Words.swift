@@ -95,14 +95,14 @@ extension PlainChat {
     }
 
     /// The ways to a peer and what came of each, this machine's network, and what would help.
-    func words(about ladder: [LadderLine], of peer: PeerID) -> [DisplayText] {
+    func words(about ladder: [LadderStep], of peer: PeerID) -> [DisplayText] {
         let path = paths[peer]
         let why = Explanation(
             path: path?.kind, roundTrip: path?.roundTrip, reason: path?.reason, ladder: ladder, reach: reach,
             servers: indexes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
         let steps = why.steps.map { step in
             let reason = step.text.isEmpty ? "" : ": \(step.text)"
-            return "  \(step.rung.title) \(step.mark.word)\(reason)"
+            return "  \(step.rung.title) \(step.state.word)\(reason)"
         }
         let own = why.own.map { "  \($0.word): \($0.clause)" }
         let lines =

@@ -23,7 +23,7 @@ public struct PlainChat: Sendable {
     var requestTexts: [PeerID: String] = [:]
     var digits: [PeerID: String] = [:]
     var invite: String?
-    var switchedOff: Set<ChatSetting> = [.relay]
+    var switchedOff = ChatSetting.offAtFirst
     var searchToken = 0
     var paths: [PeerID: Path] = [:]
     var reach: OwnReach?
@@ -204,7 +204,7 @@ public struct PlainChat: Sendable {
     }
 
     /// What was tried to reach a peer, once: asking again tells the news.
-    private mutating func tell(_ ladder: [LadderLine], of peer: PeerID) -> [DisplayText] {
+    private mutating func tell(_ ladder: [LadderStep], of peer: PeerID) -> [DisplayText] {
         guard explained == peer else { return [] }
         explained = nil
         return words(about: ladder, of: peer)

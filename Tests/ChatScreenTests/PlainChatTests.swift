@@ -131,9 +131,9 @@ import Testing
     }
 
     @Test mutating func `an index server is told when it changes`() {
-        #expect(chat.hear(.index(server: "i:1", .ok(milliseconds: 1))) == ["14:02 index i:1 answers"])
-        #expect(chat.hear(.index(server: "i:1", .ok(milliseconds: 1))).isEmpty)
-        #expect(chat.hear(.index(server: "i:1", .unreachable(reason: "no answer"))).count == 1)
+        #expect(chat.hear(.index(server: "i:1", .ok(.milliseconds(1)))) == ["14:02 index i:1 answers"])
+        #expect(chat.hear(.index(server: "i:1", .ok(.milliseconds(1)))).isEmpty)
+        #expect(chat.hear(.index(server: "i:1", .unreachable("no answer"))).count == 1)
         let same = chat.hear(.index(server: "[::1]:1", .sameServer(as: "i:1")))
         #expect(same == ["14:02 index [::1]:1 is the same server as i:1"])
     }

@@ -45,7 +45,7 @@ public enum ChatEvent: Sendable {
     /// - Parameter roundTrip: the time that a packet takes there and back.
     case path(PeerID, PathKind, roundTrip: Span?, reason: String?)
     /// What was tried to reach a peer, after `ChatEffect.explain` and whenever it changed.
-    case ladder(PeerID, [LadderLine])
+    case ladder(PeerID, [LadderStep])
     case typing(PeerID, Bool)
     /// A contact is at the keyboard, or no longer.
     case active(PeerID, Bool)
@@ -66,36 +66,4 @@ public enum ChatEvent: Sendable {
     case added(PeerID, name: String?)
     /// The answer to an effect that could not be carried out; a refused text is given back.
     case failed(String, ChatEffect?)
-}
-
-/// What is known of an index server.
-public enum IndexStatus: Equatable, Sendable {
-    case connecting
-    /// It answered, so many milliseconds after it was asked.
-    case ok(milliseconds: Double)
-    /// It is the server of this other name, and answers.
-    case sameServer(as: String)
-    case unreachable(reason: String)
-    /// It answers, but takes no keyed identities: a server of the seed.
-    case noIdentities
-
-    /// Whether it has us registered, by this name or another.
-    var isWorking: Bool {
-        switch self {
-        case .ok, .sameServer: true
-        case .connecting, .unreachable, .noIdentities: false
-        }
-    }
-}
-
-/// What `/set` switches.
-public enum ChatSetting: String, CaseIterable, Sendable {
-    /// Telling contacts which of their messages were seen.
-    case readReceipts = "read-receipts"
-    /// Telling contacts that a message is being written.
-    case typing
-    /// Telling contacts whether the user is at the keyboard.
-    case presence
-    /// Passing on for contacts that can't reach each other.
-    case relay
 }

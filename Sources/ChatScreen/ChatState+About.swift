@@ -5,19 +5,8 @@ import TerminalKit
 
 /// What the boxes about strangers, keys, messages and settings say.
 extension ChatState {
-    /// What a peer calls itself, told from a name of the user's own by its words and quotes.
     func nickname(_ conversation: Conversation) -> String? {
-        guard let raw = conversation.contact.nickname else { return nil }
-        let shown = DisplayText(raw, style: .stripped).truncated(to: 32, ascii: options.ascii)
-        return shown.isEmpty ? nil : "calls itself \"\(shown)\""
-    }
-
-    /// Whom a peer's own name may be taken for.
-    func warning(_ conversation: Conversation) -> String? {
-        guard let nickname = conversation.contact.nickname else { return nil }
-        if Skeleton(nickname) == Skeleton(name) { return "looks like you" }
-        guard let other = lookalike(of: nickname, for: conversation.peer) else { return nil }
-        return "looks like \(DisplayText(other, style: .stripped))"
+        conversation.contact.introduction(ascii: options.ascii)
     }
 
     private func wrapped(_ words: String, _ style: Style = .plain) -> [StyledText] {
@@ -32,6 +21,7 @@ extension ChatState {
 
     func requestLines(selected: Int) -> [StyledText] {
         let found = requests
+        let names = names
         let place = min(selected, max(0, found.count - 1))
         var lines = isShort ? wrapped("a accept · i ignore · b block · Enter read", .dim) : []
         for (number, conversation) in found.enumerated() {
@@ -44,18 +34,18 @@ extension ChatState {
                 DisplayText(conversation.contact.invited ? "  has your invite" : "  not invited"),
                 conversation.contact.invited ? .bold : .dim)
             lines.append(head)
-            lines += requestWords(conversation)
+            lines += requestWords(conversation, names.warning(about: conversation.contact))
         }
         return lines
     }
 
-    private func requestWords(_ conversation: Conversation) -> [StyledText] {
+    private func requestWords(_ conversation: Conversation, _ warning: String?) -> [StyledText] {
         let room = max(2, min(96, size.columns - 4) - 2)
         func line(_ text: DisplayText, _ style: Style) -> StyledText {
             StyledText("  " + text.truncated(to: room, ascii: options.ascii), style)
         }
         var lines = [line(DisplayText(nickname(conversation) ?? "gives no name"), .plain)]
-        if let warning = warning(conversation) {
+        if let warning {
             lines.append(line(DisplayText("\(glyphs(.problem)) \(warning)"), Style(.red, on: .standard, .bold)))
         }
         let text = conversation.requestText.isEmpty ? firstText(conversation) : conversation.requestText
@@ -112,8 +102,7 @@ extension ChatState {
 
     /// Groups of five, two a row.
     private func digitRows(_ digits: String) -> [DisplayText] {
-        let digits = Array(digits.filter(\.isNumber).prefix(30))
-        let groups = stride(from: 0, to: digits.count, by: 5).map { String(digits[$0..<min($0 + 5, digits.count)]) }
+        let groups = digits.digitGroups
         return stride(from: 0, to: groups.count, by: 2).map {
             DisplayText(groups[$0..<min($0 + 2, groups.count)].joined(separator: "  "))
         }
@@ -184,4 +173,10 @@ extension DeliveryState {
 extension String {
     /// The same on one line.
     var replacingBreaks: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
+
+    /// The digits of a key, five and five.
+    var digitGroups: [String] {
+        let digits = Array(filter(\.isNumber).prefix(30))
+        return stride(from: 0, to: digits.count, by: 5).map { String(digits[$0..<min($0 + 5, digits.count)]) }
+    }
 }

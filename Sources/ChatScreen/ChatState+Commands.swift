@@ -65,65 +65,17 @@ extension ChatState {
     }
 
     private mutating func run(
-        _ command: Command, _ arguments: [String], typed: String, isSure: Bool
+        _ command: Command, _ words: [String], typed: String, isSure: Bool
     ) -> [ChatEffect] {
-        let answer: Answer
-        switch command {
-        case .add: answer = add(arguments)
-        case .nick: answer = nick(arguments)
-        case .go: answer = go(arguments)
-        case .accept: answer = onRequest(arguments) { accept($0) }
-        case .ignore: answer = onRequest(arguments) { ignore($0) }
-        case .block: answer = onPeer(arguments) { block($0) }
-        case .remove: answer = onPeer(arguments) { .did([.remove($0.peer)]) }
-        case .close: answer = close()
-        case .peers: answer = .shows(.peers(top: 0))
-        case .requests: answer = requests.isEmpty ? .refused("no requests") : .shows(.requests(selected: 0))
-        case .invite: answer = invite(arguments, isSure: isSure)
-        case .verify: answer = onPeer(arguments) { verify($0) }
-        case .why: answer = onPeer(arguments) { .shows(.why($0.peer, top: 0)) }
-        case .retry: answer = retry()
-        case .search: answer = search(arguments)
-        case .select: answer = select()
-        case .forget: answer = forget(isSure: isSure)
-        case .set: answer = set(arguments)
-        case .plaintext: answer = plaintext(arguments)
-        case .id: answer = .shows(.identity)
-        case .help: answer = .shows(.help(top: 0))
-        case .quit: answer = quit()
+        do throws(Refusal) {
+            return carryOut(try answer(command, words, isSure: isSure), typed: typed)
+        } catch {
+            flash = Flash(text: error.sentence, isError: true)
+            return []
         }
-        switch answer {
-        case .did(let effects, let sentence):
-            accepted(typed)
-            flash = sentence.map { Flash(text: $0, isError: false) }
-            return effects
-        case .shows(let overlay):
-            accepted(typed)
-            self.overlay = overlay
-        case .does(let effects, let overlay):
-            accepted(typed)
-            self.overlay = overlay
-            return effects
-        case .opens(let peer):
-            accepted(typed)
-            walkStart = nil
-            open(peer)
-        case .closes:
-            accepted(typed)
-            closeCurrent()
-        case .finds(let box):
-            accepted(typed)
-            return find(in: box)
-        case .selects(let selection):
-            accepted(typed)
-            pick(selection)
-        case .asks(let question): ask(question, about: typed)
-        case .refused(let sentence): flash = Flash(text: sentence, isError: true)
-        }
-        return []
     }
 
-    /// What became of a command; a refused one stays in the line.
+    /// What becomes of a command; a refused one stays in the line.
     private enum Answer {
         case did([ChatEffect], says: String? = nil)
         case shows(Overlay)
@@ -133,217 +85,140 @@ extension ChatState {
         case finds(SearchBox)
         case selects(Selection)
         case asks(String)
-        case refused(String)
     }
 
-    private mutating func add(_ arguments: [String]) -> Answer {
-        guard let word = arguments.first else { return .refused("usage: \(Command.add.usage)") }
-        if let invite = InputLine.invite(word)?.word { return add(invite: invite, arguments.dropFirst()) }
-        guard let peer = PeerID(word) else {
-            let shown = DisplayText(word, style: .stripped).truncated(to: 20, ascii: true)
-            return .refused("\(shown) is no invite and no UUID")
-        }
-        guard peer != me else { return .refused("that is your own UUID") }
-        var name: String?
-        if arguments.count > 1 {
-            switch checkedName(arguments.dropFirst().joined(separator: " "), for: peer) {
-            case .success(let checked): name = checked
-            case .failure(let refusal): return .refused(refusal.sentence)
-            }
-        }
-        if let index = index(of: peer), conversations[index].contact.accepted, !conversations[index].contact.blocked {
-            guard let name, name != conversations[index].contact.name else { return .opens(peer) }
-            return .did([.rename(peer, name)])
-        }
-        awaited = peer
-        return .did([.add(peer, name: name)])
-    }
-
-    private mutating func add(invite: String, _ words: ArraySlice<String>) -> Answer {
-        guard invite != self.invite else { return .refused("that is your own invite: give it to a friend") }
-        guard !words.isEmpty else { return .did([.addInvite(invite, name: nil)]) }
-        // Whose invite it is will only be seen when it is read: the name must be nobody's.
-        switch checkedName(words.joined(separator: " "), for: nil) {
-        case .success(let name): return .did([.addInvite(invite, name: name)])
-        case .failure(let refusal): return .refused(refusal.sentence)
+    private mutating func answer(_ command: Command, _ words: [String], isSure: Bool) throws(Refusal) -> Answer {
+        switch command {
+        case .add: try add(words)
+        case .nick: try .did([names.naming(words, open: current)])
+        case .go: try go(words)
+        case .accept: try accept(words)
+        case .ignore: try .did([.ignore(names.ignoring(words, open: current).peer)])
+        case .block: try block(words)
+        case .remove: try .did([.remove(names.meant(words, open: addressed).peer)])
+        case .close: try close()
+        case .peers: .shows(.peers(top: 0))
+        case .requests: try listRequests()
+        case .invite: try invite(words, isSure: isSure)
+        case .verify: try .shows(.verify(names.verifying(words, open: addressed).peer))
+        case .why: try .shows(.why(names.meant(words, open: addressed).peer, top: 0))
+        case .retry: try retry()
+        case .search: search(words)
+        case .select: try select()
+        case .forget: try forget(isSure: isSure)
+        case .set: try words.isEmpty ? .shows(.settings) : .did([Command.switching(words)])
+        case .plaintext: try plaintext(words)
+        case .id: .shows(.identity)
+        case .help: .shows(.help(top: 0))
+        case .quit: try quit()
         }
     }
 
-    private func nick(_ arguments: [String]) -> Answer {
-        guard !arguments.isEmpty else { return .refused("usage: \(Command.nick.usage)") }
-        var words = arguments[...]
-        var index = currentIndex
-        // A name may hold blanks: the longest run of words that means a peer does.
-        for count in (0..<arguments.count).dropFirst().reversed() {
-            guard let named = peer(named: arguments.prefix(count).joined(separator: " ")) else { continue }
-            index = named
-            words = arguments.dropFirst(count)
-            break
+    private mutating func carryOut(_ answer: Answer, typed: String) -> [ChatEffect] {
+        if case .asks(let question) = answer {
+            ask(question, about: typed)
+            return []
         }
-        guard let index else { return .refused("name whom? \(Command.nick.usage)") }
-        let peer = conversations[index].peer
-        switch checkedName(words.joined(separator: " "), for: peer) {
-        case .success(let name): return .did([.rename(peer, name)])
-        case .failure(let refusal): return .refused(refusal.sentence)
+        accepted(typed)
+        switch answer {
+        case .did(let effects, let sentence):
+            flash = sentence.map { Flash(text: $0, isError: false) }
+            return effects
+        case .shows(let overlay): self.overlay = overlay
+        case .does(let effects, let overlay):
+            self.overlay = overlay
+            return effects
+        case .opens(let peer):
+            walkStart = nil
+            open(peer)
+        case .closes: closeCurrent()
+        case .finds(let box): return find(in: box)
+        case .selects(let selection): pick(selection)
+        case .asks: break
+        }
+        return []
+    }
+
+    /// Whom a command without a name is about: the open conversation's peer, or the stranger of the banner.
+    private var addressed: PeerID? { (conversation ?? request)?.peer }
+
+    private mutating func add(_ words: [String]) throws(Refusal) -> Answer {
+        switch try names.addition(words, ownInvite: invite) {
+        case .invite(let invite, let name): return .did([.addInvite(invite, name: name)])
+        case .peer(let peer, let name):
+            awaited = peer
+            return .did([.add(peer, name: name)])
+        case .known(let contact, rename: nil): return .opens(contact.peer)
+        case .known(let contact, rename: let name?): return .did([.rename(contact.peer, name)])
         }
     }
 
-    /// What a peer without a name calls itself, if that could be its name here.
-    func proposedName(for conversation: Conversation) -> String? {
-        guard conversation.contact.accepted, conversation.contact.name == nil,
-            let nickname = conversation.contact.nickname,
-            case .success(let name) = checkedName(words(nickname), for: conversation.peer),
-            Skeleton(name) != Skeleton(self.name)
-        else { return nil }
-        return name
+    private func go(_ words: [String]) throws(Refusal) -> Answer {
+        guard !words.isEmpty else { return .shows(.switcher(query: LineEditor(), selected: 0)) }
+        return .opens(try names.destination(words, list: shown.map(\.peer)).peer)
     }
 
-    /// A name as the words of a command bring it.
-    private func words(_ name: String) -> String { name.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-
-    private struct Refusal: Error { var sentence: String }
-
-    /// A name that can be shown, is short enough, and means nobody else.
-    private func checkedName(_ raw: String, for peer: PeerID?) -> Result<String, Refusal> {
-        let shown = DisplayText(raw, style: .stripped)
-        guard PeerID(shown.string) == nil else { return .failure(Refusal(sentence: "a UUID is no name")) }
-        guard !shown.isEmpty, shown.columns <= 32 else {
-            return .failure(Refusal(sentence: "a name has 1 to 32 columns"))
-        }
-        let taken = conversations.first {
-            $0.peer != peer && $0.contact.label.lowercased() == shown.string.lowercased()
-        }
-        guard taken == nil else { return .failure(Refusal(sentence: "\(shown) is somebody else already")) }
-        if let other = lookalike(of: shown.string, for: peer) {
-            let other = DisplayText(other, style: .stripped)
-            return .failure(Refusal(sentence: "\(shown) looks like \(other): choose another name"))
-        }
-        return .success(shown.string)
+    private func accept(_ words: [String]) throws(Refusal) -> Answer {
+        let contact = try names.accepting(words, open: current)
+        let isOpen = contact.peer == current
+        return .did([.accept(contact.peer)], says: isOpen ? nil : "\(contact.label) is a contact now: Ctrl+K opens it")
     }
 
-    private func go(_ arguments: [String]) -> Answer {
-        let word = arguments.joined(separator: " ")
-        guard !word.isEmpty else { return .shows(.switcher(query: LineEditor(), selected: 0)) }
-        let shown = shown
-        if let number = Int(word), number >= 1, number <= shown.count { return .opens(shown[number - 1].peer) }
-        guard let index = peer(named: word) else { return .refused(nobody) }
-        guard !conversations[index].contact.blocked else { return .refused("blocked: /add takes the block away") }
-        return .opens(conversations[index].peer)
+    private func block(_ words: [String]) throws(Refusal) -> Answer {
+        let contact = try names.blocking(words, open: addressed)
+        return .did([.block(contact.peer)], says: contact.blockedSentence)
     }
 
-    private var nobody: String { "nobody of that name: /peers lists all" }
-
-    private func onPeer(_ arguments: [String], _ act: (Conversation) -> Answer) -> Answer {
-        let word = arguments.joined(separator: " ")
-        let index = word.isEmpty ? currentIndex ?? request.flatMap { self.index(of: $0.peer) } : peer(named: word)
-        guard let index else {
-            return .refused(word.isEmpty ? "whom? open a conversation or give a name" : nobody)
-        }
-        return act(conversations[index])
+    private func listRequests() throws(Refusal) -> Answer {
+        guard !requests.isEmpty else { throw Refusal("no requests") }
+        return .shows(.requests(selected: 0))
     }
 
-    /// Without a name, beside a contact's conversation, the one request there is.
-    private func onRequest(_ arguments: [String], _ act: (Conversation) -> Answer) -> Answer {
-        guard arguments.isEmpty, conversation?.isRequest != true else { return onPeer(arguments, act) }
-        guard let only = requests.first else { return onPeer(arguments, act) }
-        guard requests.count == 1 else {
-            return .refused("\(requests.count) requests: Alt+R lists them, or give a name")
-        }
-        return act(only)
-    }
-
-    private func accept(_ conversation: Conversation) -> Answer {
-        if conversation.contact.blocked { return .refused("blocked: /add takes the block away") }
-        guard conversation.isRequest else { return .refused("already a contact") }
-        let isOpen = conversation.peer == current
-        let label = conversation.contact.label
-        return .did([.accept(conversation.peer)], says: isOpen ? nil : "\(label) is a contact now: Ctrl+K opens it")
-    }
-
-    private func ignore(_ conversation: Conversation) -> Answer {
-        conversation.isRequest ? .did([.ignore(conversation.peer)]) : .refused("that is no request")
-    }
-
-    private func block(_ conversation: Conversation) -> Answer {
-        if conversation.contact.blocked { return .refused("blocked already: /add takes the block away") }
-        let sentence = "\(conversation.contact.label) is blocked: nothing of it is taken any more, until you /add it"
-        return .did([.block(conversation.peer)], says: sentence)
-    }
-
-    private func verify(_ conversation: Conversation) -> Answer {
-        guard conversation.peer.isKeyed else { return .refused("a peer without a key: there is nothing to compare") }
-        return .shows(.verify(conversation.peer))
-    }
-
-    private func invite(_ arguments: [String], isSure: Bool) -> Answer {
-        guard let word = arguments.first else { return .shows(.invite(code: nil)) }
-        guard word.lowercased() == "new", arguments.count == 1 else {
-            return .refused("usage: \(Command.invite.usage)")
-        }
+    private func invite(_ words: [String], isSure: Bool) throws(Refusal) -> Answer {
+        guard try Command.renewsInvite(words) else { return .shows(.invite(code: nil)) }
         guard isSure else { return .asks("invites given so far will not work any more: Enter again makes a new one") }
         return .does([.renewInvite], shows: .invite(code: nil))
     }
 
     /// Everything here that failed, and everything that waits, anew.
-    private func retry() -> Answer {
-        guard let conversation else { return .refused("no conversation open") }
+    private func retry() throws(Refusal) -> Answer {
+        guard let conversation else { throw .noneOpen }
         let failed = conversation.log.range.compactMap { conversation.log[$0]?.message }.filter(\.hasFailed).map(\.id)
-        let known = Set(failed)
-        let waiting = conversation.waitingMessages.subtracting(known).sorted { $0.description < $1.description }
+        let waiting = conversation.waitingMessages.subtracting(failed).sorted { $0.description < $1.description }
         let all = failed + waiting
-        return all.isEmpty ? .refused("nothing failed and nothing waits here") : .did(all.map { .retry($0) })
+        guard !all.isEmpty else { throw Refusal("nothing failed and nothing waits here") }
+        return .did(all.map { .retry($0) })
     }
 
-    private func search(_ arguments: [String]) -> Answer {
+    private func search(_ words: [String]) -> Answer {
         var box = SearchBox()
-        box.query = LineEditor(arguments.joined(separator: " "))
+        box.query = LineEditor(words.joined(separator: " "))
         return .finds(box)
     }
 
-    private func select() -> Answer {
-        newestSelection().map { .selects($0) } ?? .refused("no message here")
+    private func select() throws(Refusal) -> Answer {
+        guard let selection = newestSelection() else { throw Refusal("no message here") }
+        return .selects(selection)
     }
 
-    private func forget(isSure: Bool) -> Answer {
-        guard let conversation else { return .refused("no conversation open") }
+    private func forget(isSure: Bool) throws(Refusal) -> Answer {
+        guard let conversation else { throw .noneOpen }
         guard isSure else {
             return .asks("all texts with \(conversation.contact.label) go from this disk: Enter again deletes them")
         }
         return .did([.forget(conversation.peer)])
     }
 
-    private func set(_ arguments: [String]) -> Answer {
-        guard !arguments.isEmpty else { return .shows(.settings) }
-        let words = arguments.map { $0.lowercased() }
-        guard words.count == 2, let setting = ChatSetting(rawValue: words[0]), let isOn = Self.switches[words[1]] else {
-            let names = ChatSetting.allCases.map(\.rawValue).joined(separator: ", ")
-            return .refused("usage: \(Command.set.usage) with one of \(names)")
-        }
-        return .did([.set(setting, isOn)])
+    private mutating func plaintext(_ words: [String]) throws(Refusal) -> Answer {
+        let (peer, isAllowed) = try names.plaintext(words, open: addressed)
+        if index(of: peer) == nil { awaited = peer }
+        return .did([.allowPlaintext(peer, isAllowed)])
     }
 
-    private static let switches = ["on": true, "off": false]
-
-    private mutating func plaintext(_ arguments: [String]) -> Answer {
-        guard let last = arguments.last, let isOn = Self.switches[last.lowercased()] else {
-            return .refused("usage: \(Command.plaintext.usage)")
-        }
-        // Without this, a peer without a key can't be added in the first place.
-        if isOn, arguments.count == 2, let peer = PeerID(arguments[0]), !peer.isKeyed, index(of: peer) == nil {
-            awaited = peer
-            return .did([.allowPlaintext(peer, true)])
-        }
-        return onPeer(arguments.dropLast()) { conversation in
-            guard !conversation.peer.isKeyed else {
-                return .refused("\(conversation.contact.label) has a key: nothing to it ever goes in the open")
-            }
-            return .did([.allowPlaintext(conversation.peer, isOn)])
-        }
-    }
-
-    private func close() -> Answer {
-        guard let conversation else { return .refused("no conversation open") }
-        return conversation.waiting > 0 ? .refused("\(conversation.waiting) waiting there: not closed") : .closes
+    private func close() throws(Refusal) -> Answer {
+        guard let conversation else { throw .noneOpen }
+        guard conversation.waiting == 0 else { throw Refusal("\(conversation.waiting) waiting there: not closed") }
+        return .closes
     }
 
     /// Closes the open conversation and opens its neighbour.
@@ -358,10 +233,14 @@ extension ChatState {
         origin = nil
     }
 
-    private mutating func quit() -> Answer {
+    private mutating func quit() throws(Refusal) -> Answer {
         let count = waiting
         guard count > (quitAsked ?? 0), let sentence = waitingSentence else { return .did([.quit]) }
         quitAsked = count
-        return .refused("\(sentence) – \(waitingPromise): Enter again quits")
+        throw Refusal("\(sentence) – \(waitingPromise): Enter again quits")
     }
+}
+
+extension Refusal {
+    fileprivate static let noneOpen = Refusal("no conversation open")
 }

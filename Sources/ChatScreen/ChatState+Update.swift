@@ -156,9 +156,9 @@ extension ChatState {
 
     /// Says once how a peer gets a name that has just been let in, or has just introduced itself.
     private mutating func proposeName() {
-        guard let conversation, !named.contains(conversation.peer), let name = proposedName(for: conversation) else {
-            return
-        }
+        guard let conversation, !named.contains(conversation.peer),
+            let name = names.proposedName(for: conversation.contact)
+        else { return }
         named.insert(conversation.peer)
         let digits = conversation.peer.shortDigits
         flash = Flash(text: "\(digits) calls itself \"\(name)\": /nick and Tab names it so", isError: false)

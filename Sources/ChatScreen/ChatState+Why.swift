@@ -17,7 +17,7 @@ extension ChatState {
     }
 
     /// A ladder that nobody looks at any more is old.
-    mutating func take(_ lines: [LadderLine], of peer: PeerID) {
+    mutating func take(_ lines: [LadderStep], of peer: PeerID) {
         if peer == watched { ladder = lines }
     }
 
@@ -42,17 +42,17 @@ extension ChatState {
     }
 
     /// Sign, way, word and reason: side by side, or on a narrow screen the reason below.
-    private func row(_ line: LadderLine) -> [StyledText] {
-        let style = style(line.mark)
-        let sign = glyphs(line.mark.glyph) + " "
+    private func row(_ line: LadderStep) -> [StyledText] {
+        let style = style(line.state)
+        let sign = glyphs(line.state.glyph) + " "
         let column = 24
         let room = min(96, size.columns - 4)
         let reason = DisplayText(line.text.replacingBreaks)
         guard room >= 64 else {
-            let head = StyledText(DisplayText("\(sign)\(line.rung.title): \(line.mark.word)"), style)
+            let head = StyledText(DisplayText("\(sign)\(line.rung.title): \(line.state.word)"), style)
             return [head] + (reason.isEmpty ? [] : reason.wrapped(to: room - 2).map { StyledText("  " + $0, .dim) })
         }
-        let head = DisplayText(sign) + DisplayText(line.rung.title).fitted(to: 14) + DisplayText(line.mark.word)
+        let head = DisplayText(sign) + DisplayText(line.rung.title).fitted(to: 14) + DisplayText(line.state.word)
         let parts = reason.isEmpty ? [.empty] : reason.wrapped(to: room - column)
         return parts.enumerated().map { number, part in
             var row = StyledText((number == 0 ? head : .empty).fitted(to: column), style)
@@ -61,8 +61,8 @@ extension ChatState {
         }
     }
 
-    private func style(_ mark: LadderLine.Mark) -> Style {
-        switch mark {
+    private func style(_ state: LadderStep.State) -> Style {
+        switch state {
         case .worked: Style(.green)
         case .trying: Style(.yellow)
         case .failed: Style(.red)

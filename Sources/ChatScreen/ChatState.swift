@@ -43,7 +43,7 @@ public struct ChatState: Sendable {
     var digits: [PeerID: String] = [:]
     var invite: String?
     /// What the user switched off.
-    var switchedOff: Set<ChatSetting> = [.relay]
+    var switchedOff = ChatSetting.offAtFirst
     /// Where `goBack` leads.
     var origin: Origin?
     /// Where the walk through unread conversations began.
@@ -66,7 +66,7 @@ public struct ChatState: Sendable {
     /// The message that a search led to.
     var marked: MessageKey?
     /// What was tried to reach the peer that `/why` is open for.
-    var ladder: [LadderLine] = []
+    var ladder: [LadderStep] = []
     /// Whose ladder was last asked for.
     var toldWatched: PeerID?
     /// The token of the newest search.
@@ -116,6 +116,9 @@ public struct ChatState: Sendable {
 
     // MARK: Conversations
 
+    /// Everybody on the screen, by name.
+    var names: NameBook { NameBook(me: me, name: name, entries: conversations.map(\.entry)) }
+
     func index(of peer: PeerID) -> Int? { conversations.firstIndex { $0.contact.peer == peer } }
 
     var currentIndex: Int? { current.flatMap(index) }
@@ -153,24 +156,6 @@ public struct ChatState: Sendable {
 
     /// Whether nobody has touched a key for a while.
     var isAway: Bool { idleMinutes >= Self.awayMinutes }
-
-    /// The name of another contact that a name may be taken for.
-    func lookalike(of name: String, for peer: PeerID?) -> String? {
-        let skeleton = Skeleton(name)
-        guard !skeleton.isEmpty else { return nil }
-        return conversations.first { $0.peer != peer && $0.contact.accepted && $0.skeleton == skeleton }?.contact.name
-    }
-
-    /// The peer that a word of a command means: a name, digits of an ID, or a number of the list.
-    func peer(named word: String) -> Int? {
-        if let id = PeerID(word) { return index(of: id) }
-        let lowered = word.lowercased()
-        if let exact = conversations.firstIndex(where: { $0.contact.label.lowercased() == lowered }) { return exact }
-        let byDigits = conversations.indices.filter {
-            word.utf8.count >= 4 && conversations[$0].peer.description.hasPrefix(lowered)
-        }
-        return byDigits.count == 1 ? byDigits.first : nil
-    }
 
     /// Whether a message names the user with an `@`.
     func names(_ text: String) -> Bool {

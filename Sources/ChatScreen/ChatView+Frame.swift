@@ -258,7 +258,7 @@ extension ChatView {
         }
         switch only.status {
         case .connecting: return "index \(only.server) asked"
-        case .ok(let milliseconds): return "index ok \(shown(milliseconds: milliseconds)) ms"
+        case .ok(let roundTrip): return "index ok \(shown(milliseconds: roundTrip.milliseconds)) ms"
         case .sameServer(let name): return "index ok, the same server as \(name)"
         case .unreachable(let reason): return "index unreachable: \(reason)"
         case .noIdentities: return "index ok, takes no identities"

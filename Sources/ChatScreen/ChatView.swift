@@ -115,7 +115,7 @@ struct ChatView {
         } else {
             parts.append("Alt+R")
         }
-        parts += [state.nickname(request), state.warning(request)].compactMap(\.self)
+        parts += [state.nickname(request), state.names.warning(about: request.contact)].compactMap(\.self)
         let others = state.requests.count - 1
         if others > 0 { parts.append("\(others) more") }
         return glyphs.joined(parts)

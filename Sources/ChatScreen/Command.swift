@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Model
 
 /// What can be typed after a slash.
 enum Command: String, CaseIterable, Sendable {

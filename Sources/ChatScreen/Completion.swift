@@ -41,7 +41,9 @@ extension ChatState {
     }
 
     private func argumentCandidates(_ command: Command, _ argument: String) -> [Candidate] {
-        if command == .nick, argument.isEmpty, let conversation, let name = proposedName(for: conversation) {
+        if command == .nick, argument.isEmpty, let conversation,
+            let name = names.proposedName(for: conversation.contact)
+        {
             // With its digits: the name that a stranger chose may begin like somebody else's.
             let line = "/nick \(conversation.peer.shortDigits) \(name)"
             return [Candidate(line: line, label: line, summary: "what it calls itself")]

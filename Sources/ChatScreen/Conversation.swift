@@ -70,9 +70,7 @@ struct Conversation: Sendable {
     /// The most of a stranger's first words that is kept, in characters.
     private static let requestTextLimit = 1_024
 
-    private(set) var contact: Contact
-    /// What the user's name for the peer looks like.
-    private(set) var skeleton: Skeleton?
+    private(set) var entry: NameBook.Entry
     /// Whether the address book has named the peer.
     private(set) var listed: Bool
     /// Not in the list: closed by the user until a message comes, or a stranger's not yet looked at.
@@ -126,19 +124,22 @@ struct Conversation: Sendable {
     var digits: String?
 
     init(_ contact: Contact, listed: Bool) {
-        self.contact = contact
+        entry = NameBook.Entry(contact)
         self.listed = listed
-        skeleton = contact.name.map { Skeleton($0) }
         hidden = !contact.accepted
     }
 
+    private(set) var contact: Contact {
+        get { entry.contact }
+        set { entry.contact = newValue }
+    }
     var peer: PeerID { contact.peer }
     /// Whether there is a session with the peer right now.
     var isConnected: Bool { path.map(Self.ways.contains) ?? false }
     /// Whether the peer could not be reached when last tried.
     var isUnreachable: Bool { path == PathKind.none && pathReason != nil }
     /// Somebody who wants to talk and was not yet answered.
-    var isRequest: Bool { !contact.accepted && !contact.blocked }
+    var isRequest: Bool { contact.isRequest }
     var isShown: Bool { !hidden && !contact.blocked }
     /// Outgoing messages that wait here.
     var waiting: Int { waitingIDs.count }
@@ -156,7 +157,6 @@ struct Conversation: Sendable {
     /// Takes the address book's word for the contact.
     mutating func update(_ contact: Contact) {
         if contact.accepted, !self.contact.accepted { hidden = false }
-        if contact.name != self.contact.name { skeleton = contact.name.map { Skeleton($0) } }
         self.contact = contact
         listed = true
     }

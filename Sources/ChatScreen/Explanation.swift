@@ -10,7 +10,7 @@ struct Explanation {
     let path: PathKind?
     let roundTrip: Span?
     let reason: String?
-    let ladder: [LadderLine]
+    let ladder: [LadderStep]
     let reach: OwnReach?
     /// The user's index servers that don't answer, and why.
     private let silent: [(server: String, reason: String)]
@@ -18,14 +18,14 @@ struct Explanation {
 
     /// - Parameter servers: the user's index servers, in the order in which they were named.
     init(
-        path: PathKind?, roundTrip: Span?, reason: String?, ladder: [LadderLine], reach: OwnReach?,
+        path: PathKind?, roundTrip: Span?, reason: String?, ladder: [LadderStep], reach: OwnReach?,
         servers: [(server: String, status: IndexStatus)] = []
     ) {
         self.path = path
         self.roundTrip = roundTrip
         self.reason = reason
         self.ladder = ladder.prefix(Self.lineLimit).map {
-            LadderLine($0.rung, $0.mark, String($0.text.prefix(Self.textLimit)))
+            LadderStep($0.rung, $0.state, String($0.text.prefix(Self.textLimit)))
         }
         self.reach = reach
         serverCount = servers.count
@@ -35,7 +35,7 @@ struct Explanation {
     }
 
     /// The ways to the peer.
-    var steps: [LadderLine] { ladder.filter { $0.rung != .own } }
+    var steps: [LadderStep] { ladder.filter { $0.rung != .own } }
 
     /// How the peer is reached right now.
     var present: String {
@@ -123,12 +123,12 @@ struct Explanation {
     private var openPort: String { "PCP, UPnP or NAT-PMP switched on in your router, or IPv6" }
     /// Whether it is we who tell no address: then nothing is searched on this network either.
     private var hidesUs: Bool { all(.direct, are: .off) && all(.lan, are: .off) }
-    private var isTrying: Bool { steps.contains { $0.mark == .trying } }
+    private var isTrying: Bool { steps.contains { $0.state == .trying } }
 
     /// Whether something is known of a rung, and it is always this.
-    private func all(_ rung: LadderLine.Rung, are mark: LadderLine.Mark) -> Bool {
+    private func all(_ rung: LadderStep.Rung, are state: LadderStep.State) -> Bool {
         let found = steps.filter { $0.rung == rung }
-        return !found.isEmpty && found.allSatisfy { $0.mark == mark }
+        return !found.isEmpty && found.allSatisfy { $0.state == state }
     }
 }
 

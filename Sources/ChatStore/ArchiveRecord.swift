@@ -17,7 +17,7 @@ enum ArchiveRecord: Equatable {
     case sequence(UInt64)
     case inviteSecret([UInt8])
     /// A setting that is not as it is at first.
-    case switched(ClientSetting)
+    case switched(ChatSetting)
     case end(count: Int64)
 
     /// Octets of one record at most; a message of 64 KiB fits many times.
@@ -111,7 +111,7 @@ enum ArchiveRecord: Equatable {
         case 5: self = .sequence(try fields.integer())
         case 6: self = .inviteSecret(try fields.octets())
         case 7:
-            guard let setting = ClientSetting(rawValue: try fields.requiredText()) else {
+            guard let setting = ChatSetting(rawValue: try fields.requiredText()) else {
                 throw ArchiveError("a setting is unknown")
             }
             self = .switched(setting)

@@ -191,7 +191,7 @@ enum Fact {
     static let index = "index:"
 
     /// What stands there once a setting is not as it is at first.
-    static func switched(_ setting: ClientSetting) -> String {
+    static func switched(_ setting: ChatSetting) -> String {
         (setting.isOnAtFirst ? "off:" : "on:") + setting.rawValue
     }
 }
@@ -214,8 +214,8 @@ extension Database {
     }
 
     /// Settings that are not as they are at first.
-    func switched() throws -> [ClientSetting] {
-        try ClientSetting.allCases.filter {
+    func switched() throws -> [ChatSetting] {
+        try ChatSetting.allCases.filter {
             try first("SELECT 1 FROM fact WHERE name = ?", [Fact.switched($0)]) != nil
         }
     }

@@ -41,40 +41,22 @@ public import TerminalKit
     /// Takes the terminal over: full screen, raw keys.
     public init(_ options: ScreenOptions = ScreenOptions()) throws(ScreenError) {
         guard isatty(options.input) == 1, isatty(options.output) == 1 else { throw .notATerminal }
-        let environment = getenv("TERM").map { String(cString: $0) } ?? ""
-        let type = options.terminalType ?? environment
+        let type = options.terminalType ?? getenv("TERM").map { String(cString: $0) } ?? ""
         guard type != "dumb" else { throw .tooSimple(type) }
         _ = cp_set_utf8_locale()
         guard cp_terminal_save(options.output) == 0 else { throw .system(errno) }
         // Before newterm: curses keeps handlers that it finds.
         signals = cp_signals_catch()
         guard signals >= 0 else { throw .system(errno) }
-        do throws(ScreenError) {
-            files = try TerminalFiles(input: options.input, output: options.output)
-        } catch {
+        let terminal: Terminal
+        do throws(ScreenError) { terminal = try Self.openTerminal(type, options) } catch {
             cp_signals_release()
             throw error
         }
         self.options = options
         executor = ScreenActor.executor
-        let known = type.isEmpty ? nil : newterm(type, files.output, files.input)
-        guard let handle = known ?? newterm(Self.fallbackType, files.output, files.input) else {
-            files.close()
-            cp_signals_release()
-            throw .unknownType(type)
-        }
-        self.handle = handle
-        set_term(handle)
-        guard let window = cn_standard_screen(), let pad = newpad(1, 1), Terminfo.string("cup") != nil else {
-            endwin()
-            delscreen(handle)
-            files.close()
-            cp_signals_release()
-            throw .tooSimple(type)
-        }
-        self.window = window
-        self.pad = pad
-        if known == nil {
+        (files, handle, window, pad) = (terminal.files, terminal.handle, terminal.window, terminal.pad)
+        if terminal.isFallback {
             notices.append(DisplayText("The terminal type \"\(type)\" is not known here: using \(Self.fallbackType)."))
         }
         isPlain = Self.plainTypes.contains { type.hasPrefix($0) }
@@ -88,6 +70,32 @@ public import TerminalKit
         arm()
         querySize()
         listen()
+    }
+
+    /// What curses makes of a terminal.
+    private struct Terminal {
+        let files: TerminalFiles
+        let handle: OpaquePointer
+        let window: UnsafeMutablePointer<WINDOW>
+        let pad: UnsafeMutablePointer<WINDOW>
+        let isFallback: Bool
+    }
+
+    private static func openTerminal(_ type: String, _ options: ScreenOptions) throws(ScreenError) -> Terminal {
+        let files = try TerminalFiles(input: options.input, output: options.output)
+        let known = type.isEmpty ? nil : newterm(type, files.output, files.input)
+        guard let handle = known ?? newterm(fallbackType, files.output, files.input) else {
+            files.close()
+            throw .unknownType(type)
+        }
+        set_term(handle)
+        guard let window = cn_standard_screen(), let pad = newpad(1, 1), Terminfo.string("cup") != nil else {
+            endwin()
+            delscreen(handle)
+            files.close()
+            throw .tooSimple(type)
+        }
+        return Terminal(files: files, handle: handle, window: window, pad: pad, isFallback: known == nil)
     }
 
     /// Comes before the key table: curses reads the keys of the terminal when it is told to look out for them.

@@ -8,45 +8,60 @@ extension Canvas {
     // MARK: Rates
 
     mutating func drawRates(_ snapshot: IndexSnapshot, _ rect: Rect) {
-        let peak: [Piece] =
-            snapshot.queries.peak.map { [("peak " + compact($0.perSecond) + "/s " + minute($0.time), .dim)] } ?? []
-        func rate(_ name: DisplayText, _ series: RateSeries) -> Piece {
-            (name + " " + compact(series.latest) + "/s", .plain)
-        }
-        func bars(_ series: RateSeries, _ width: Int) -> Piece { sparkline(series.perSecond, width) }
-        let (gap, wideGap): (Piece, Piece) = ((" ", .plain), ("  ", .plain))
         switch layout.kind {
-        case .small:
-            line(
-                rect.row, in: rect,
-                left: [
-                    ("peers " + grouped(snapshot.use.total), .bold),
-                    ("  key " + compact(snapshot.use.keyed) + " seed " + compact(snapshot.use.seeds), .dim),
-                ],
-                right: [rate("reg", snapshot.registrations)])
-            line(
-                rect.row + 1, in: rect,
-                left: [("qps " + compact(snapshot.queries.latest) + " ", .plain), bars(snapshot.queries, 12)],
-                right: [("p99 " + latency(snapshot.latency.p99, glyphs), .plain)])
-        case .medium, .tiny:
-            line(
-                rect.row, in: rect,
-                left: [
-                    (glyphs.number(.rates), .dim), rate("queries", snapshot.queries), gap, bars(snapshot.queries, 12),
-                    wideGap, rate("reg", snapshot.registrations), wideGap, rate("err", snapshot.errors), wideGap,
-                    rate("keep", snapshot.keepalives),
-                ], right: peak)
-        case .wide:
-            let width = min(24, max(8, (rect.columns - 84) / 3))
-            line(
-                rect.row, in: rect,
-                left: [
-                    (glyphs.number(.rates) + "rates  ", .dim), rate("queries", snapshot.queries), gap,
-                    bars(snapshot.queries, width), wideGap, rate("reg", snapshot.registrations), gap,
-                    bars(snapshot.registrations, width / 2), wideGap, rate("err", snapshot.errors), gap,
-                    bars(snapshot.errors, width / 2), wideGap, rate("keep", snapshot.keepalives),
-                ], right: peak)
+        case .small: drawSmallRates(snapshot, rect)
+        case .medium, .tiny: drawMediumRates(snapshot, rect)
+        case .wide: drawWideRates(snapshot, rect)
         }
+    }
+
+    private mutating func drawSmallRates(_ snapshot: IndexSnapshot, _ rect: Rect) {
+        line(
+            rect.row, in: rect,
+            left: [
+                ("peers " + grouped(snapshot.use.total), .bold),
+                ("  key " + compact(snapshot.use.keyed) + " seed " + compact(snapshot.use.seeds), .dim),
+            ],
+            right: [rate("reg", snapshot.registrations)])
+        line(
+            rect.row + 1, in: rect,
+            left: [("qps " + compact(snapshot.queries.latest) + " ", .plain), bars(snapshot.queries, 12)],
+            right: [("p99 " + latency(snapshot.latency.p99, glyphs), .plain)])
+    }
+
+    private mutating func drawMediumRates(_ snapshot: IndexSnapshot, _ rect: Rect) {
+        line(
+            rect.row, in: rect,
+            left: [
+                (glyphs.number(.rates), .dim), rate("queries", snapshot.queries), gap, bars(snapshot.queries, 12),
+                wideGap, rate("reg", snapshot.registrations), wideGap, rate("err", snapshot.errors), wideGap,
+                rate("keep", snapshot.keepalives),
+            ], right: peak(snapshot.queries))
+    }
+
+    private mutating func drawWideRates(_ snapshot: IndexSnapshot, _ rect: Rect) {
+        let width = min(24, max(8, (rect.columns - 84) / 3))
+        line(
+            rect.row, in: rect,
+            left: [
+                (glyphs.number(.rates) + "rates  ", .dim), rate("queries", snapshot.queries), gap,
+                bars(snapshot.queries, width), wideGap, rate("reg", snapshot.registrations), gap,
+                bars(snapshot.registrations, width / 2), wideGap, rate("err", snapshot.errors), gap,
+                bars(snapshot.errors, width / 2), wideGap, rate("keep", snapshot.keepalives),
+            ], right: peak(snapshot.queries))
+    }
+
+    private var gap: Piece { (" ", .plain) }
+    private var wideGap: Piece { ("  ", .plain) }
+
+    private func rate(_ name: DisplayText, _ series: RateSeries) -> Piece {
+        (name + " " + compact(series.latest) + "/s", .plain)
+    }
+
+    private func bars(_ series: RateSeries, _ width: Int) -> Piece { sparkline(series.perSecond, width) }
+
+    private func peak(_ series: RateSeries) -> [Piece] {
+        series.peak.map { [("peak " + compact($0.perSecond) + "/s " + minute($0.time), .dim)] } ?? []
     }
 
     private func sparkline(_ values: [UInt32], _ width: Int) -> Piece {
@@ -60,50 +75,80 @@ extension Canvas {
     // MARK: Health
 
     mutating func drawHealth(_ snapshot: IndexSnapshot, _ rect: Rect) {
-        let counters = snapshot.counters
-        let drops = count("drops", counters.receiveDrops) { $0.counters.receiveDrops }
-        let denied = count("denied", counters.denied) { $0.counters.denied }
-        let denials: Piece = (denied.text + reason(counters), denied.style)
-        let malformed = count("malformed", counters.malformed &+ counters.ignored) {
-            $0.counters.malformed &+ $0.counters.ignored
-        }
-        let limited = count("limited", counters.limited) { $0.counters.limited }
-        let unready = count("unready", counters.unready) { $0.counters.unready }
-        let head: Piece = (glyphs.number(.health) + (layout.kind == .wide ? "health " : ""), .dim)
-        let process = process(snapshot)
         switch (layout.kind, rect.rows) {
-        case (.small, _):
-            let errors: Piece = ("err " + compact(snapshot.errors.latest) + "/s", .plain)
-            let drop = count("drop", counters.receiveDrops) { $0.counters.receiveDrops }
-            line(rect.row, in: rect, left: dotted(alerts(snapshot) + [errors, drop, denied]))
-        case (_, 1):
-            let first = dotted(alerts(snapshot) + [times(snapshot)])
-            let rest = [drops, denied, malformed, limited, unready]
-            line(rect.row, in: rect, left: [head] + first + bars(snapshot) + dotted(rest, after: true), right: process)
-        case (.wide, 3...):
-            line(
-                rect.row, in: rect,
-                left: [head] + [times(snapshot)] + bars(snapshot)
-                    + dotted(limits(snapshot) + [drops, malformed], after: true),
-                right: process)
-            line(rect.row + 1, in: rect, left: [("        ", .plain)] + store(snapshot.store))
-            let totals: [Piece] = [
-                ("key " + grouped(snapshot.use.keyed) + " seed " + grouped(snapshot.use.seeds), .plain),
-                ("hit " + grouped(counters.hits) + " miss " + grouped(counters.misses), .plain),
-            ]
-            line(
-                rect.row + 2, in: rect,
-                left: [("        ", .plain)] + dotted([denials, limited, unready] + totals))
-        default:
-            line(
-                rect.row, in: rect,
-                left: [head] + [times(snapshot)] + bars(snapshot)
-                    + dotted(
-                        limits(snapshot) + [drops, denials, malformed, limited, unready],
-                        after: true))
-            let indent = DisplayText(" ").repeated(head.text.columns)
-            line(rect.row + 1, in: rect, left: [(indent, .plain)] + store(snapshot.store), right: process)
+        case (.small, _): drawSmallHealth(snapshot, rect)
+        case (_, 1): drawHealthLine(snapshot, rect)
+        case (.wide, 3...): drawWideHealth(snapshot, rect)
+        default: drawMediumHealth(snapshot, rect)
         }
+    }
+
+    private mutating func drawSmallHealth(_ snapshot: IndexSnapshot, _ rect: Rect) {
+        let errors: Piece = ("err " + compact(snapshot.errors.latest) + "/s", .plain)
+        let drops = count("drop", snapshot.counters, \.receiveDrops)
+        line(rect.row, in: rect, left: dotted(alerts(snapshot) + [errors, drops, denied(snapshot.counters)]))
+    }
+
+    private mutating func drawHealthLine(_ snapshot: IndexSnapshot, _ rect: Rect) {
+        let counters = snapshot.counters
+        let times = dotted(alerts(snapshot) + [times(snapshot)]) + bars(snapshot)
+        let counts = [
+            drops(counters), denied(counters), malformed(counters), limited(counters), unready(counters),
+        ]
+        line(
+            rect.row, in: rect, left: [healthHead] + times + dotted(counts, after: true), right: process(snapshot))
+    }
+
+    private mutating func drawMediumHealth(_ snapshot: IndexSnapshot, _ rect: Rect) {
+        let counters = snapshot.counters
+        let counts = [
+            drops(counters), denials(counters), malformed(counters), limited(counters), unready(counters),
+        ]
+        line(
+            rect.row, in: rect,
+            left: [healthHead, times(snapshot)] + bars(snapshot) + dotted(limits(snapshot) + counts, after: true))
+        let indent = DisplayText(" ").repeated(healthHead.text.columns)
+        line(rect.row + 1, in: rect, left: [(indent, .plain)] + store(snapshot.store), right: process(snapshot))
+    }
+
+    private mutating func drawWideHealth(_ snapshot: IndexSnapshot, _ rect: Rect) {
+        let counters = snapshot.counters
+        let indent: Piece = ("        ", .plain)
+        let faults = limits(snapshot) + [drops(counters), malformed(counters)]
+        line(
+            rect.row, in: rect, left: [healthHead, times(snapshot)] + bars(snapshot) + dotted(faults, after: true),
+            right: process(snapshot))
+        line(rect.row + 1, in: rect, left: [indent] + store(snapshot.store))
+        let totals: [Piece] = [
+            ("key " + grouped(snapshot.use.keyed) + " seed " + grouped(snapshot.use.seeds), .plain),
+            ("hit " + grouped(counters.hits) + " miss " + grouped(counters.misses), .plain),
+        ]
+        let refused = [denials(counters), limited(counters), unready(counters)]
+        line(rect.row + 2, in: rect, left: [indent] + dotted(refused + totals))
+    }
+
+    private var healthHead: Piece {
+        (glyphs.number(.health) + (layout.kind == .wide ? "health " : ""), .dim)
+    }
+
+    private func drops(_ counters: IndexCounters) -> Piece { count("drops", counters, \.receiveDrops) }
+    private func denied(_ counters: IndexCounters) -> Piece { count("denied", counters, \.denied) }
+    private func limited(_ counters: IndexCounters) -> Piece { count("limited", counters, \.limited) }
+    private func unready(_ counters: IndexCounters) -> Piece { count("unready", counters, \.unready) }
+    private func malformed(_ counters: IndexCounters) -> Piece {
+        count("malformed", counters) { $0.malformed &+ $0.ignored }
+    }
+
+    /// Those denied, and mostly for what.
+    private func denials(_ counters: IndexCounters) -> Piece {
+        let denied = denied(counters)
+        return (denied.text + reason(counters), denied.style)
+    }
+
+    private func count(
+        _ name: DisplayText, _ counters: IndexCounters, _ value: (IndexCounters) -> UInt64
+    ) -> Piece {
+        count(name, value(counters)) { value($0.counters) }
     }
 
     /// The pieces with dots between them.

@@ -40,7 +40,7 @@ public enum ClientCommand: Equatable, Sendable {
     case active(Bool)
     /// Keep what is written and not yet sent.
     case draft(PeerID, String)
-    case set(ClientSetting, Bool)
+    case set(ChatSetting, Bool)
     /// Whose ladder is watched from now on, until `nil`.
     case explain(PeerID?)
 }
@@ -106,7 +106,7 @@ public enum ClientEvent: Equatable, Sendable {
     case forgotten(PeerID, MessageID?)
     /// The invite to give away from now on.
     case invite(Invite)
-    case setting(ClientSetting, Bool)
+    case setting(ChatSetting, Bool)
     /// An invite named a further index server, to be asked from now on.
     case indexNamed(Invite.IndexHint)
     /// What was tried to reach the peer that is watched, in the order of the rungs: at first, and when it changed, at most

@@ -76,7 +76,7 @@ extension ClientMachine {
         if let peer, peer.isKeyed, mayTalk(to: peer) { hurry(peer) }
     }
 
-    private mutating func set(_ setting: ClientSetting, _ on: Bool) {
+    private mutating func set(_ setting: ChatSetting, _ on: Bool) {
         if setting == .presence, !on { for peer in conversations.keys.sorted() { sayActive(false, to: peer) } }
         if on { switchedOff.remove(setting) } else { switchedOff.insert(setting) }
         commit(.setting(setting, on), then: .tell(.setting(setting, on)))

@@ -87,7 +87,7 @@ public struct ClientMachine: Sendable {
     var given = Remembered<Message>(limit: 1000)
     /// Counters of the messages that came and were not seen.
     var incoming = Remembered<UInt64>(limit: 20_000)
-    var switchedOff: Set<ClientSetting>
+    var switchedOff: Set<ChatSetting>
     var inviteSecret: [UInt8]
     /// Index servers that invites named.
     var indexes: [String]

@@ -18,7 +18,7 @@ public enum PipeCommand: Equatable, Sendable {
     /// How a peer is reached, what was tried and why; the peer is still as the user wrote it.
     case why(peer: String)
     /// What the user lets contacts know or do.
-    case set(ClientSetting, Bool)
+    case set(ChatSetting, Bool)
     case quit
 
     /// What is to be done with a peer.
@@ -124,9 +124,9 @@ extension PipeCommand {
             return flag
         }
 
-        func setting() throws(PipeError) -> ClientSetting {
-            if let setting = ClientSetting(rawValue: try text("setting")) { return setting }
-            let names = ClientSetting.allCases.map(\.rawValue).joined(separator: ", ")
+        func setting() throws(PipeError) -> ChatSetting {
+            if let setting = ChatSetting(rawValue: try text("setting")) { return setting }
+            let names = ChatSetting.allCases.map(\.rawValue).joined(separator: ", ")
             throw refused("The member 'setting' is none of \(names).")
         }
 

@@ -10,7 +10,7 @@ extension ChatEvent {
     /// `nil` for what no screen shows.
     init?(_ event: ClientEvent) {
         switch event {
-        case .index(let server, let status): self = .index(server: server, status.shown)
+        case .index(let server, let status): self = .index(server: server, status)
         case .message(let message): self = .message(message)
         case .state(let id, _, let peer, let state, let reason):
             self = .messageState(id, to: peer, state, reason: reason?.text)
@@ -24,53 +24,11 @@ extension ChatEvent {
         case .readHere(let peer, let id): self = .seen(peer, upTo: id)
         case .forgotten(let peer, let id): self = .forgotten(peer, id)
         case .invite(let invite): self = .invite(invite.text)
-        case .setting(let setting, let on): self = .setting(setting.shown, on)
+        case .setting(let setting, let on): self = .setting(setting, on)
         case .notice(let text, let peer): self = .notice(text, about: peer)
-        case .ladder(let peer, let steps): self = .ladder(peer, steps.map(\.shown))
+        case .ladder(let peer, let steps): self = .ladder(peer, steps)
         case .reachability(let reachability): self = .reach(reachability.shown)
         case .lookup, .indexNamed: return nil
-        }
-    }
-}
-
-extension PeerEngine.IndexStatus {
-    fileprivate var shown: ChatScreen.IndexStatus {
-        switch self {
-        case .connecting: .connecting
-        case .ok(let roundTrip): .ok(milliseconds: roundTrip.milliseconds)
-        case .sameServer(let name): .sameServer(as: name)
-        case .unreachable(let reason): .unreachable(reason: reason)
-        case .noIdentities: .noIdentities
-        }
-    }
-}
-
-extension LadderStep {
-    fileprivate var shown: LadderLine { LadderLine(rung.shown, state.shown, text) }
-}
-
-extension LadderStep.Rung {
-    fileprivate var shown: LadderLine.Rung {
-        switch self {
-        case .index: .index
-        case .lan: .lan
-        case .mapping: .mapping
-        case .direct: .direct
-        case .punch: .punch
-        case .relay: .relay
-        case .own: .own
-        }
-    }
-}
-
-extension LadderStep.State {
-    fileprivate var shown: LadderLine.Mark {
-        switch self {
-        case .untried: .untried
-        case .trying: .trying
-        case .worked: .worked
-        case .failed: .failed
-        case .off: .off
         }
     }
 }
@@ -104,28 +62,6 @@ extension Reachability.Mapping {
     }
 }
 
-extension ClientSetting {
-    var shown: ChatSetting {
-        switch self {
-        case .readReceipts: .readReceipts
-        case .typing: .typing
-        case .presence: .presence
-        case .relay: .relay
-        }
-    }
-}
-
-extension ChatSetting {
-    fileprivate var meant: ClientSetting {
-        switch self {
-        case .readReceipts: .readReceipts
-        case .typing: .typing
-        case .presence: .presence
-        case .relay: .relay
-        }
-    }
-}
-
 extension ClientCommand {
     /// `nil` for an effect that is the terminal's or the history's.
     /// - Throws: for a text that should be an invite and is none.
@@ -146,7 +82,7 @@ extension ClientCommand {
         case .block(let peer): self = .block(peer)
         case .verify(let peer, let on): self = .verify(peer, on)
         case .allowPlaintext(let peer, let on): self = .allowPlaintext(peer, on)
-        case .set(let setting, let on): self = .set(setting.meant, on)
+        case .set(let setting, let on): self = .set(setting, on)
         case .openConversation(let peer): self = .open(peer)
         case .markRead(let peer, let id): self = .read(peer, id)
         case .typing(let peer, let on): self = .typing(peer, on)
@@ -167,6 +103,11 @@ extension ChatEvent {
         default: nil
         }
     }
+}
+
+extension SavedState {
+    /// What was switched on and off when the last run ended.
+    var settings: [ChatEvent] { ChatSetting.allCases.map { .setting($0, !switchedOff.contains($0)) } }
 }
 
 /// The digits of keys, each told once: a screen knows no keys.

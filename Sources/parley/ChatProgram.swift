@@ -103,9 +103,7 @@ import Wire
     /// Everything of the last run is on the screen before the network has said anything.
     private func restore() {
         apply(.digits(host.client.me, host.home.identity.key.digits))
-        for setting in ClientSetting.allCases {
-            apply(.setting(setting.shown, !host.saved.switchedOff.contains(setting)))
-        }
+        for event in host.saved.settings { apply(event) }
         tell(contacts: host.saved.contacts)
         do throws(StoreError) {
             let summaries = try history.summaries(host.saved)

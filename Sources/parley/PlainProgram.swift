@@ -33,6 +33,7 @@ actor PlainProgram: NetworkProgram {
         put(chat.greeting)
         hear(.digits(host.client.me, host.home.identity.key.digits))
         hear(.invite(await host.client.invite.text))
+        for event in host.saved.settings { hear(event) }
         tell(contacts: host.saved.contacts)
         hear(.listening(host.port.local))
         restore()

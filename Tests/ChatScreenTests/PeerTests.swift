@@ -154,9 +154,9 @@ import Testing
     @Test func `the status line follows the index`() {
         var session = Session()
         #expect(session.row(with: "index ok 0.4 ms") != nil)
-        session.tell(.index(server: "127.0.0.1:50000", .unreachable(reason: "no answer for 15 s")))
+        session.tell(.index(server: "127.0.0.1:50000", .unreachable("no answer for 15 s")))
         #expect(session.row(with: "index unreachable: no ans… · listening") != nil)
-        session.tell(.index(server: "[::1]:50000", .ok(milliseconds: .nan)))
+        session.tell(.index(server: "[::1]:50000", .ok(.zero)))
         #expect(session.row(with: "index 1 of 2 ok") != nil)
         session.tell(.index(server: "127.0.0.1:50000", .sameServer(as: "[::1]:50000")))
         #expect(session.row(with: "index 2 of 2 ok") != nil)

@@ -32,7 +32,7 @@ struct Session {
         tell(.terminal(.resize(size)))
         tell(.clock(at(31), offset: 0))
         tell(.listening(.loopback(50001)))
-        tell(.index(server: "127.0.0.1:50000", .ok(milliseconds: 0.42)))
+        tell(.index(server: "127.0.0.1:50000", .ok(.microseconds(420))))
         if contacts { tell(.contacts(Self.book)) }
     }
 

@@ -33,7 +33,7 @@ private let theirs = "777778888899999000001111122222"
         let other = PeerID(high: 0x77a9_9e12_0000_8000, low: 0x8000_0000_0000_0005)
         session.tell(.request(other, name: nil, text: "", invited: false))
         session.type("<enter>")
-        #expect(session.flash == "2 requests: Alt+R lists them, or give a name")
+        #expect(session.flash == "2 requests: /requests lists them, or give a name")
         #expect(session.takeEffects().filter { $0 != .bell } == [])
         session.type("<c-c>/ignore 77a99e12<enter>")
         _ = session.takeEffects()

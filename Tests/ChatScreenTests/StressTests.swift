@@ -85,9 +85,9 @@ import Testing
                 session.diskAnswers.toggle()
                 session.tell(.clock(session.at(minute), offset: 0))
             case 21:
-                let rung = LadderLine.Rung.allCases.randomElement(using: &chance) ?? .own
-                let mark = LadderLine.Mark.allCases.randomElement(using: &chance) ?? .off
-                session.tell(.ladder(peer, Array(repeating: LadderLine(rung, mark, text), count: 40)))
+                let rung = LadderStep.Rung.allCases.randomElement(using: &chance) ?? .own
+                let mark = LadderStep.State.allCases.randomElement(using: &chance) ?? .off
+                session.tell(.ladder(peer, Array(repeating: LadderStep(rung, mark, text), count: 40)))
                 session.tell(.reach(OwnReach(mappingFailures: [text], relays: [text], isUDPBlocked: seed % 3 == 0)))
             case 22:
                 let kinds: [PathKind] = [.lan, .direct, .punched, .relayed, .plaintext, .none]

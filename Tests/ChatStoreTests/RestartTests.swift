@@ -72,7 +72,7 @@ import Testing
             return .address(peer, SavedAddress(endpoint: endpoint, sequence: pick([0, number, .max])))
         case 21: return .sequence(number)
         case 22: return pick([.port(UInt16(number)), .inviteSecret(Array(repeating: UInt8(number % 4), count: 16))])
-        default: return .setting(pick(ClientSetting.allCases), Bool.random(using: &chance))
+        default: return .setting(pick(ChatSetting.allCases), Bool.random(using: &chance))
         }
     }
 

@@ -29,24 +29,9 @@ public enum StoreChange: Equatable, Sendable {
     case port(UInt16)
     /// The 16 octets that our invite carries from now on.
     case inviteSecret([UInt8])
-    case setting(ClientSetting, Bool)
+    case setting(ChatSetting, Bool)
     /// An index server that an invite named, as `HOST:PORT[#KEY]`: where its giver can be found.
     case index(String)
-}
-
-/// What the user can switch, and its state before.
-public enum ClientSetting: String, CaseIterable, Sendable {
-    /// Telling contacts which of their messages were seen.
-    case readReceipts = "read-receipts"
-    /// Telling contacts that a message is being written.
-    case typing
-    /// Telling contacts whether the user is at the keyboard.
-    case presence
-    /// Passing on for contacts that can't reach each other.
-    case relay
-
-    /// Whether it is on until the user says otherwise.
-    public var isOnAtFirst: Bool { self != .relay }
 }
 
 /// Where a peer was last reached.
@@ -79,7 +64,7 @@ public struct SavedState: Equatable, Sendable {
     public var port: UInt16?
     public var inviteSecret: [UInt8]?
     /// Those that are off.
-    public var switchedOff = Set(ClientSetting.allCases.filter { !$0.isOnAtFirst })
+    public var switchedOff = ChatSetting.offAtFirst
     /// Index servers that invites named, in the order in which they came.
     public var indexes: [String] = []
 

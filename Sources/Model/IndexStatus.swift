@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-public import Model
 
 /// What is known of an index server.
 public enum IndexStatus: Equatable, Sendable {
@@ -13,4 +12,12 @@ public enum IndexStatus: Equatable, Sendable {
     case unreachable(String)
     /// It answers as the seed does: it knows no identities and gave us a name of its own.
     case noIdentities(assigned: PeerID)
+
+    /// Whether it has our identity registered, by this name or another.
+    public var isWorking: Bool {
+        switch self {
+        case .ok, .sameServer: true
+        case .connecting, .unreachable, .noIdentities: false
+        }
+    }
 }

@@ -50,8 +50,8 @@ struct NameBook: Sendable {
         return fitting.count == 1 ? fitting.first?.contact : nil
     }
 
-    /// The peer that a line begins with, and the words behind it, of which there is at least one. A name may hold blanks:
-    /// the longest run of words that means a peer does.
+    /// The peer that a line begins with, and the words behind it, of which there is at least one. A name may hold
+    /// blanks: the longest run of words that means a peer does.
     func leading(_ words: [String]) -> (contact: Contact, rest: [String])? {
         for count in (0..<min(words.count, Self.wordLimit)).dropFirst().reversed() {
             guard let contact = peer(words.prefix(count).joined(separator: " ")) else { continue }

@@ -2,8 +2,8 @@
 public import Model
 public import SafeText
 
-/// The chat without a screen: lines in, finished lines out, nothing ever redrawn. For screen readers, slow links and dumb
-/// terminals. Commands are the screen's; a line without one goes to the open conversation.
+/// The chat without a screen: lines in, finished lines out, nothing ever redrawn. For screen readers, slow links and
+/// dumb terminals. Commands are the screen's; a line without one goes to the open conversation.
 public struct PlainChat: Sendable {
     /// What a line of the user led to.
     public struct Outcome: Equatable, Sendable {

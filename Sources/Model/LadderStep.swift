@@ -28,7 +28,8 @@ public struct LadderStep: Equatable, Sendable {
 
     public var rung: Rung
     public var state: State
-    /// One clause, unsanitised; names of servers are in it as the user wrote them. Nothing in it was said by a stranger.
+    /// One clause, unsanitised; names of servers are in it as the user wrote them. Nothing in it was said by a
+    /// stranger.
     public var text: String
 
     public init(_ rung: Rung, _ state: State, _ text: String) {

@@ -4,7 +4,7 @@ public import Model
 public import Queues
 public import Wire
 
-/// The seed's `Client`: one port, an address book, a receive queue and concurrent loops.
+/// A peer at work: the machine, its queues, and the loops between network, disk and display.
 ///
 /// `run` holds three of them, receiving, sending and storing; the fourth, displaying, is whoever reads `events`. Between
 /// them stand bounded queues: datagrams that arrive faster than they can be taken are dropped and counted (UDP promises

@@ -15,20 +15,9 @@ extension ClientMachine {
             try require(peer)
             contacts.rename(peer, name)
             if let contact = contacts[peer] { commit(.contact(contact), then: .contacts) }
-        case .verify(let peer, let verified):
-            try require(peer)
-            guard contacts[peer]?.key != nil || !verified else {
-                throw CommandError("The key of \(peer.shortDigits) is not known yet; there is nothing to compare.")
-            }
-            change(peer) { $0.verified = verified }
+        case .verify(let peer, let verified): try verify(peer, verified)
         case .allowPlaintext(let peer, let allowed): try setPlaintext(peer, allowed)
-        case .ignore(let peer):
-            guard let contact = contacts[peer], !contact.accepted, !contact.blocked else {
-                throw CommandError("\(peer) has no request that waits.")
-            }
-            remove(peer)
-            if ignored.count >= ClientMachine.ignoredLimit { ignored.removeFirst() }
-            ignored.insert(peer)
+        case .ignore(let peer): try ignore(peer)
         case .send(let peer, let text, let tag): try send(to: peer, text: text, tag: tag)
         case .accept(let peer):
             try admit(peer)
@@ -39,11 +28,7 @@ extension ClientMachine {
         case .remove(let peer):
             try require(peer)
             remove(peer)
-        case .forget(let peer):
-            let waiting = takeWaiting(for: peer)
-            for message in waiting { given.forget(message.id) }
-            contacts.forgetHeld(of: peer)
-            commit(.forget(peer), then: .forgotten(peer, waiting))
+        case .forget(let peer): forget(peer)
         case .erase(let id, let peer): erase(id, of: peer)
         case .retry(let id): try retry(id)
         case .cancel(let id): try cancel(id)
@@ -52,14 +37,35 @@ extension ClientMachine {
             commit(.read(peer, upTo: id), then: .seen(peer, id, counter: incoming[id]))
         case .open(let peer): open(peer)
         case .typing(let peer, let on): sayTyping(on, to: peer)
-        case .active(let on):
-            guard on != isUserActive else { return }
-            isUserActive = on
-            for peer in conversations.keys.sorted() { sayActive(on, to: peer) }
+        case .active(let on): setUserActive(on)
         case .draft(let peer, let text): commit(.draft(peer, text))
         case .set(let setting, let on): set(setting, on)
         case .explain(let peer): watch(peer)
         }
+    }
+
+    private mutating func verify(_ peer: PeerID, _ verified: Bool) throws(CommandError) {
+        try require(peer)
+        guard contacts[peer]?.key != nil || !verified else {
+            throw CommandError("The key of \(peer.shortDigits) is not known yet; there is nothing to compare.")
+        }
+        change(peer) { $0.verified = verified }
+    }
+
+    private mutating func ignore(_ peer: PeerID) throws(CommandError) {
+        guard let contact = contacts[peer], !contact.accepted, !contact.blocked else {
+            throw CommandError("\(peer) has no request that waits.")
+        }
+        remove(peer)
+        if ignored.count >= ClientMachine.ignoredLimit { ignored.removeFirst() }
+        ignored.insert(peer)
+    }
+
+    private mutating func forget(_ peer: PeerID) {
+        let waiting = takeWaiting(for: peer)
+        for message in waiting { given.forget(message.id) }
+        contacts.forgetHeld(of: peer)
+        commit(.forget(peer), then: .forgotten(peer, waiting))
     }
 
     /// A message that waits is taken back with its text.
@@ -87,6 +93,12 @@ extension ClientMachine {
     }
 
     // MARK: What contacts are told of the user
+
+    private mutating func setUserActive(_ on: Bool) {
+        guard on != isUserActive else { return }
+        isUserActive = on
+        for peer in conversations.keys.sorted() { sayActive(on, to: peer) }
+    }
 
     private mutating func sayTyping(_ on: Bool, to peer: PeerID) {
         guard !switchedOff.contains(.typing), mayTalk(to: peer), let conversation = conversations[peer],

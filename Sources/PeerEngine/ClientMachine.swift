@@ -3,11 +3,12 @@ public import Identity
 public import Model
 public import Wire
 
-/// Every decision of the seed's `Client`, without its sockets, locks and clocks: commands, datagrams, sessions' events,
-/// news from the disk and time in, actions out.
+/// Every decision of a peer, without sockets, locks and clocks: commands, datagrams, news of sessions, disk and network,
+/// and time go in; actions come out.
 ///
-/// This file holds the state and the ways in; the rest is in the extensions: commands, contacts, messages out and in,
-/// sessions, lookups, peers without a key, and what the disk confirmed.
+/// This file holds the state and the ways in; the rest is in the extensions: commands, contacts, messages out and in, and
+/// what the disk confirmed; sessions, paths and calls; servers, lookups, relays and this machine's own network; and peers
+/// without a key.
 public struct ClientMachine: Sendable {
     /// What the machine wants done, in order.
     public enum Action: Equatable, Sendable {
@@ -40,71 +41,91 @@ public struct ClientMachine: Sendable {
     static let indexLimit = 16
 
     let configuration: ClientConfiguration
+    /// Of this run: it tells the other side whether its session is with the same one.
+    let instance: UInt64
+
+    // The turn: when it is, and what comes of it.
     var random: RandomSource
-    /// The time of what is being dealt with.
     private(set) var now = Instant(nanoseconds: 0)
     private(set) var wall = WallTime(milliseconds: 0)
     private var actions: [Action] = []
     private var isStarted = false
+    /// Bytes that sessions may bring again, at the end of this turn.
+    var digested: [SessionID: Int] = [:]
 
+    // Index servers, and what was told of them.
     var servers: [Server] = []
+    /// Those that invites named.
+    var indexes: [String]
+    /// Of the last record that was signed.
+    var sequence: UInt64
     /// What was last told of each server's name.
     var toldStatuses: [String: IndexStatus] = [:]
     /// Pairs of servers of which was told that one copies the other.
     var toldCopies: Set<[String]> = []
-    var toldRelays: Set<Endpoint> = []
+
+    // Finding peers: where they are, and who is asked or called.
+    var book = AddressBook()
+    var lookups: [PeerID: Lookup] = [:]
     var calls = CallSheet()
-    /// What we pass on for contacts, and they for us.
+    /// How fast servers may tell us of calls.
+    var callPace = Pacer(rate: 20, burst: 20)
+
+    // Relays: servers', and what contacts pass on for us, and we for them.
+    var toldRelays: Set<Endpoint> = []
     var desk = RelayDesk()
     var errands = RelayErrands()
     /// Contacts that pass on, as they said in this run.
     var relaying: Set<PeerID> = []
-    /// How fast servers may tell us of calls.
-    var callPace = Pacer(rate: 20, burst: 20)
-    var sequence: UInt64
-    var book = AddressBook()
-    var lookups: [PeerID: Lookup] = [:]
-    var paths: [PeerID: PathNote] = [:]
-    /// What waits for peers without a key.
-    var lanes: [PeerID: Lane] = [:]
-    var conversations: [PeerID: Conversation] = [:]
-    var owners: [SessionID: PeerID] = [:]
-    var lastSession: UInt64 = 0
+
+    // Who may talk to us.
     /// Contacts and strangers.
     public internal(set) var contacts: ContactBook
-    var journal = Journal()
-    /// Bytes that sessions may bring again, at the end of this turn.
-    var digested: [SessionID: Int] = [:]
-    /// Counters of outgoing messages.
-    var counters: [PeerID: UInt64]
-    var requested: [PeerID] = []
     /// Strangers whose requests the user dropped: who asks every few seconds would be back at once, so they are not
     /// listed again in this run.
     var ignored: Set<PeerID> = []
     /// The most of them remembered; past it, one of the others may ask again.
     static let ignoredLimit = 1_000
-    /// Failed messages, to be tried again.
-    var given = Remembered<Message>(limit: 1000)
+    var inviteSecret: [UInt8]
+
+    // Talking: with each peer, on which session, by which way.
+    var conversations: [PeerID: Conversation] = [:]
+    /// What waits for peers without a key.
+    var lanes: [PeerID: Lane] = [:]
+    var owners: [SessionID: PeerID] = [:]
+    var lastSession: UInt64 = 0
+    var paths: [PeerID: PathNote] = [:]
+
+    // Messages: their numbers, and what is not on disk yet.
+    /// Counters of outgoing messages.
+    var counters: [PeerID: UInt64]
     /// Counters of the messages that came and were not seen.
     var incoming = Remembered<UInt64>(limit: 20_000)
+    /// Failed messages, to be tried again.
+    var given = Remembered<Message>(limit: 1000)
+    var journal = Journal()
+    /// Strangers whose requests are on disk, and will be told in a moment.
+    var requested: [PeerID] = []
+
+    // The user: what it set, and what it looks at.
     var switchedOff: Set<ChatSetting>
-    var inviteSecret: [UInt8]
-    /// Index servers that invites named.
-    var indexes: [String]
-    let instance: UInt64
     /// The conversation on the screen.
     var opened: PeerID?
     var isUserActive = false
     var watched: Watch?
+
+    // This machine's network, and how others see it.
     var reachability = Reachability()
     var toldReachability = Reachability()
     var knowsAddresses = false
+    /// Where contacts see us with whom there is a session.
+    var observed: [PeerID: Endpoint] = [:]
     /// When servers were last asked out of turn whether they have us registered.
     var verifiedAt: Instant?
     /// When they are to be asked again.
     var verifyAt: Instant?
-    /// Where contacts see us with whom there is a session.
-    var observed: [PeerID: Endpoint] = [:]
+
+    // What was not taken.
     var dropped: [DropReason: Int] = [:]
 
     public init(_ configuration: ClientConfiguration) {

@@ -3,7 +3,8 @@ public import Model
 
 /// What happened to this machine's own network.
 public enum NetworkEvent: Equatable, Sendable {
-    /// Its interfaces have these addresses from now on; loopback and link-local ones may be among them.
+    /// Its interfaces have these addresses from now on; loopback and link-local ones may be among them. The same ones
+    /// again mean that its gateway is another one.
     case addresses([Endpoint.Address])
     /// It was asleep: whatever routers remembered of it is gone.
     case slept

@@ -72,7 +72,7 @@ enum Timing {
 
     // MARK: Sessions
 
-    /// How long a session that is up may wait for its greeting.
+    /// How long a session that is up may go without its greeting.
     static let greeting = Span.seconds(10)
     /// Sessions that came up within so long of each other were dialled at the same time.
     static let simultaneous = Span.seconds(10)
@@ -88,11 +88,11 @@ enum Timing {
     static let idleRetry = Span.seconds(60)
     /// How long a peer that was there counts as likely to come back.
     static let recently = Span.seconds(600)
-    /// Until a message without receipt is sent again; twice as long each time, up to the limit.
+    /// How long a message waits for its receipt before it is sent again; twice as long each time, at most the limit.
     static let receipt = Span.seconds(30)
     static let receiptLimit = Span.seconds(240)
-    /// What a peer said about writing holds so long.
+    /// How long it holds what a peer said about writing.
     static let typing = Span.seconds(6)
-    /// How often what we say about writing is repeated.
+    /// How often we repeat what we say about writing.
     static let typingRepeat = Span.seconds(3)
 }

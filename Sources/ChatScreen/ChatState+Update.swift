@@ -277,7 +277,8 @@ extension ChatState {
 
     // MARK: What follows from whatever happened
 
-    /// Adds what the disk and the other side should know, so that no single way of opening, scrolling or writing has to.
+    /// Adds what the disk and the other side should know, so that no single way of opening, scrolling or writing has
+    /// to.
     fileprivate mutating func followUp(_ effects: [ChatEffect]) -> [ChatEffect] {
         var effects = effects
         if let place = effects.firstIndex(of: .quit) {

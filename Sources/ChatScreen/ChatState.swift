@@ -94,8 +94,8 @@ public struct ChatState: Sendable {
         var anchor: LogAnchor?
     }
 
-    /// A sentence in the status line: a hint for some seconds or until the next key, what is wrong until something else is
-    /// done or for two full minutes.
+    /// A sentence in the status line: a hint for some seconds or until the next key, what is wrong until something else
+    /// is done or for two full minutes.
     struct Flash: Equatable, Sendable {
         var text: String
         var isError: Bool

@@ -114,8 +114,8 @@ extension ChatView {
         return title
     }
 
-    /// What is known of a peer, and what of it goes first where there is less room: the larger its number, the sooner. By
-    /// which way packets go stays longest.
+    /// What is known of a peer, and what of it goes first where there is less room: the larger its number, the sooner.
+    /// By which way packets go stays longest.
     private func titleParts(_ conversation: Conversation) -> [TitlePart] {
         var parts: [TitlePart] = []
         if conversation.isRequest { parts.append(TitlePart("request", 0)) }
@@ -197,8 +197,8 @@ extension ChatView {
         frame.put(right, column: area.columns - right.columns, row: area.row, style: .reverse)
     }
 
-    /// What the status line says, as far as there is room. Why a server does not answer is cut before anything goes: all
-    /// of it stands in the box of `/why`.
+    /// What the status line says, as far as there is room. Why a server does not answer is cut before anything goes:
+    /// all of it stands in the box of `/why`.
     private func statusParts(room: Int) -> [String] {
         func columns(_ parts: [String]) -> Int { DisplayText(glyphs.joined(parts)).columns }
         var parts = moreParts

@@ -65,7 +65,8 @@ public final class ChatStore: ClientStore, Sendable {
     public func commit(_ changes: [StoreChange]) async throws(StoreError) -> [Bool] {
         guard let pool else { throw StoreError("\(path) is open for reading only.", mayPass: false) }
         guard !changes.isEmpty else { return [] }
-        // Not GRDB's own `async` call: that one rolls back when the caller's task is cancelled, as at the program's end.
+        // Not GRDB's own `async` call: that one rolls back when the caller's task is cancelled, as at the program's
+        // end.
         let result = await withCheckedContinuation { done in
             pool.asyncWriteWithoutTransaction { db in
                 done.resume(returning: Result { () throws(StoreError) in try self.apply(changes, db) })

@@ -4,9 +4,9 @@ internal import Queues
 
 /// Erased words leave the file itself.
 ///
-/// FTS5 (before SQLite 3.42's `secure-delete`) only marks them in its index and drops them when segments merge. So after
-/// an erasure the index is merged into one segment, in steps between which commits get their turn, and then the log is
-/// emptied. A fact in the database makes the next start go on where this one ended.
+/// FTS5 (before SQLite 3.42's `secure-delete`) only marks them in its index and drops them when segments merge. So
+/// after an erasure the index is merged into one segment, in steps between which commits get their turn, and then the
+/// log is emptied. A fact in the database makes the next start go on where this one ended.
 extension ChatStore {
     /// Index pages merged in one transaction, some milliseconds.
     private static let stride = 256

@@ -3,8 +3,9 @@ internal import GRDB
 
 /// The search for the start of a word among the newest messages, without the index.
 ///
-/// FTS5 gives the hits of a whole word from the newest on, and no more than are asked for. For the start of one it makes
-/// the list of all its messages first; where that list is long, the newest messages are most likely to hold hits enough.
+/// FTS5 gives the hits of a whole word from the newest on, and no more than are asked for. For the start of one it
+/// makes the list of all its messages first; where that list is long, the newest messages are most likely to hold hits
+/// enough.
 extension Database {
     /// How many messages are looked through, and the octets of their texts after which no further one is.
     private static let windowMessages = 1024

@@ -67,8 +67,8 @@ private func readHidden(_ terminal: Int32) -> [UInt8]? {
     return nil
 }
 
-/// While it lasts, a signal that would end the program interrupts a read instead, so that the terminal is put back first;
-/// then it does what it came for.
+/// While it lasts, a signal that would end the program interrupts a read instead, so that the terminal is put back
+/// first; then it does what it came for.
 private struct Interruption {
     private static let signals = [SIGTERM, SIGHUP, SIGQUIT, SIGINT]
     private var before: [(number: Int32, action: sigaction)] = []

@@ -42,8 +42,8 @@ public func makeLoop(_ name: String) throws(ProgramFailure) -> PollExecutor {
 /// Runs a loop on the main thread until the work is done, then exits with its status.
 ///
 /// - Parameters:
-///   - signals: what ends the work early, by cancelling it, or two seconds later whatever it does: the status is then 128
-///     and the signal's number. `nil` where a screen deals with signals itself.
+///   - signals: what ends the work early, by cancelling it, or two seconds later whatever it does: the status is then
+///     128 and the signal's number. `nil` where a screen deals with signals itself.
 ///   - onHangup: what SIGHUP does instead of ending the work, on the watch's thread.
 ///   - executor: where the work runs that belongs to no actor; `nil` for the pool.
 public func runUntilDone(

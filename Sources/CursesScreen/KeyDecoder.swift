@@ -43,8 +43,8 @@ struct KeyDecoder {
     private var isAlt = false
     private var parameters: [UInt8] = []
     private var pasted: [UInt8] = []
-    /// Whether a burst of typing with a newline inside counts as pasted: for terminals that do not mark pastes. On others
-    /// it would hold back what a fast typist or a script sends.
+    /// Whether a burst of typing with a newline inside counts as pasted: for terminals that do not mark pastes. On
+    /// others it would hold back what a fast typist or a script sends.
     var guessesPastes = false
     private var last: UInt64 = 0
     private var events: [TerminalEvent] = []

@@ -24,8 +24,8 @@ public enum DashboardEffect: Equatable, Sendable {
     case detach
     /// Ask for these rows with the next snapshot, which should come soon.
     case requestRows(RowRequest)
-    /// Ask for this peer's details with every snapshot, of which the next should come soon. `DashboardState.request` says
-    /// until when.
+    /// Ask for this peer's details with every snapshot, of which the next should come soon. `DashboardState.request`
+    /// says until when.
     case requestDetail(PeerID)
     /// Ask for a snapshot this often.
     case setInterval(Span)

@@ -88,7 +88,8 @@ extension IndexTarget {
     }
 }
 
-/// Text from outside, the beginning of it; on a terminal that draws only ASCII the rest becomes `?`, and the brackets of controls `<` and `>`.
+/// Text from outside, the beginning of it; on a terminal that draws only ASCII the rest becomes `?`, and the brackets
+/// of controls `<` and `>`.
 func foreign(_ text: some StringProtocol, style: DisplayText.Style = .visible, ascii: Bool) -> DisplayText {
     let shown = DisplayText(String(String.UnicodeScalarView(text.unicodeScalars.prefix(512))), style: style)
     guard ascii else { return shown }

@@ -8,15 +8,15 @@ internal import Model
 /// parley-backup-1 <log2 N> <r> <p> <salt> <check>          a line in ASCII, octets in lower-case hex
 /// chunks: 65,536 octets and a tag of 16 each; the last one may be shorter
 /// ```
-/// The chunks, opened and joined, are records: one octet of kind (1: the identity's seed, first and once; 2: a record of the
-/// application), four of length in network order, and the body.
+/// The chunks, opened and joined, are records: one octet of kind (1: the identity's seed, first and once; 2: a record
+/// of the application), four of length in network order, and the body.
 ///
-/// No cryptography of our own: the key is scrypt's (RFC 7914) over the passphrase and a salt that no other file has; each
-/// chunk is ChaCha20-Poly1305's (RFC 8439) with the line before the check as associated data; what makes one thing of many
-/// chunks is STREAM (Hoang, Reyhanitabar, Rogaway and Vizár 2015, "Online Authenticated-Encryption and its Nonce-Reuse
-/// Misuse-Resistance"), with the nonce as `age` has it: eleven octets of counter, one that is 1 for the last chunk. So a
-/// chunk opens at its own place alone, and a file that was cut between chunks has no last one. The check is the tag of
-/// nothing under a last octet of 2: it tells a wrong passphrase from a damaged file.
+/// No cryptography of our own: the key is scrypt's (RFC 7914) over the passphrase and a salt that no other file has;
+/// each chunk is ChaCha20-Poly1305's (RFC 8439) with the line before the check as associated data; what makes one thing
+/// of many chunks is STREAM (Hoang, Reyhanitabar, Rogaway and Vizár 2015, "Online Authenticated-Encryption and its
+/// Nonce-Reuse Misuse-Resistance"), with the nonce as `age` has it: eleven octets of counter, one that is 1 for the
+/// last chunk. So a chunk opens at its own place alone, and a file that was cut between chunks has no last one. The
+/// check is the tag of nothing under a last octet of 2: it tells a wrong passphrase from a damaged file.
 public enum Backup {
     /// Octets of an application's record at most: 1 MiB.
     public static let recordLimit = 1 << 20

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Model
 
-/// Reads a ``Backup``: once to the end before anything is handed out, so that nothing of a damaged one is ever used, then
-/// record by record; at most a record and a chunk are in memory.
+/// Reads a ``Backup``: once to the end before anything is handed out, so that nothing of a damaged one is ever used,
+/// then record by record; at most a record and a chunk are in memory.
 public struct BackupReader {
     /// Whose backup it is.
     public let identity: Identity
@@ -11,8 +11,8 @@ public struct BackupReader {
     private var frames: BackupFrames
 
     /// Checks the whole file. Takes as long as a passphrase costs, and one reading.
-    /// - Parameter read: octets from a place in the file, at most as many as asked for; none past its end. What it throws
-    ///   goes through.
+    /// - Parameter read: octets from a place in the file, at most as many as asked for; none past its end. What it
+    ///   throws goes through.
     /// - Throws: `BackupError`.
     public init(
         passphrase: [UInt8], read: @escaping (_ offset: UInt64, _ count: Int) throws -> [UInt8]

@@ -34,8 +34,8 @@ public struct Identity: Sendable {
     /// The secret 32 octets: for the identity file alone.
     public var seed: [UInt8] { Array(privateKey.rawRepresentation) }
 
-    /// 32 octets that are the same whenever they are asked for, and that nobody guesses who has not the key: HMAC-SHA-256
-    /// (RFC 2104) under the seed.
+    /// 32 octets that are the same whenever they are asked for, and that nobody guesses who has not the key:
+    /// HMAC-SHA-256 (RFC 2104) under the seed.
     /// - Parameters:
     ///   - domain: what they are for; has no zero octet.
     ///   - subject: which of these.

@@ -2,9 +2,11 @@
 internal import Glibc
 internal import Model
 
-/// The identity on disk: `<home>/identity`, one line, readable by its owner alone; under a passphrase if the user wants.
+/// The identity on disk: `<home>/identity`, one line, readable by its owner alone; under a passphrase if the user
+/// wants.
 ///
-/// A file that exists is never overwritten but by ``setPassphrase(home:old:new:)``, and a crash never leaves half of one.
+/// A file that exists is never overwritten but by ``setPassphrase(home:old:new:)``, and a crash never leaves half of
+/// one.
 public enum IdentityFile {
     private static let name = "identity"
 

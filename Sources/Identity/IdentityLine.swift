@@ -48,8 +48,8 @@ enum IdentityLine {
         Array("\(plainHead)\(identity.seed.hex)\n".utf8)
     }
 
-    /// The line that keeps an identity under a passphrase, with a salt and a nonce of its own; `nil` when the passphrase
-    /// is empty or the memory too small.
+    /// The line that keeps an identity under a passphrase, with a salt and a nonce of its own; `nil` when the
+    /// passphrase is empty or the memory too small.
     static func sealed(
         of identity: Identity, passphrase: [UInt8], cost: PassphraseCost, random: inout RandomSource
     ) -> [UInt8]? {

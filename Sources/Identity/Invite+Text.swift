@@ -71,8 +71,8 @@ extension Invite {
         self.init(key: key, secret: Array(secret), indexes: hints)
     }
 
-    /// The line to give away. Hints beyond the limit, and those whose server is no `HOST:PORT` of ASCII letters, digits,
-    /// dots, hyphens, underscores and brackets, are left out.
+    /// The line to give away. Hints beyond the limit, and those whose server is no `HOST:PORT` of ASCII letters,
+    /// digits, dots, hyphens, underscores and brackets, are left out.
     public var text: String {
         // A secret shorter than it should be proves the same with zeros behind it (RFC 2104, §2).
         let padded = (secret + [UInt8](repeating: 0, count: Invite.secretSize)).prefix(Invite.secretSize)

@@ -2,7 +2,8 @@
 internal import Crypto
 
 /// Proof that someone holds an invite's secret, without the secret: HMAC-SHA-256 (RFC 2104) under the secret over a
-/// domain, what the session alone has, and the keys of both. A proof of one session, or for one verifier, is none in another.
+/// domain, what the session alone has, and the keys of both. A proof of one session, or for one verifier, is none in
+/// another.
 public enum InviteProof {
     private static let domain = Array("parley/invite-proof/1".utf8)
 

@@ -21,8 +21,8 @@ package struct PassphraseCost: Equatable, Sendable {
 
     static let saltSize = 16
 
-    /// `nil` for parameters that would take more than 1 GiB or eight times as long as the standard at that size: whoever
-    /// wrote a file must not make its reader run out of memory.
+    /// `nil` for parameters that would take more than 1 GiB or eight times as long as the standard at that size:
+    /// whoever wrote a file must not make its reader run out of memory.
     init?(rounds: Int, blockSize: Int, repetitions: Int) {
         guard (10...20).contains(rounds), (1...8).contains(blockSize), (1...4).contains(repetitions),
             rounds < 16 * blockSize

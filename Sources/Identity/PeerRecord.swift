@@ -123,8 +123,8 @@ public struct PeerRecord: Equatable, Sendable {
     /// Whether it says where its peer can be reached without a relay. One that doesn't hides the peer's address.
     public var namesAddress: Bool { candidates.contains { $0.kind != .relayed } }
 
-    /// Whether an index server may tell anybody the address that a record was registered from: read from the octets of one
-    /// that was verified, without reading it whole.
+    /// Whether an index server may tell anybody the address that a record was registered from: read from the octets of
+    /// one that was verified, without reading it whole.
     public static func namesAddress(verified octets: [UInt8]) -> Bool {
         // The kind of the first candidate: those of relays stand last.
         octets.count > 47 && octets[46] > 0 && octets[47] != Candidate.Kind.relayed.rawValue

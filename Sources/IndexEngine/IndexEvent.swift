@@ -159,8 +159,8 @@ public struct IndexEvent: Hashable, Sendable {
 }
 
 extension Endpoint {
-    /// The text form without the part that names one machine: the last octet of an IPv4 address and the lower half of an
-    /// IPv6 address read `x`. Loopback names nobody and stays.
+    /// The text form without the part that names one machine: the last octet of an IPv4 address and the lower half of
+    /// an IPv6 address read `x`. Loopback names nobody and stays.
     public var masked: String {
         guard !isLoopback else { return description }
         switch address {

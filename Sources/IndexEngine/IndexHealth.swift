@@ -52,8 +52,8 @@ public struct OperatorNotice: Hashable, Sendable {
     }
 }
 
-/// What one group of source addresses did since the server's start, as far as a table of fixed size can tell: the busiest
-/// are always in it.
+/// What one group of source addresses did since the server's start, as far as a table of fixed size can tell: the
+/// busiest are always in it.
 public struct SourceRow: Hashable, Sendable {
     /// The addresses' common part, an IPv4 /24 or an IPv6 /48: its first address.
     public var prefix: Endpoint.Address

@@ -16,8 +16,8 @@ public struct IndexMachine: Sendable {
         case reply
         /// The reply, once the change is durable; if it can't be made so, `Outcome.failure` instead.
         case replyWhenDurable
-        /// Memory does not hold all rows: look for this peer in the store, hand what is there to `IndexService.restore`, and
-        /// handle the datagram again as final.
+        /// Memory does not hold all rows: look for this peer in the store, hand what is there to
+        /// `IndexService.restore`, and handle the datagram again as final.
         case askStore(PeerID)
     }
 
@@ -56,7 +56,8 @@ public struct IndexMachine: Sendable {
     /// - Parameters:
     ///   - source: where the answer goes, and what proofs and rows are about.
     ///   - origin: where the datagram really came from, if that is another address: what is limited, and displayed.
-    ///   - local: which of this machine's addresses it was sent to, as `IndexService.number` has it; 0 if that is not known.
+    ///   - local: which of this machine's addresses it was sent to, as `IndexService.number` has it; 0 if that is not
+    ///     known.
     ///   - isFinal: whether the store was asked already, so that memory holds all there is of the peer in question.
     ///   - reply: where the answer is written; what was in it goes.
     ///   - generator: the source of the random UUIDs of seed peers.
@@ -255,8 +256,8 @@ public struct IndexMachine: Sendable {
             throw Refused(denial: .futureSequence)
         }
         guard record.isCurrent(at: wall) else { throw Refused(denial: .expiredRecord) }
-        // Without this, anybody could register a record read in an answer, and lead others to himself. One that names no
-        // address was signed for the cookie, and so for the source that the cookie is about.
+        // Without this, anybody could register a record read in an answer, and lead others to himself. One that names
+        // no address was signed for the cookie, and so for the source that the cookie is about.
         let isBound = record.binding.map { $0 == PeerRecord.binding(to: cookie) } ?? false
         guard isBound || record.candidates.contains(where: { $0.endpoint == source }) else {
             throw Refused(denial: .foreignAddress)

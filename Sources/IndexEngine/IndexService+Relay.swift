@@ -10,8 +10,8 @@ extension IndexService {
     /// Other rates from now on; how many channels there can be stays.
     public func setRelayRates(_ limits: RelayLimits) { relay?.setRates(limits) }
 
-    /// Decides about a datagram for somebody else: from the registered address of one of a channel's two, to that of the
-    /// other. No allocation, and two lookups beside the channel's.
+    /// Decides about a datagram for somebody else: from the registered address of one of a channel's two, to that of
+    /// the other. No allocation, and two lookups beside the channel's.
     /// - Parameter leg: how it came.
     /// - Returns: where it goes; `nil` for nowhere, which is counted.
     public func route(_ bytes: Swift.Span<UInt8>, by leg: RelayLeg, now: Instant) -> RelayLeg? {

@@ -101,9 +101,9 @@ public final class IndexService: Sendable {
 
     /// Seconds over which a peer shall come back to a server that does not know its lease.
     ///
-    /// Keepalives are up to 20 s apart, so that long a crowd learns of the restart, at its usual rate; each registers at
-    /// a moment of its own between then and the end of one and the same minute, by two datagrams. Keepalives
-    /// and registrations together stay below 1.9 times the usual rate. Few need no such care and come at once.
+    /// Keepalives are up to 20 s apart, so that long a crowd learns of the restart, at its usual rate; each registers
+    /// at a moment of its own between then and the end of one and the same minute, by two datagrams. Keepalives and
+    /// registrations together stay below 1.9 times the usual rate. Few need no such care and come at once.
     func spreadSeconds(now: Instant) -> Int {
         let told = told.add(1, ordering: .relaxed).newValue
         let uptime = now.since(started)

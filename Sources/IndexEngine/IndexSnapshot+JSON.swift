@@ -4,10 +4,10 @@ public import Wire
 
 /// The snapshot as JSON: what the control socket carries and `top --once --json` prints.
 ///
-/// Metrics have their Prometheus names without prefix: `*_total` counts since the start, `*_by_result` and `*_by_reason`
-/// split the total of the same name, `registered_*` are gauges, `*_per_second` rates of the last whole second.
-/// `registrations` lists the rows asked for, `{uuid,address,age_s,expires_s,kind,lease_s,sequence}`, times in whole
-/// seconds. The rest is what the dashboard draws: `history`, `feed`, `page`.
+/// Metrics have their Prometheus names without prefix: `*_total` counts since the start, `*_by_result` and
+/// `*_by_reason` split the total of the same name, `registered_*` are gauges, `*_per_second` rates of the last whole
+/// second. `registrations` lists the rows asked for, `{uuid,address,age_s,expires_s,kind,lease_s,sequence}`, times in
+/// whole seconds. The rest is what the dashboard draws: `history`, `feed`, `page`.
 extension IndexSnapshot {
     public var json: JSONObject {
         var object: JSONObject = [

@@ -15,7 +15,8 @@ public struct HandledEvent: Sendable {
     }
 }
 
-/// Everything that the server remembers of its traffic, in fixed memory. Nothing here is formatted until a display asks.
+/// Everything that the server remembers of its traffic, in fixed memory. Nothing here is formatted until a display
+/// asks.
 struct IndexStatistics: Sendable {
     var counters = IndexCounters()
     private var rates: RateHistory
@@ -33,8 +34,8 @@ struct IndexStatistics: Sendable {
         sources = SourceTally(secret: secret)
     }
 
-    /// Counts a handled datagram. Keepalives that succeed and what is left out by the limits stay out of the feed, which
-    /// they would fill.
+    /// Counts a handled datagram. Keepalives that succeed and what is left out by the limits stay out of the feed,
+    /// which they would fill.
     mutating func record(_ handled: HandledEvent) {
         let result = handled.event.result
         counters.count(result)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Model
 
-/// How often callers may have a peer told of them: once a second for a pair, and 20 times a second for one peer, whoever
-/// calls; half of those for callers of one network, however many IDs it makes. In tables of fixed size; when a place is
-/// wanted twice, the one that is nearer to being free is given up.
+/// How often callers may have a peer told of them: once a second for a pair, and 20 times a second for one peer,
+/// whoever calls; half of those for callers of one network, however many IDs it makes. In tables of fixed size; when a
+/// place is wanted twice, the one that is nearer to being free is given up.
 struct NoticeLimiter {
     private static let pairCost: UInt64 = 1_000_000_000
     private static let calleeCost: UInt64 = 50_000_000

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Model
 
-/// The last queries and registrations, in a ring: a slow display loses lines, and a fast server samples. Whatever is left
-/// out is counted, since every event takes a number.
+/// The last queries and registrations, in a ring: a slow display loses lines, and a fast server samples. Whatever is
+/// left out is counted, since every event takes a number.
 struct QueryFeed {
     /// Entries kept; the oldest make room.
     static let capacity = 2048

@@ -6,9 +6,9 @@ import Synchronization
 /// Limits per source prefix in a table of fixed size, by the generic cell rate algorithm (ITU-T I.371): a prefix is one
 /// moment, at which all that it asked is paid for, and may run ahead of now by its burst.
 ///
-/// When a table's two places for a prefix are both taken, the one that is nearer to being paid is given up: a flood from
-/// many forged prefixes makes the limits forget. One that forges a single prefix uses up what its neighbours there may ask
-/// without proof; registrations and keepalives that prove their address or lease are counted apart.
+/// When a table's two places for a prefix are both taken, the one that is nearer to being paid is given up: a flood
+/// from many forged prefixes makes the limits forget. One that forges a single prefix uses up what its neighbours there
+/// may ask without proof; registrations and keepalives that prove their address or lease are counted apart.
 final class SourceLimiter: Sendable {
     /// What is limited apart.
     enum Kind: Int, CaseIterable {

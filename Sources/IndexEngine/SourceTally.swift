@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Model
 
-/// Who asks most, in a table of fixed size. A stranger in a taken place wears the owner's count down and takes the place
-/// at zero, so that those who come often stay (Karp, Shenker, Papadimitriou 2003, in one row).
+/// Who asks most, in a table of fixed size. A stranger in a taken place wears the owner's count down and takes the
+/// place at zero, so that those who come often stay (Karp, Shenker, Papadimitriou 2003, in one row).
 struct SourceTally: Sendable {
     private static let size = 1024
     /// Rows told at most.

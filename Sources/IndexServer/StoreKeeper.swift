@@ -8,8 +8,8 @@ internal import Reactor
 /// Stands between the loops and the store: changes that came while the last transaction ran go into the next one, and
 /// nothing waits for company.
 ///
-/// Its queues are bounded. What they can't take is left unanswered, which the other side reads as a lost datagram and tries
-/// again; what nobody waits for gives way first, and is written at another time.
+/// Its queues are bounded. What they can't take is left unanswered, which the other side reads as a lost datagram and
+/// tries again; what nobody waits for gives way first, and is written at another time.
 actor StoreKeeper {
     /// Changes that wait for the transaction under way, at most.
     static let changeLimit = 16_384
@@ -143,8 +143,8 @@ actor StoreKeeper {
         await measure()
     }
 
-    /// What memory holds of the peer by now. Loops don't queue in the order in which they changed memory, so a row that was
-    /// acknowledged could be followed by an older one, or by a removal that a return has overtaken.
+    /// What memory holds of the peer by now. Loops don't queue in the order in which they changed memory, so a row that
+    /// was acknowledged could be followed by an older one, or by a removal that a return has overtaken.
     private func newest(_ change: RegistryChange) -> RegistryChange {
         let peer =
             switch change {
@@ -310,8 +310,8 @@ actor StoreKeeper {
     /// Lets what others wait for go first.
     private func breathe() async { try? await Task.sleep(for: .milliseconds(100)) }
 
-    /// - Returns: those that there was no room for, or all if they did not become durable. No renewal would ever write a
-    ///   seed's row.
+    /// - Returns: those that there was no room for, or all if they did not become durable. No renewal would ever write
+    ///   a seed's row.
     private func rewrite(_ peers: ArraySlice<PeerID>) async -> ArraySlice<PeerID> {
         let rows = peers.compactMap { peer in
             service.change(of: peer, now: clocks.monotonic(), wall: clocks.wall()).map { (peer: peer, change: $0) }

@@ -9,11 +9,11 @@ internal import Synchronization
 internal import Tunnels
 internal import Wire
 
-/// The way in for peers whose network lets no UDP through: tunnels at the address and port of the UDP socket, on a thread
-/// of their own, so that a crowd of handshakes costs the others nothing.
+/// The way in for peers whose network lets no UDP through: tunnels at the address and port of the UDP socket, on a
+/// thread of their own, so that a crowd of handshakes costs the others nothing.
 ///
-/// A tunnel is an endpoint to everybody else: 100::R, port 1, where R is 63 bits of chance. The prefix is for discarding
-/// (RFC 6666), so no machine is there.
+/// A tunnel is an endpoint to everybody else: 100::R, port 1, where R is 63 bits of chance. The prefix is for
+/// discarding (RFC 6666), so no machine is there.
 final class TunnelGate: TunnelSink, Sendable {
     /// Datagrams that may wait for a turn; one more is lost, as on a full line.
     static let waitingLimit = 4096
@@ -26,8 +26,8 @@ final class TunnelGate: TunnelSink, Sendable {
 
     /// - Parameters:
     ///   - place: where the UDP socket is.
-    ///   - handle: called on the gate's thread with a datagram, the endpoint that stands for its tunnel, and the address
-    ///     of the connection; must not wait.
+    ///   - handle: called on the gate's thread with a datagram, the endpoint that stands for its tunnel, and the
+    ///     address of the connection; must not wait.
     /// - Throws: why it can't listen, as one sentence that says what to do.
     init(
         at place: Endpoint, identity: ServerIdentity?, limits: TunnelLimits = TunnelLimits(),

@@ -111,8 +111,8 @@ extension Endpoint {
     /// Whether it means something on one link alone: fe80::/10 takes a zone, which an endpoint has not.
     public var isLinkLocalV6: Bool { if case .v6(let high, _) = address { high >> 54 == 0x3FA } else { false } }
 
-    /// Whether it is in 100::/64, where nothing can be sent to (RFC 6666): by these an index server knows those who come by a
-    /// tunnel.
+    /// Whether it is in 100::/64, where nothing can be sent to (RFC 6666): by these an index server knows those who
+    /// come by a tunnel.
     public var isDiscard: Bool { if case .v6(0x0100_0000_0000_0000, _) = address { true } else { false } }
 }
 

@@ -51,8 +51,8 @@ public enum DeliveryState: String, Sendable {
     /// Given up, with a reason.
     case failed
 
-    /// Whether a message goes from here to there: onwards only, and what arrived can't fail any more; but what failed may
-    /// be tried again.
+    /// Whether a message goes from here to there: onwards only, and what arrived can't fail any more; but what failed
+    /// may be tried again.
     public func mayBecome(_ next: DeliveryState) -> Bool {
         switch (self, next) {
         case (.failed, .queued): true

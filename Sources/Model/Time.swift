@@ -162,7 +162,8 @@ private func daysInMonth(year: Int, month: Int) -> Int {
     }
 }
 
-// Days from civil and back: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". Eras of 400 years from March.
+// Days from civil and back: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". Eras of 400 years from
+// March.
 private func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int {
     let shifted = month <= 2 ? year - 1 : year
     let era = (shifted >= 0 ? shifted : shifted - 399) / 400

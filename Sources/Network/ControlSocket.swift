@@ -115,8 +115,8 @@ private func connectSocket(_ path: String) throws(NetworkError) -> Int32 {
     }
 }
 
-/// Makes a Unix socket and does something with it and its address. The address names the directory by descriptor, so that
-/// no path is too long for it (108 bytes, unix(7)).
+/// Makes a Unix socket and does something with it and its address. The address names the directory by descriptor, so
+/// that no path is too long for it (108 bytes, unix(7)).
 private func withSocketAddress(
     _ path: String, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
 ) throws(NetworkError) -> Int32 {

@@ -6,8 +6,8 @@ internal import Queues
 public import Reactor
 public import Wire
 
-/// The one UDP port of a program: everything that it sends leaves from where it listens, so what another machine sees of
-/// it is what can be reached.
+/// The one UDP port of a program: everything that it sends leaves from where it listens, so what another machine sees
+/// of it is what can be reached.
 public final class DatagramPort: DatagramTransport, Sendable {
     /// Where it is bound; a wildcard as such.
     public let local: Endpoint
@@ -71,8 +71,8 @@ public final class DatagramPort: DatagramTransport, Sendable {
         }
     }
 
-    /// Calls `respond` on the loop's thread with what arrives, batch by batch; the answers leave in one call at its end.
-    /// Between so many batches the loop's jobs have their turn.
+    /// Calls `respond` on the loop's thread with what arrives, batch by batch; the answers leave in one call at its
+    /// end. Between so many batches the loop's jobs have their turn.
     public func serve(on loop: PollExecutor, _ respond: @escaping (borrowing ReceivedBatch) -> Void) {
         let (questions, answers) = (Batch(count: DatagramPort.batchSize), Batch(count: DatagramPort.batchSize))
         loop.watch(descriptor) { [self] _ in
@@ -152,7 +152,8 @@ public final class DatagramPort: DatagramTransport, Sendable {
     }
 }
 
-/// Receive buffer to ask the system for: what comes at 5,000 messages a second while a small machine is busy for a second.
+/// Receive buffer to ask the system for: what comes at 5,000 messages a second while a small machine is busy for a
+/// second.
 private let bufferSize: Int32 = 4 << 20
 
 /// A descriptor that has the address to itself.

@@ -113,7 +113,8 @@ final class HTTPConnection {
             outgoing = outgoing.dropFirst(count)
         }
         loop.watchWritable(descriptor, false)
-        // The caller closes; doing so first, with bytes of his unread, would take the response from him (RFC 9112, 9.6).
+        // The caller closes; doing so first, with bytes of his unread, would take the response from him (RFC 9112,
+        // 9.6).
         if hasAnswered { shutdown(descriptor, Int32(SHUT_WR)) }
     }
 }

@@ -35,8 +35,8 @@ public enum HostResolver {
         return addresses.map { Endpoint(address: $0, port: port) }
     }
 
-    /// A server as it can be asked for, with its port: `nil` for what is no `HOST[:PORT]`. Whether there is such a host is
-    /// not asked; names beyond ASCII are written as their A-labels (RFC 5890, §2.3.2.1).
+    /// A server as it can be asked for, with its port: `nil` for what is no `HOST[:PORT]`. Whether there is such a host
+    /// is not asked; names beyond ASCII are written as their A-labels (RFC 5890, §2.3.2.1).
     public static func server(_ text: String, defaultPort: UInt16) -> String? {
         if let endpoint = Endpoint(text) ?? literal(text, defaultPort) {
             return endpoint.isUnicast ? "\(endpoint)" : nil
@@ -47,8 +47,8 @@ public enum HostResolver {
         return "\(parts[0]):\(port)"
     }
 
-    /// Labels of letters, digits, hyphens and underscores (RFC 1123, §2.1), at most 253 characters of them; the last one is
-    /// no number, or it would be an address.
+    /// Labels of letters, digits, hyphens and underscores (RFC 1123, §2.1), at most 253 characters of them; the last
+    /// one is no number, or it would be an address.
     private static func isName(_ text: Substring) -> Bool {
         let name = text.hasSuffix(".") ? text.dropLast() : text
         let labels = name.split(separator: ".", omittingEmptySubsequences: false)

@@ -15,8 +15,8 @@ public struct InterfaceAddress: Hashable, Sendable {
     /// Addresses looked at, most of them of bridges and containers on some machines.
     static let scanned = 128
 
-    /// Those of interfaces that are up and running, at most `limit`: first those of the interfaces by which packets leave for
-    /// the Internet. Of IPv6 addresses in one network, the lasting one alone.
+    /// Those of interfaces that are up and running, at most `limit`: first those of the interfaces by which packets
+    /// leave for the Internet. Of IPv6 addresses in one network, the lasting one alone.
     public static var all: [InterfaceAddress] { selected(raw, outside: DefaultRoutes.current.interfaces) }
 
     /// Whether an address is in the same network.

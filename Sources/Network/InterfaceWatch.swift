@@ -13,8 +13,8 @@ public enum NetworkChange: Equatable, Sendable {
     case slept(Span)
 }
 
-/// Tells when the machine's addresses or its default route change (rtnetlink(7)), and when it was asleep. Between changes
-/// it costs no wake-up; on a system without rtnetlink it says nothing.
+/// Tells when the machine's addresses or its default route change (rtnetlink(7)), and when it was asleep. Between
+/// changes it costs no wake-up; on a system without rtnetlink it says nothing.
 public final class InterfaceWatch: Sendable {
     /// Nanoseconds that changes may follow each other before they are told: a new network comes as several.
     private static let settling: UInt64 = 100_000_000

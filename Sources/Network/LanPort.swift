@@ -6,9 +6,9 @@ internal import Queues
 public import Reactor
 public import Wire
 
-/// Where peers on one network look for each other: an IPv4 multicast group, joined on every interface. It is only listened
-/// to here; what is sent to it leaves from the one UDP port (``DatagramPort/sendToGroup(_:)``), so that whoever hears it
-/// knows where to answer.
+/// Where peers on one network look for each other: an IPv4 multicast group, joined on every interface. It is only
+/// listened to here; what is sent to it leaves from the one UDP port (``DatagramPort/sendToGroup(_:)``), so that
+/// whoever hears it knows where to answer.
 public final class LanPort: Sendable {
     /// An address for use within a site (RFC 2365, §6.2), and a port of the dynamic range.
     public static let group = Endpoint(address: .v4(groupBits), port: 50_077)
@@ -46,7 +46,8 @@ public final class LanPort: Sendable {
         }
     }
 
-    /// Calls `handler` on the loop's thread with what arrives, in batches; so many at most before others get their turn.
+    /// Calls `handler` on the loop's thread with what arrives, in batches; so many at most before others get their
+    /// turn.
     public func receive(on loop: PollExecutor, _ handler: @escaping ([Datagram]) -> Void) {
         let batch = Batch(count: LanPort.batchSize)
         loop.watch(descriptor) { [descriptor] _ in
@@ -67,8 +68,8 @@ public final class LanPort: Sendable {
 }
 
 extension DatagramPort {
-    /// Sends a datagram to the group of ``LanPort`` on every interface, from this port, no further than the network itself.
-    /// Without waiting: what the system doesn't take is lost.
+    /// Sends a datagram to the group of ``LanPort`` on every interface, from this port, no further than the network
+    /// itself. Without waiting: what the system doesn't take is lost.
     /// - Returns: on how many interfaces it was sent.
     @discardableResult
     public func sendToGroup(_ bytes: [UInt8]) -> Int {
@@ -91,8 +92,8 @@ private struct LanInterface {
 
     private static let limit = 16
 
-    /// Those with multicast and an IPv4 address. The loopback, where there is no other: two programs on a machine without
-    /// a network find each other too.
+    /// Those with multicast and an IPv4 address. The loopback, where there is no other: two programs on a machine
+    /// without a network find each other too.
     static var current: [LanInterface] {
         let all = InterfaceAddress.raw.filter { $0.family == 4 }
         let outer = all.filter { $0.is_multicast != 0 && $0.is_loopback == 0 }

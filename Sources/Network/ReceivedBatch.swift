@@ -44,10 +44,12 @@ public struct ReceivedBatch: ~Copyable, Sendable {
         return ReturnPath(path)
     }
 
-    /// Answers one datagram, from the address that it was sent to. Once for each; longer answers than any of ours are lost.
+    /// Answers one datagram, from the address that it was sent to. Once for each; longer answers than any of ours are
+    /// lost.
     public func answer(_ index: Int, with bytes: [UInt8]) { answer(index, with: bytes.span) }
 
-    /// Answers one datagram, from the address that it was sent to. Once for each; longer answers than any of ours are lost.
+    /// Answers one datagram, from the address that it was sent to. Once for each; longer answers than any of ours are
+    /// lost.
     public func answer(_ index: Int, with bytes: Swift.Span<UInt8>) {
         let index = checked(index)
         bytes.withUnsafeBufferPointer {
@@ -74,8 +76,8 @@ public struct ReceivedBatch: ~Copyable, Sendable {
     }
 }
 
-/// The way back to where a datagram came from: an answer must leave from the address that was asked, or a NAT or a firewall
-/// between the two won't know it.
+/// The way back to where a datagram came from: an answer must leave from the address that was asked, or a NAT or a
+/// firewall between the two won't know it.
 public struct ReturnPath: Hashable, Sendable {
     /// Where the datagram came from.
     public let source: Endpoint

@@ -33,8 +33,8 @@ public enum TCP {
         return code == 0 ? nil : failure(code)
     }
 
-    /// For datagrams in a stream: they leave at once, little is kept unsent, and a side that did not acknowledge something for
-    /// `patience` is gone. While there is nothing to send nothing is sent.
+    /// For datagrams in a stream: they leave at once, little is kept unsent, and a side that did not acknowledge
+    /// something for `patience` is gone. While there is nothing to send nothing is sent.
     public static func tune(_ descriptor: Int32, patience: Span) {
         cp_tcp_tune(descriptor, Int32(clamping: patience.wholeSeconds))
     }

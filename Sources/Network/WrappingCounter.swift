@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The sum behind a counter of the system's that has 32 bits and begins again at 0. It must be read once a round at least.
+/// The sum behind a counter of the system's that has 32 bits and begins again at 0. It must be read once a round at
+/// least.
 struct WrappingCounter {
     private var last: UInt32 = 0
     private var total: UInt64 = 0

@@ -80,8 +80,8 @@ public struct AddressBook: Sendable {
         return true
     }
 
-    /// A datagram in the name of a peer without a key came from `source`. It confirms the address, wherever it came from:
-    /// the seed's programs send from any port, so the source says nothing.
+    /// A datagram in the name of a peer without a key came from `source`. It confirms the address, wherever it came
+    /// from: the seed's programs send from any port, so the source says nothing.
     mutating func heard(from peer: PeerID, at source: Endpoint, now: Instant) {
         guard var entry = entries[peer] else { return }
         if entry.dead == source {
@@ -97,8 +97,8 @@ public struct AddressBook: Sendable {
         entries[peer].map { SavedAddress(endpoint: $0.isReached ? $0.endpoint : nil, sequence: $0.sequence) }
     }
 
-    /// Drops the address of whoever without a key lives at an endpoint; it takes a lookup to reach them again. Their sequences stay,
-    /// so that an older record is still refused.
+    /// Drops the address of whoever without a key lives at an endpoint; it takes a lookup to reach them again. Their
+    /// sequences stay, so that an older record is still refused.
     /// - Returns: the peers concerned, in the order of their IDs.
     mutating func doubt(_ endpoint: Endpoint) -> [PeerID] {
         let peers = entries.filter { $0.value.endpoint == endpoint && !$0.key.isKeyed }.map(\.key).sorted()

@@ -6,8 +6,8 @@ internal import Wire
 /// Telling each other addresses inside one session, and opening both routers at one moment where these alone don't help
 /// (DCUtR). Pure.
 ///
-/// The dialler asks for a round, the other side answers. Each begins when the answer has crossed: the dialler as it comes,
-/// the other side half a round trip after it left.
+/// The dialler asks for a round, the other side answers. Each begins when the answer has crossed: the dialler as it
+/// comes, the other side half a round trip after it left.
 struct CandidateExchange {
     enum Action: Equatable {
         case send(SessionFrame)

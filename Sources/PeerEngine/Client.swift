@@ -6,10 +6,10 @@ public import Wire
 
 /// A peer at work: the machine, its queues, and the loops between network, disk and display.
 ///
-/// `run` holds three of them, receiving, sending and storing; the fourth, displaying, is whoever reads `events`. Between
-/// them stand bounded queues: datagrams that arrive faster than they can be taken are dropped and counted (UDP promises
-/// no more), what is told or to be stored makes whoever causes it wait. All state is in one actor, which never waits for
-/// anything, so no loop can stall another.
+/// `run` holds three of them, receiving, sending and storing; the fourth, displaying, is whoever reads `events`.
+/// Between them stand bounded queues: datagrams that arrive faster than they can be taken are dropped and counted (UDP
+/// promises no more), what is told or to be stored makes whoever causes it wait. All state is in one actor, which never
+/// waits for anything, so no loop can stall another.
 public final class Client: Sendable {
     /// What happened, for one display.
     public let events = BoundedQueue<ClientEvent>(capacity: 16_384)
@@ -71,8 +71,8 @@ public final class Client: Sendable {
         }
     }
 
-    /// Commits whatever has gathered, as one: the slower the disk, the larger the groups. After a commit that never will
-    /// work the rest is dropped, since it may build on what is missing.
+    /// Commits whatever has gathered, as one: the slower the disk, the larger the groups. After a commit that never
+    /// will work the rest is dropped, since it may build on what is missing.
     private func storeLoop() async {
         var isBroken = false
         while !Task.isCancelled, let batch = await changes.next() {
@@ -143,7 +143,8 @@ public final class Client: Sendable {
     /// Tells the display something that happened outside the client.
     public func tell(_ event: ClientEvent) async { await events.send([event]) }
 
-    /// Waits until everything is on disk, nothing more will be, the task is cancelled, or a disk that refuses had its time.
+    /// Waits until everything is on disk, nothing more will be, the task is cancelled, or a disk that refuses had its
+    /// time.
     public func flush(within limit: Duration) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.core.saved() }
@@ -187,8 +188,8 @@ public struct NoTunnels: TunnelTransport {
 
 /// The client's state, and the hands that do what its machine decides.
 ///
-/// It tells events itself, so that they come in the order in which things happened whichever loop caused them; the loops
-/// wait for room.
+/// It tells events itself, so that they come in the order in which things happened whichever loop caused them; the
+/// loops wait for room.
 private actor ClientCore {
     nonisolated let me: PeerID
     private var machine: ClientMachine

@@ -109,8 +109,8 @@ public enum ClientEvent: Equatable, Sendable {
     case setting(ChatSetting, Bool)
     /// An invite named a further index server, to be asked from now on.
     case indexNamed(Invite.IndexHint)
-    /// What was tried to reach the peer that is watched, in the order of the rungs: at first, and when it changed, at most
-    /// four times a second.
+    /// What was tried to reach the peer that is watched, in the order of the rungs: at first, and when it changed, at
+    /// most four times a second.
     case ladder(PeerID, [LadderStep])
     /// How others can reach this machine is seen otherwise than before.
     case reachability(Reachability)

@@ -22,8 +22,8 @@ extension ClientMachine {
         return Array((preferred + others).prefix(ClientMachine.callLimit))
     }
 
-    /// The session that calls are made for: one that is dialled, has no way any more, or has one that needs UDP where that
-    /// doesn't pass.
+    /// The session that calls are made for: one that is dialled, has no way any more, or has one that needs UDP where
+    /// that doesn't pass.
     private func callSession(of peer: PeerID) -> PeerLink.Session? {
         guard let link = conversations[peer]?.link else { return nil }
         if let current = link.currentSession {
@@ -80,7 +80,8 @@ extension ClientMachine {
 
     // MARK: Others'
 
-    /// A server where we are registered says that somebody wants to reach us. Nothing proves that but the caller's record.
+    /// A server where we are registered says that somebody wants to reach us. Nothing proves that but the caller's
+    /// record.
     mutating func receive(_ notice: IndexNotice, at index: Int) {
         guard case .call(let call) = notice else { return }
         // It may speak by another of its addresses than the one that we registered at.
@@ -122,8 +123,8 @@ extension ClientMachine {
 
     // MARK: Guests
 
-    /// Registers at relays that a contact is at and we are not, so that the two have one in common. Not when we hide: the
-    /// relay could be the contact itself.
+    /// Registers at relays that a contact is at and we are not, so that the two have one in common. Not when we hide:
+    /// the relay could be the contact itself.
     mutating func addGuests(for peer: PeerID) {
         guard !configuration.relayOnly, mayTalk(to: peer), let record = conversations[peer]?.record else { return }
         let isOnLoopback = servers.contains { $0.link.server.isLoopback }

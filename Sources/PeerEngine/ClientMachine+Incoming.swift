@@ -5,8 +5,8 @@ internal import Wire
 
 // What peers say inside sessions.
 extension ClientMachine {
-    /// Bytes of messages that may wait for the disk. A session's window bounds what it brings, but not how often the peer
-    /// comes anew while the disk is full.
+    /// Bytes of messages that may wait for the disk. A session's window bounds what it brings, but not how often the
+    /// peer comes anew while the disk is full.
     static let unsavedBytes = 32 * 1024 * 1024
 
     mutating func receive(_ frames: [[UInt8]], on id: SessionID) {

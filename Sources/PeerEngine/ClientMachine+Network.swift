@@ -38,8 +38,8 @@ extension ClientMachine {
         noteReachability()
     }
 
-    /// A session's route is in doubt. Perhaps the router gave us another outer port: relays pass on what comes from the one
-    /// that they know, and the other side has to learn the new one. Or no UDP comes through any more.
+    /// A session's route is in doubt. Perhaps the router gave us another outer port: relays pass on what comes from the
+    /// one that they know, and the other side has to learn the new one. Or no UDP comes through any more.
     mutating func verifyServers() {
         // A doubt is told once: one that comes too soon after another one waits, and isn't lost.
         verifyAt = verifiedAt.map { max(now, $0 + Timing.verification) } ?? now
@@ -73,8 +73,8 @@ extension ClientMachine {
         }
     }
 
-    /// Datagrams for a server take another way: what sessions knew of theirs is in doubt, and what the server said of calls
-    /// was for the other one.
+    /// Datagrams for a server take another way: what sessions knew of theirs is in doubt, and what the server said of
+    /// calls was for the other one.
     mutating func changedWay(to server: Endpoint) {
         calls.forget(server: server)
         order(.networkChanged(addresses: reachability.addresses))

@@ -2,8 +2,8 @@
 internal import Identity
 internal import Model
 
-// Which of the addresses that share a row has the registration. That two of them give one token shows less than it seems:
-// anybody can pass on to a server what we send, and give its answers for his own.
+// Which of the addresses that share a row has the registration. That two of them give one token shows less than it
+// seems: anybody can pass on to a server what we send, and give its answers for his own.
 extension ClientMachine {
     /// The greater leads.
     struct Rank: Comparable {
@@ -24,8 +24,8 @@ extension ClientMachine {
     /// Who named an address of a server.
     enum Origin: Comparable { case contact, invite, user }
 
-    /// What the user named leads before what others did, a proven key before none, and of several servers the first. Only
-    /// of addresses that are named as one does it matter how they are reached.
+    /// What the user named leads before what others did, a proven key before none, and of several servers the first.
+    /// Only of addresses that are named as one does it matter how they are reached.
     func rank(of index: Int, byUDP: Bool? = nil) -> Rank {
         let server = servers[index]
         let places = servers.indices.filter { servers[$0].isNamedAs(server) }.map { servers[$0].place ?? $0 }

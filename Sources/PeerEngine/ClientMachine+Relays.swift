@@ -227,8 +227,8 @@ extension ClientMachine {
         return .direct
     }
 
-    /// When somebody may be asked to pass on to a peer: a moment after it was dialled without an answer, or at once when
-    /// the way of a session is lost. Nobody is asked so that somebody else can be asked.
+    /// When somebody may be asked to pass on to a peer: a moment after it was dialled without an answer, or at once
+    /// when the way of a session is lost. Nobody is asked so that somebody else can be asked.
     private func nextErrand(for peer: PeerID) -> (at: Instant, relays: [PeerID])? {
         guard !configuration.relayOnly, isSought(peer), let session = apartSession(of: peer),
             !(session.isDialling && session.hasAnswer)
@@ -287,7 +287,8 @@ extension ClientMachine {
         advanceRelays(for: caller)
     }
 
-    /// Uses a channel for a session that has no way. One that has needs none, and nobody shall draw it to itself by a word.
+    /// Uses a channel for a session that has no way. One that has needs none, and nobody shall draw it to itself by a
+    /// word.
     private mutating func take(_ channel: RelayChannel, by relay: PeerID, to peer: PeerID) {
         guard let candidate = candidate(channel, by: relay) else { return }
         if let session = apartSession(of: peer) {

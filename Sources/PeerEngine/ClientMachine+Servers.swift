@@ -3,8 +3,8 @@ internal import Identity
 internal import Model
 internal import Wire
 
-// Addresses of servers. One server may be known by several: it keeps one row for us, which would move to and fro if each
-// of them had a registration. So one leads, and the others stand by.
+// Addresses of servers. One server may be known by several: it keeps one row for us, which would move to and fro if
+// each of them had a registration. So one leads, and the others stand by.
 extension ClientMachine {
     /// An address of a server that we register at.
     struct Server {
@@ -23,8 +23,8 @@ extension ClientMachine {
         var isRelay = false
 
         struct Guest { var neededAt: Instant }
-        /// Whether it is but named by a contact, and perhaps no index server at all: it is asked at growing pauses, whoever
-        /// waits.
+        /// Whether it is but named by a contact, and perhaps no index server at all: it is asked at growing pauses,
+        /// whoever waits.
         var isUnmet: Bool { guest != nil && standby == nil && !isRelay }
 
         /// Where we are seen there by UDP, and at its second port.

@@ -76,8 +76,8 @@ extension ClientMachine {
         advanceLookup(of: peer)
     }
 
-    /// A hint that nobody reads where a peer is dialled: it may be elsewhere. Each probe may bring one, and a try is worth
-    /// one question.
+    /// A hint that nobody reads where a peer is dialled: it may be elsewhere. Each probe may bring one, and a try is
+    /// worth one question.
     mutating func doubt(_ endpoint: Endpoint) {
         for peer in conversations.keys.sorted() {
             guard let link = conversations[peer]?.link, !link.isSearched, link.dialled.contains(endpoint) else {
@@ -119,8 +119,8 @@ extension ClientMachine {
         placeCalls(for: peer)
     }
 
-    /// Where a peer may be reached: where it was reached last, what its record says, and through contacts. Only the first is
-    /// free of the budget of probes, so an address that a lookup brought must never pass for it.
+    /// Where a peer may be reached: where it was reached last, what its record says, and through contacts. Only the
+    /// first is free of the budget of probes, so an address that a lookup brought must never pass for it.
     private func remoteCandidates(of peer: PeerID) -> [RemoteCandidate] {
         guard !configuration.relayOnly else { return [] }
         let last = book.reachedEndpoint(of: peer).map { RemoteCandidate(.direct($0), .last) }

@@ -3,12 +3,12 @@ public import Identity
 public import Model
 public import Wire
 
-/// Every decision of a peer, without sockets, locks and clocks: commands, datagrams, news of sessions, disk and network,
-/// and time go in; actions come out.
+/// Every decision of a peer, without sockets, locks and clocks: commands, datagrams, news of sessions, disk and
+/// network, and time go in; actions come out.
 ///
-/// This file holds the state and the ways in; the rest is in the extensions: commands, contacts, messages out and in, and
-/// what the disk confirmed; sessions, paths and calls; servers, lookups, relays and this machine's own network; and peers
-/// without a key.
+/// This file holds the state and the ways in; the rest is in the extensions: commands, contacts, messages out and in,
+/// and what the disk confirmed; sessions, paths and calls; servers, lookups, relays and this machine's own network; and
+/// peers without a key.
 public struct ClientMachine: Sendable {
     /// What the machine wants done, in order.
     public enum Action: Equatable, Sendable {

@@ -99,8 +99,8 @@ extension IndexLink {
             askSecondPort(now: now)
             return settle(lease, since: now, roundTrip, now: now) + [.registered]
         case (.registering, .failed(let reason)):
-            // A clock that was ahead once has left a sequence that nobody takes; our clock may as well be behind, so only
-            // a refusal starts it over.
+            // A clock that was ahead once has left a sequence that nobody takes; our clock may as well be behind, so
+            // only a refusal starts it over.
             if sequence > UInt64(clamping: wall.milliseconds + PeerRecord.skewLimit) { sequence = 0 }
             return fail("it refused our registration (\(reason))", now: now)
         case (.checking(let lease, let since), .alive(let boot, _)) where boot == lease.boot:

@@ -4,7 +4,8 @@ internal import Model
 internal import Wire
 
 /// Keeps one registration at one index server: asks for it, proves the address, keeps it alive, comes back after either
-/// side was gone; by UDP, or where none comes through by a tunnel. Pure: datagrams and time in, datagrams and status out.
+/// side was gone; by UDP, or where none comes through by a tunnel. Pure: datagrams and time in, datagrams and status
+/// out.
 struct IndexLink {
     enum Action: Equatable {
         case send([UInt8])

@@ -146,8 +146,8 @@ struct Lookup {
         return decide(record, endpoint, answer.server)
     }
 
-    /// A record that is known already ends the question only when no other server knows better, or says so soon: one that
-    /// keeps serving an old record must not drown out the others.
+    /// A record that is known already ends the question only when no other server knows better, or says so soon: one
+    /// that keeps serving an old record must not drown out the others.
     private mutating func decide(_ record: PeerRecord, _ endpoint: Endpoint?, _ server: Endpoint) -> Outcome? {
         answers[server] = "gave no newer record than we have seen"
         if record.sequence >= self.record?.sequence ?? 0 {

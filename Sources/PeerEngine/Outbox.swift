@@ -8,7 +8,8 @@ struct Outbox {
     static let limit = 20_000
     /// Messages on their way at most, and bytes of their texts.
     static let window = (messages: 512, bytes: 512 * 1024)
-    /// The same towards a peer that has not let us in: it keeps no more, and gives no receipts that would let more follow.
+    /// The same towards a peer that has not let us in: it keeps no more, and gives no receipts that would let more
+    /// follow.
     static let strangersWindow = (messages: ContactBook.heldLimit, bytes: ContactBook.heldBytes)
 
     private struct Entry {

@@ -6,7 +6,8 @@ struct Pacer {
     /// At most so many at once.
     let burst: Int
     private let interval: Span
-    /// When the bucket is full again, were nothing sent until then. The more of it lies ahead, the fewer tokens there are.
+    /// When the bucket is full again, were nothing sent until then. The more of it lies ahead, the fewer tokens there
+    /// are.
     private var fullAt = Instant(nanoseconds: 0)
 
     /// - Parameters:
@@ -17,8 +18,8 @@ struct Pacer {
         interval = Span(nanoseconds: UInt64(1_000_000_000 / max(1, min(rate, 1_000_000_000))))
     }
 
-    /// The documented limit per peer on the seed's wire: it has no acknowledgement, so a sender that outruns its receiver
-    /// would lose what it sends. A burst is a fraction of what a default socket buffer holds.
+    /// The documented limit per peer on the seed's wire: it has no acknowledgement, so a sender that outruns its
+    /// receiver would lose what it sends. A burst is a fraction of what a default socket buffer holds.
     static let seedWire = Pacer(rate: 5000, burst: 32)
     /// Frames of a peer that the user does not know.
     static let stranger = Pacer(rate: 20, burst: 40)

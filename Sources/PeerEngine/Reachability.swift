@@ -61,8 +61,8 @@ extension Reachability.Mapping {
     /// - Parameters:
     ///   - own: addresses of this machine.
     ///   - servers: where servers see us, at one port of theirs or two.
-    ///   - peers: where peers say that they see us; only a word about an address that a server sees, too, counts, since on
-    ///     the same network there is no router between.
+    ///   - peers: where peers say that they see us; only a word about an address that a server sees, too, counts, since
+    ///     on the same network there is no router between.
     static func judge(own: [Endpoint.Address], servers: [Endpoint], peers: [Endpoint]) -> Self {
         guard !servers.isEmpty else { return .unknown }
         if servers.allSatisfy({ $0.isLoopback || own.contains($0.address) }) { return .none }

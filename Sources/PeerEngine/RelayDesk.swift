@@ -5,8 +5,8 @@ internal import Wire
 
 /// What we pass on for contacts that can't reach each other: who waits for it, and who has a channel. Pure.
 ///
-/// An ask waits until both have a session with us by which no relay stands, but not for long. A channel is kept for as long
-/// as one of the two asks for it again, and keeps its number when a session of theirs is another one by then.
+/// An ask waits until both have a session with us by which no relay stands, but not for long. A channel is kept for as
+/// long as one of the two asks for it again, and keeps its number when a session of theirs is another one by then.
 struct RelayDesk {
     /// One contact wants to reach another one.
     struct Ask: Equatable {

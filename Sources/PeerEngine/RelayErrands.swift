@@ -4,8 +4,8 @@ internal import Wire
 
 /// What contacts are asked to pass on for us, by whom it is for. Pure.
 ///
-/// A channel is asked for again for as long as it carries a session of ours, so that whoever passes on neither forgets it
-/// nor lets the session with us go.
+/// A channel is asked for again for as long as it carries a session of ours, so that whoever passes on neither forgets
+/// it nor lets the session with us go.
 struct RelayErrands {
     enum Outcome: Equatable {
         case asking

@@ -27,8 +27,8 @@ enum Timing {
     static let tunnel = Span.seconds(1)
     static let keepaliveTunnel = Span.milliseconds(1500)
     static let doubtedTunnel = Span.milliseconds(500)
-    /// When it is first asked whether UDP comes through after a tunnel was opened. The pauses between these questions double,
-    /// up to so long with a conversation and without.
+    /// When it is first asked whether UDP comes through after a tunnel was opened. The pauses between these questions
+    /// double, up to so long with a conversation and without.
     static let firstCheck = Span.seconds(1)
     static let wantedCheck = Span.seconds(5)
     static let idleCheck = Span.seconds(60)

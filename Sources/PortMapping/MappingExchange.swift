@@ -32,7 +32,8 @@ struct RouterLife: Equatable {
             // RFC 6886, §3.6: its clock must have gone on by seven eighths of ours, less two seconds.
             return after + 2 < before + ours * 7 / 8
         case .pcp, .firewall:
-            // RFC 6887, §8.5: never back, and neither clock faster than the other by more than a sixteenth and two seconds.
+            // RFC 6887, §8.5: never back, and neither clock faster than the other by more than a sixteenth and two
+            // seconds.
             guard after + 1 >= before else { return true }
             let theirs = after > before ? after - before : 0
             return ours + 2 < theirs - theirs / 16 || theirs + 2 < ours - ours / 16

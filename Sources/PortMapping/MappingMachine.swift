@@ -5,11 +5,11 @@ public import Model
 public struct MappingTimes: Sendable {
     /// What a mapping is asked for; it is renewed at half of what the router gives.
     public var lease = Span.seconds(7200)
-    /// Until the router is asked whether it still knows of us, and the longest time between two renewals: a router that was
-    /// restarted has forgotten everything.
+    /// Until the router is asked whether it still knows of us, and the longest time between two renewals: a router that
+    /// was restarted has forgotten everything.
     public var check = Span.seconds(600)
-    /// Shorter leases are taken for one of this length: no router should give less (RFC 6887, §15), and none may make us
-    /// ask it without end.
+    /// Shorter leases are taken for one of this length: no router should give less (RFC 6887, §15), and none may make
+    /// us ask it without end.
     public var shortest = Span.seconds(120)
     /// Until everything is tried again where nothing gave a port.
     public var retry = Span.seconds(900)
@@ -205,8 +205,8 @@ extension Instant? {
 }
 
 extension Endpoint {
-    /// Whether the Internet can know it: neither private (RFC 1918), of a provider's NAT (RFC 6598), link-local nor loopback; of
-    /// IPv6 what is allotted to networks, 2000::/3.
+    /// Whether the Internet can know it: neither private (RFC 1918), of a provider's NAT (RFC 6598), link-local nor
+    /// loopback; of IPv6 what is allotted to networks, 2000::/3.
     var isPublic: Bool {
         guard isUnicast, !isLoopback else { return false }
         switch address {

@@ -14,7 +14,8 @@ final class PCPExchange: MappingExchange {
 
     /// The protocol would go on for ever; a router that has it answers in milliseconds.
     private static let limit = Span.seconds(2)
-    /// Until the question is repeated; twice that the next time (RFC 6886, §3.1). RFC 6887's 3 s (§8.1.1) are beyond `limit`.
+    /// Until the question is repeated; twice that the next time (RFC 6886, §3.1). RFC 6887's 3 s (§8.1.1) are beyond
+    /// `limit`.
     private static let patience = Span.milliseconds(250)
     /// Datagrams read in one step: whoever sends more is read on in the next.
     private static let batch = 16
@@ -32,7 +33,8 @@ final class PCPExchange: MappingExchange {
     /// - Parameters:
     ///   - router: of the family whose port is to be opened.
     ///   - zone: the interface's number where the router's address is link-local.
-    /// - Returns: `nil` when the router can't be written to from here, or by IPv6 only from an address that leads nowhere.
+    /// - Returns: `nil` when the router can't be written to from here, or by IPv6 only from an address that leads
+    ///   nowhere.
     init?(
         _ question: Question, port: UInt16, nonce: PCP.Nonce, router: Endpoint.Address, zone: UInt32,
         random: RandomSource = .system, _ now: Instant
@@ -108,8 +110,8 @@ final class PCPExchange: MappingExchange {
     }
 }
 
-/// A UDP socket that hears one endpoint alone, and our address towards it. Of IPv6 it is the one by which the Internet knows us,
-/// though the router's be link-local: a mapping is for whoever asks (§8.1).
+/// A UDP socket that hears one endpoint alone, and our address towards it. Of IPv6 it is the one by which the Internet
+/// knows us, though the router's be link-local: a mapping is for whoever asks (§8.1).
 private func connectedSocket(to other: Endpoint, zone: UInt32) -> (descriptor: Int32, own: Endpoint.Address)? {
     let family = if case .v4 = other.address { AF_INET } else { AF_INET6 }
     let type = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)

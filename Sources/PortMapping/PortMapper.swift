@@ -5,8 +5,8 @@ public import Model
 internal import Network
 internal import Queues
 
-/// Keeps a UDP port of the router open for this program, by PCP, NAT-PMP or UPnP, whichever the router has; and the firewall of
-/// the router of IPv6, by PCP.
+/// Keeps a UDP port of the router open for this program, by PCP, NAT-PMP or UPnP, whichever the router has; and the
+/// firewall of the router of IPv6, by PCP.
 ///
 /// Everything happens on one thread of its own, which sleeps while there is nothing to do.
 public final class PortMapper: Sendable {
@@ -138,10 +138,10 @@ public final class PortMapper: Sendable {
 }
 
 extension PortMapper {
-    /// What the routers say to each protocol when they are asked whether they are there: nothing is mapped. Blocks for `limit` at
-    /// most.
-    /// - Returns: for each protocol the address, or why there is none: one clause. Nothing of a firewall where IPv6 has no
-    ///   router.
+    /// What the routers say to each protocol when they are asked whether they are there: nothing is mapped. Blocks for
+    /// `limit` at most.
+    /// - Returns: for each protocol the address, or why there is none: one clause. Nothing of a firewall where IPv6 has
+    ///   no router.
     public static func survey(
         routers: @escaping @Sendable () -> Routers, limit: Span
     ) -> [MappingProtocol: MappingSurvey] {

@@ -10,8 +10,9 @@ public enum MappingProtocol: String, CaseIterable, Sendable {
     case firewall = "IPv6 firewall"
 }
 
-/// Octets, 12 at least, for a mapping at a router: the same whenever it is asked for, after a crash too, since a router refuses
-/// everybody who has others until the lease ends; and such that nobody else on the network guesses them (RFC 6887, §11.2).
+/// Octets, 12 at least, for a mapping at a router: the same whenever it is asked for, after a crash too, since a router
+/// refuses everybody who has others until the lease ends; and such that nobody else on the network guesses them (RFC
+/// 6887, §11.2).
 public typealias MappingSecret = @Sendable (_ mapping: String) -> [UInt8]
 
 /// The routers of the default routes.

@@ -3,7 +3,8 @@ internal import CMiniUPnPc
 internal import Glibc
 internal import Model
 
-/// One question to the router by UPnP (WANIPConnection:1), in a process of its own that is killed when it takes too long.
+/// One question to the router by UPnP (WANIPConnection:1), in a process of its own that is killed when it takes too
+/// long.
 final class UPnPExchange: MappingExchange {
     private static let search: UInt32 = 1000
 

@@ -51,7 +51,8 @@ public final class BoundedQueue<Element: Sendable>: Sendable {
         await room()
     }
 
-    /// Adds even beyond the capacity: whoever does so more than once waits for `room` in between. After `finish` it drops.
+    /// Adds even beyond the capacity: whoever does so more than once waits for `room` in between. After `finish` it
+    /// drops.
     public func append(_ elements: [Element]) {
         guard !elements.isEmpty else { return }
         deliver { state in

@@ -5,8 +5,8 @@ import Synchronization
 
 /// SIGTERM, SIGINT and SIGHUP as a call instead of a death, for programs without a screen.
 ///
-/// A thread of its own waits for them, not a loop: a program whose loops hang still ends, less than two seconds after the
-/// first signal, whatever else it does. A waiting thread costs no wake-up.
+/// A thread of its own waits for them, not a loop: a program whose loops hang still ends, less than two seconds after
+/// the first signal, whatever else it does. A waiting thread costs no wake-up.
 public final class SignalWatch: Sendable {
     /// How long a program has for an orderly end, in nanoseconds.
     private static let grace: UInt64 = 1_800_000_000

@@ -74,8 +74,8 @@ struct RegistryFile: Sendable {
         }
     }
 
-    /// How every connection is set up: one reader loads, one finds. A page that many commits change goes into the file once
-    /// in 16 MiB of log. Nothing here is secret.
+    /// How every connection is set up: one reader loads, one finds. A page that many commits change goes into the file
+    /// once in 16 MiB of log. Nothing here is secret.
     private static func configuration(readonly: Bool) -> Configuration {
         DatabaseFile.configuration(
             readonly: readonly, cache: 4096,

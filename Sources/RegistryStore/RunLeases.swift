@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Model
 
-/// What is left, at the start of a run, of the leases of keyed peers: it depends on the run alone that last wrote the row.
+/// What is left, at the start of a run, of the leases of keyed peers: it depends on the run alone that last wrote the
+/// row.
 ///
-/// What the last run wrote gets a whole lease. What an older run wrote got its whole lease at the start of the run after
-/// that one, and keeps what is left of it.
+/// What the last run wrote gets a whole lease. What an older run wrote got its whole lease at the start of the run
+/// after that one, and keeps what is left of it.
 struct RunLeases: Equatable, Sendable {
     /// From one start of the server to its end.
     struct Run: Equatable, Sendable {

@@ -6,19 +6,19 @@ public import Model
 
 /// Registrations in an SQLite database with a write-ahead log, which every commit syncs.
 ///
-/// **Leases.** Each start of the server is a run, and each row of a keyed peer names the run that last wrote it. What the
-/// run before this one wrote comes back with one whole lease from the start of this one, whatever is left of it by the
-/// clock: the peer had no server to renew it with. What an older run wrote had its whole lease at the start of the run
-/// after that one, and comes back with what is left of it, if anything is; otherwise it is taken out. So a server that
-/// dies again and again keeps what it acknowledged, but nothing for ever. The wall clock may jump: back, and nothing gets
-/// more than one lease; ahead, and what an older run wrote may go early.
+/// **Leases.** Each start of the server is a run, and each row of a keyed peer names the run that last wrote it. What
+/// the run before this one wrote comes back with one whole lease from the start of this one, whatever is left of it by
+/// the clock: the peer had no server to renew it with. What an older run wrote had its whole lease at the start of the
+/// run after that one, and comes back with what is left of it, if anything is; otherwise it is taken out. So a server
+/// that dies again and again keeps what it acknowledged, but nothing for ever. The wall clock may jump: back, and
+/// nothing gets more than one lease; ahead, and what an older run wrote may go early.
 ///
 /// Seed peers aren't renewed: each comes back with what is left until it expires, at most `seedLease`. They are kept in
 /// the order of arrival, and forgotten from the front by age and by the capacity alone.
 ///
 /// **Damage.** A file that can't be read as this database is renamed to `registry.sqlite.damaged-` and the time in UTC,
-/// and a new one started: at the opening, which ``notice`` tells, or later, when the call that met the damage fails with
-/// `.damaged`. What was committed before is then in the renamed file only.
+/// and a new one started: at the opening, which ``notice`` tells, or later, when the call that met the damage fails
+/// with `.damaged`. What was committed before is then in the renamed file only.
 public actor SQLiteRegistry: IndexStore {
     /// Where the file lies.
     public nonisolated let path: String

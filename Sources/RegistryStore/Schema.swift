@@ -15,8 +15,8 @@ enum Schema {
     private static let first = [
         // The starts of the server, in milliseconds since 1970.
         "CREATE TABLE run (number INTEGER PRIMARY KEY, started INTEGER NOT NULL) STRICT",
-        // Rows lie in the order of arrival and only the index is in that of the IDs, which are random: rows of this size
-        // in the index itself would make it ten times as large, and each put would write another page of it.
+        // Rows lie in the order of arrival and only the index is in that of the IDs, which are random: rows of this
+        // size in the index itself would make it ten times as large, and each put would write another page of it.
         """
         CREATE TABLE keyed (
             number INTEGER PRIMARY KEY,

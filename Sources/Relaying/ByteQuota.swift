@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Model
 
-/// How many octets may pass, by the generic cell rate algorithm (ITU-T I.371): whoever sends has one moment at which all of
-/// it is paid, and that may run ahead of now by the burst. In any time no more passes than the burst and what the rate
-/// brings in that time.
+/// How many octets may pass, by the generic cell rate algorithm (ITU-T I.371): whoever sends has one moment at which
+/// all of it is paid, and that may run ahead of now by the burst. In any time no more passes than the burst and what
+/// the rate brings in that time.
 public struct ByteQuota: Sendable {
     private let perSecond: UInt64
     private let ahead: UInt64

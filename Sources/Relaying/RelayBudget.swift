@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// What all pairs of a relay may send together, on all its threads.
 ///
-/// Half of its burst is for those who have not had their share, the total divided by the pairs that send: who sends as much
-/// as goes can't crowd out who says a word now and then.
+/// Half of its burst is for those who have not had their share, the total divided by the pairs that send: who sends as
+/// much as goes can't crowd out who says a word now and then.
 public final class RelayBudget: Sendable {
     private let perSecond: Atomic<Int>
     private let paid = Atomic<UInt64>(0)

@@ -9,7 +9,8 @@ public struct RelayLimits: Sendable, Equatable {
     public var burst = 128 * 1024
     /// Octets a second of all pairs together.
     public var totalBytesPerSecond = 12_500_000
-    /// Channels at a time; one makes room that is not in use, of a network that has more than a sixteenth if there is one.
+    /// Channels at a time; one makes room that is not in use, of a network that has more than a sixteenth if there is
+    /// one.
     public var channels = 10_000
     /// Of those that one peer asked for; one of its own makes room.
     public var channelsPerPeer = 64

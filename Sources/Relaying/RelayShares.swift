@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Queues
 
-/// How many channels the peers of each network asked for, in all tables of a relay: one network must not take what is there
-/// for all. The table of networks has a fixed size, and few share a place in it.
+/// How many channels the peers of each network asked for, in all tables of a relay: one network must not take what is
+/// there for all. The table of networks has a fixed size, and few share a place in it.
 public final class RelayShares: Sendable {
     private struct Counts {
         var all = 0
@@ -32,8 +32,8 @@ public final class RelayShares: Sendable {
     /// Channels of all.
     var count: Int { counts.withLock { $0.all } }
 
-    /// The place that makes room for a channel of a network in `place`: the one with the most, if with the new one that is
-    /// more than a sixteenth of all that there may be; `nil` for any.
+    /// The place that makes room for a channel of a network in `place`: the one with the most, if with the new one that
+    /// is more than a sixteenth of all that there may be; `nil` for any.
     func debtor(for place: Int) -> Int? {
         counts.withLock { counts in
             counts.large.max { counts.each[$0] < counts.each[$1] } ?? (counts.each[place] >= share ? place : nil)

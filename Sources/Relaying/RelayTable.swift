@@ -31,9 +31,9 @@ public struct RelayLeg: Equatable, Sendable {
 
 /// Which channel is whose, and how much each may carry: a relay without its addresses and sockets.
 ///
-/// A channel that was silent for long is as good as none. Among those that are not, room is made by the network that asked
-/// for the most, if that is more than its share; there and elsewhere by the channel that was silent longest of those not in
-/// use, and only then by one in use. A datagram costs a lookup and a few assignments, and no memory.
+/// A channel that was silent for long is as good as none. Among those that are not, room is made by the network that
+/// asked for the most, if that is more than its share; there and elsewhere by the channel that was silent longest of
+/// those not in use, and only then by one in use. A datagram costs a lookup and a few assignments, and no memory.
 public struct RelayTable: Sendable {
     /// What becomes of a datagram.
     public enum Verdict: Equatable, Sendable {
@@ -146,8 +146,8 @@ public struct RelayTable: Sendable {
 
     /// The channel of a pair: the one that it has, or a new one.
     /// - Parameters:
-    ///   - opener: who of the two asks. A channel counts among those that it asked for: nobody can use up what another one
-    ///     may have.
+    ///   - opener: who of the two asks. A channel counts among those that it asked for: nobody can use up what another
+    ///     one may have.
     ///   - network: the one that the opener is in; nor can many in one network.
     public mutating func open(
         _ pair: PeerPair, by opener: PeerID, in network: UInt64, now: Instant,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Numbers in the order of their last use, in several lists, each number in one of them. Every step takes the same time,
-/// however many there are.
+/// Numbers in the order of their last use, in several lists, each number in one of them. Every step takes the same
+/// time, however many there are.
 struct UseOrder: Sendable {
     private struct Link {
         var older = UseOrder.none, newer = UseOrder.none

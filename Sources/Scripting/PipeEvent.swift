@@ -6,7 +6,8 @@ public import Wire
 
 /// The lines that `parley pipe`, `parley log` and the control socket write.
 public enum PipeEvent {
-    /// The first line, once the port is open. Where it listens is told as the chat tells it, a wildcard address included.
+    /// The first line, once the port is open. Where it listens is told as the chat tells it, a wildcard address
+    /// included.
     /// - Parameter invite: `nil` for a program that lets nobody in.
     public static func ready(_ peer: PeerID, invite: Invite?, listen: Endpoint) -> JSONObject {
         [

@@ -6,8 +6,8 @@ internal import Relaying
 internal import Traversal
 internal import Wire
 
-/// Channels between two sessions of ours each: two contacts that can't reach each other do so through us. What passes is
-/// neither read nor changed.
+/// Channels between two sessions of ours each: two contacts that can't reach each other do so through us. What passes
+/// is neither read nor changed.
 ///
 /// It comes from an address that the other side of one session proved, and leaves for the proven address in use of the
 /// other, so nobody is written to who did not ask for a session with us.

@@ -24,8 +24,8 @@ public actor SessionHost: SessionTransport {
     ///   - transport: where datagrams leave; what it does not take is lost, as on the network.
     ///   - loop: the loop whose thread gives `receive` what arrives.
     ///   - localPort: that of the one UDP port.
-    ///   - searchLAN: sends a datagram from the one UDP port to whoever listens on this network, without waiting; on the
-    ///     loop's thread.
+    ///   - searchLAN: sends a datagram from the one UDP port to whoever listens on this network, without waiting; on
+    ///     the loop's thread.
     ///   - events: called in order, on the loop's thread; must not wait.
     public init(
         identity: Identity, transport: any DatagramTransport, loop: PollExecutor, clocks: Clocks, localPort: UInt16,
@@ -64,8 +64,8 @@ public actor SessionHost: SessionTransport {
 
     // MARK: From the loop's thread
 
-    /// Takes the datagrams that belong to sessions, whichever socket they came in by; leaves the others alone. Only from
-    /// the loop's thread.
+    /// Takes the datagrams that belong to sessions, whichever socket they came in by; leaves the others alone. Only
+    /// from the loop's thread.
     public nonisolated func receive(_ datagrams: [Datagram]) {
         assumeIsolated { host in
             let now = host.clocks.monotonic()

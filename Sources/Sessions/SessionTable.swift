@@ -16,8 +16,8 @@ internal import Wire
 ///   as came, until then (RFC 9000, §8.1).
 /// - An incoming session is spoken of only once it is up.
 /// - A probe is answered with as many octets as it has, and only if it comes from somebody who knows our ID, or from
-///   the other side of a session; directly while we do not hide, or through a relay that we are registered at. Nothing is
-///   kept of it but for sessions, whose finders bound what they keep.
+///   the other side of a session; directly while we do not hide, or through a relay that we are registered at. Nothing
+///   is kept of it but for sessions, whose finders bound what they keep.
 final class SessionTable {
     struct Output {
         var datagrams: [Datagram] = []

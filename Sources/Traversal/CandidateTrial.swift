@@ -32,7 +32,8 @@ struct CandidateTrial: Sendable {
     let candidate: RemoteCandidate
     /// Of the record that named it, for the budget; 0 for none, `nil` once it showed itself.
     var sequence: UInt64?
-    /// Whether packets may go there before it answered a probe: a relay that gave a channel, or where a session came from.
+    /// Whether packets may go there before it answered a probe: a relay that gave a channel, or where a session came
+    /// from.
     let isVouched: Bool
     /// Whether it waits for its turn.
     var isWaiting = false

@@ -21,8 +21,8 @@ struct LANSearch: Sendable {
         return Ping(transaction, .lan)
     }
 
-    /// Whether it is one of these questions, asked just now; several may answer it, and whoever hears it may answer in the
-    /// name of anybody.
+    /// Whether it is one of these questions, asked just now; several may answer it, and whoever hears it may answer in
+    /// the name of anybody.
     func awaits(_ transaction: ProbeTransaction, now: Instant) -> Bool {
         pending.contains { $0.transaction == transaction && now.since($0.sent) < LANSearch.patience }
     }

@@ -94,8 +94,8 @@ extension PathFinder {
         }
     }
 
-    /// Something came from where nothing was known to be: probes it, if there is room. Strangers can't get here, but whoever
-    /// can copy packets can make them come from anywhere.
+    /// Something came from where nothing was known to be: probes it, if there is room. Strangers can't get here, but
+    /// whoever can copy packets can make them come from anywhere.
     mutating func observe(_ route: Route, as origin: RemoteCandidate.Origin = .observed, now: Instant) {
         guard route.endpoint.isUnicast, route.isRelayed || !own.contains(route.endpoint) else { return }
         let candidate = RemoteCandidate(route, origin)

@@ -69,8 +69,8 @@ extension PathFinder {
         checkSince = nil
     }
 
-    /// Whether the route in use answered nothing for so long that what is due since then was lost with it: no sign that it
-    /// loses packets from now on.
+    /// Whether the route in use answered nothing for so long that what is due since then was lost with it: no sign that
+    /// it loses packets from now on.
     private func wasDead(_ now: Instant) -> Bool {
         guard let doubt, let inUse else { return false }
         return gaveUp || now.since(doubt) >= patience(inUse)

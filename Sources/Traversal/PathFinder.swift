@@ -25,8 +25,9 @@ public enum Answer: Equatable, Sendable {
     case hint
 }
 
-/// Chooses the route of one session, below QUIC, which knows but one constant path: probes candidates, keeps the best that
-/// answered, notices when it dies, and says by which route packets go now. Pure: it sees no bytes and reads no clock.
+/// Chooses the route of one session, below QUIC, which knows but one constant path: probes candidates, keeps the best
+/// that answered, notices when it dies, and says by which route packets go now. Pure: it sees no bytes and reads no
+/// clock.
 public struct PathFinder: Sendable {
     let limits: PathLimits
     var own: Set<Endpoint>
@@ -96,8 +97,8 @@ public struct PathFinder: Sendable {
 
     // MARK: What is known
 
-    /// More candidates; known ones stay as they are, and what comes beyond the limit is passed over. Relayed ones need no probe
-    /// before packets: the relay gave the channel because both ends asked for it.
+    /// More candidates; known ones stay as they are, and what comes beyond the limit is passed over. Relayed ones need
+    /// no probe before packets: the relay gave the channel because both ends asked for it.
     public mutating func offer(_ new: [RemoteCandidate], sequence: UInt64, now: Instant) {
         for candidate in new.prefix(PathFinder.offerLimit) {
             if let index = index(of: candidate.route) {

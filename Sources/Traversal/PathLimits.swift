@@ -3,8 +3,8 @@ public import Model
 
 /// How long path choice waits for what, and how much it sends.
 public struct PathLimits: Sendable {
-    /// Direct candidates of one peer that it, or somebody else, told us; what comes beyond takes the place of those that
-    /// were given up, or is passed over.
+    /// Direct candidates of one peer that it, or somebody else, told us; what comes beyond takes the place of those
+    /// that were given up, or is passed over.
     public var candidates = 8
     /// Routes through relays.
     public var relays = 4

@@ -9,8 +9,8 @@ extension Probe {
         return content + key.code(over: content)
     }
 
-    /// Reads what the holder of `key` wrote; `nil` for anything else. Total, and takes the same time whichever octet of the
-    /// code is wrong.
+    /// Reads what the holder of `key` wrote; `nil` for anything else. Total, and takes the same time whichever octet of
+    /// the code is wrong.
     public init?(_ bytes: [UInt8], key: ProbeKey) {
         guard let probe = Probe(unverified: bytes) else { return nil }
         // One comparison asks for the right code and for the one way in which a probe can be written.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Model
 
-/// How many probes an address may get that never answered one: what an attacker who registers somebody else's address can
-/// make all of us send there. Addresses that answered cost nothing. Bounded: the oldest entries go.
+/// How many probes an address may get that never answered one: what an attacker who registers somebody else's address
+/// can make all of us send there. Addresses that answered cost nothing. Bounded: the oldest entries go.
 ///
 /// Each record grants an address so many probes once, and all records together no more than that in any minute: whoever
 /// names a victim can sign a new record, or be dialled anew, as often as it likes. And since it may name one port after
 /// the other, all ports of a machine together get no more than one peer's candidates.
 public struct ProbeBudget: Sendable {
-    /// Who made us probe. Each has an allowance of its own: a caller has to be let in though its record's addresses were
-    /// tried in vain a moment ago.
+    /// Who made us probe. Each has an allowance of its own: a caller has to be let in though its record's addresses
+    /// were tried in vain a moment ago.
     private enum Cause: Hashable, CaseIterable {
         /// A record, or a frame of the other side's.
         case named
@@ -57,8 +57,8 @@ public struct ProbeBudget: Sendable {
     }
 
     /// Takes one probe for an address.
-    /// - Parameter sequence: of the record that named it; 0 if it was named, but in no record; `nil` if an authentic probe
-    ///   or packet came from there.
+    /// - Parameter sequence: of the record that named it; 0 if it was named, but in no record; `nil` if an authentic
+    ///   probe or packet came from there.
     /// - Returns: whether there is one left.
     public mutating func take(_ endpoint: Endpoint, sequence: UInt64?, now: Instant) -> Bool {
         take(Place(endpoint: endpoint, cause: sequence == nil ? .shown : .named), sequence ?? 0, now)

@@ -6,8 +6,8 @@ public import Model
 public struct ProbeKey: Equatable, Sendable {
     private let key: SymmetricKey
 
-    /// Of pings to the holder of this ID before there is a session, and of its pongs: SHA-256("parley/probe/1" ‖ the ID's
-    /// 16 octets). It proves no more than that one knows whom one calls.
+    /// Of pings to the holder of this ID before there is a session, and of its pongs: SHA-256("parley/probe/1" ‖ the
+    /// ID's 16 octets). It proves no more than that one knows whom one calls.
     public static func dialled(_ id: PeerID) -> ProbeKey {
         ProbeKey(key: SymmetricKey(data: SHA256.hash(data: Array("parley/probe/1".utf8) + id.octets)))
     }

@@ -12,8 +12,8 @@ internal import Wire
 final class TunnelConnection {
     private enum Stage { case connecting, handshaking, open, closed }
 
-    /// How long the other side may leave something unacknowledged: a connection that leads nowhere is found out within 15 s of
-    /// being used.
+    /// How long the other side may leave something unacknowledged: a connection that leads nowhere is found out within
+    /// 15 s of being used.
     static let patience = Span.seconds(13)
     private static let recordsPerTurn = 4
 
@@ -84,7 +84,8 @@ final class TunnelConnection {
 
     // MARK: Use
 
-    /// Takes a datagram to send at the next `flush`; drops it, and counts that, if it is none of ours or too much waits.
+    /// Takes a datagram to send at the next `flush`; drops it, and counts that, if it is none of ours or too much
+    /// waits.
     func send(_ datagram: [UInt8]) {
         guard stage == .open, let frame = StreamFraming.frame(datagram),
             waiting + frame.count <= limits.buffered

@@ -60,8 +60,8 @@ public final class TunnelHost: TunnelTransport, Sendable {
     /// Whether datagrams for this server go through a tunnel.
     public func isOpen(_ server: Endpoint) -> Bool { shared.withLock { $0.open.contains(server) } }
 
-    /// Takes those from the front that are for servers with an open tunnel, up to the first other one; what is beyond the
-    /// buffer is lost, as on a full line.
+    /// Takes those from the front that are for servers with an open tunnel, up to the first other one; what is beyond
+    /// the buffer is lost, as on a full line.
     /// - Returns: how many those were.
     func take(_ datagrams: ArraySlice<Datagram>) -> Int {
         let (count, isNew) = shared.withLock { shared -> (Int, Bool) in

@@ -54,8 +54,8 @@ public enum TunnelEvent: Equatable, Sendable {
     case closed(Endpoint, reason: String)
 }
 
-/// The tunnel seam: datagrams to an index server in a TLS connection. What comes out of it arrives like any other datagram,
-/// from the server's endpoint.
+/// The tunnel seam: datagrams to an index server in a TLS connection. What comes out of it arrives like any other
+/// datagram, from the server's endpoint.
 public protocol TunnelTransport: Sendable {
     func perform(_ commands: [TunnelCommand])
 }

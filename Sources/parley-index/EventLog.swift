@@ -40,7 +40,8 @@ actor EventLog {
         gate.withLock { $0.style = LogLine.Style(settings, isJournal: $0.style.isJournal) }
     }
 
-    /// Takes what was handled; leaves out and counts what is more than a log can say, or more than fits when it is behind.
+    /// Takes what was handled; leaves out and counts what is more than a log can say, or more than fits when it is
+    /// behind.
     nonisolated func note(_ event: IndexEvent, took: Span) {
         let (line, now) = (LogLine.request(event, took: took), Clocks.system.monotonic())
         let isWanted = gate.withLock {

@@ -44,7 +44,8 @@ extension Passphrase {
     }
 }
 
-/// `parley export`: identity, contacts and history in one encrypted file. Only reads, so it works beside a running chat.
+/// `parley export`: identity, contacts and history in one encrypted file. Only reads, so it works beside a running
+/// chat.
 struct ExportProgram {
     let options: Options
     let file: String

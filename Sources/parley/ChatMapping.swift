@@ -4,7 +4,8 @@ import Identity
 import Model
 import PeerEngine
 
-// What the client says, as the screen knows it, and what the screen wants, as the client knows it: neither knows the other.
+// What the client says, as the screen knows it, and what the screen wants, as the client knows it: neither knows the
+// other.
 
 extension ChatEvent {
     /// `nil` for what no screen shows.

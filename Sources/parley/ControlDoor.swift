@@ -8,7 +8,8 @@ import Reactor
 import Scripting
 import Wire
 
-/// The running program's side of `<home>/control.sock`: lines of `parley pipe` in, answers and the states of messages out.
+/// The running program's side of `<home>/control.sock`: lines of `parley pipe` in, answers and the states of messages
+/// out.
 actor ControlDoor {
     private struct Request: Sendable {
         let connection: LineConnection

@@ -10,8 +10,8 @@ import Sessions
 import Tunnels
 import Wire
 
-/// Everything by which a client reaches the network, on one loop: the one UDP port, tunnels past it, sessions on both, the
-/// search on this network, and what watches the machine's own place in it.
+/// Everything by which a client reaches the network, on one loop: the one UDP port, tunnels past it, sessions on both,
+/// the search on this network, and what watches the machine's own place in it.
 final class NetworkSide: Sendable {
     let port: DatagramPort
     let loop: PollExecutor
@@ -20,7 +20,8 @@ final class NetworkSide: Sendable {
     let tunnels: TunnelHost
     let sessions: SessionHost
     private let watch = InterfaceWatch()
-    /// `nil` when peers are reached through relays alone, the port is this machine's alone, or the system has no multicast.
+    /// `nil` when peers are reached through relays alone, the port is this machine's alone, or the system has no
+    /// multicast.
     private let lan: LanPort?
     /// `nil` when the user wants no port opened.
     private let mapper: PortMapper?

@@ -12,8 +12,8 @@ import Scripting
 import Sessions
 import Wire
 
-/// A running client with its port, its sessions, its home and its control socket: what the chat, `pipe` and `send` have in
-/// common.
+/// A running client with its port, its sessions, its home and its control socket: what the chat, `pipe` and `send` have
+/// in common.
 struct PeerHost: Sendable {
     let home: Home
     let client: Client

@@ -28,6 +28,16 @@ import Testing
         for path in documents { #expect(try Self.longProse(Repository.text(path)) == [], "\(path)") }
     }
 
+    /// `swift format` holds code to its line, and lets comments run on.
+    @Test(arguments: ["swift", "c", "h"]) func `comments end at column 120`(suffix: String) throws {
+        let files = try ["Sources", "Tests"].flatMap { try Repository.files(under: $0, extension: suffix) }
+        #expect(!files.isEmpty)
+        for path in files {
+            let lines = Self.longLines(of: try Repository.text(path)) { $0.drop(while: \.isWhitespace).hasPrefix("//") }
+            #expect(lines == [], "\(path)")
+        }
+    }
+
     @Test func `what is no prose is let through, and nothing else`() {
         let long = String(repeating: "word ", count: 30)
         let link = "[\(long)](docs/A.md)"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What the fixture's four registrations and five queries look like, a screen each; then a server with a million peers, and
-/// its last two minutes.
+/// What the fixture's four registrations and five queries look like, a screen each; then a server with a million peers,
+/// and its last two minutes.
 enum Golden {
     static let screen120x36 = """
          parley-index 0.4.1  RUNNING 3 d 04:11:00   udp [::]:50000 · ctl /run/parley-index/ctl Sun 22 Nov 14:31:07  every 1.0 s

@@ -5,7 +5,8 @@ extension ScreenText {
     /// The rows without what differs at every run, so that they can be compared with a file.
     ///
     /// Clock times, dates, milliseconds and ports become `#`; so does every other number when `numbers` is set, and
-    /// sparklines become one bar. A way's round trip, which may not be measured yet, goes. Runs of blanks and rules shrink to two, because what stood beside them had a width.
+    /// sparklines become one bar. A way's round trip, which may not be measured yet, goes. Runs of blanks and rules
+    /// shrink to two, because what stood beside them had a width.
     func masked(_ names: [String: String] = [:], numbers: Bool = false) -> [String] {
         lines.map { line in
             var line = line

@@ -6,7 +6,8 @@ import Support
 import Testing
 
 extension EndToEnd {
-    /// Networks that change while two talk: nothing is lost, doubled or out of order, and nobody does anything about it.
+    /// Networks that change while two talk: nothing is lost, doubled or out of order, and nobody does anything about
+    /// it.
     @Suite(.timeLimit(.minutes(soak > 1 ? 30 : 6)), .enabled(if: NatLab.isPossible, NatLab.needs))
     struct NatFaultTests {
         /// How long a test with a fault in it took to be well again.

@@ -58,9 +58,9 @@ extension EndToEnd {
             }
         }
 
-        /// What else the machine does only adds to a time: the best of at most five runs counts, each without what a thread
-        /// that did nothing but sleep was kept waiting at the same time. A machine that does all things so many times slower
-        /// is given so many times fewer of them, and so many times longer.
+        /// What else the machine does only adds to a time: the best of at most five runs counts, each without what a
+        /// thread that did nothing but sleep was kept waiting at the same time. A machine that does all things so many
+        /// times slower is given so many times fewer of them, and so many times longer.
         private func bestOfFive(
             below limit: Span = StallTests.limit, _ measure: (_ slowdown: Double) throws -> Span
         ) rethrows -> Span {
@@ -182,8 +182,8 @@ private func - (left: Span, right: Span) -> Span { Span(nanoseconds: left.nanose
 private func * (span: Span, factor: Double) -> Span { Span(nanoseconds: UInt64(Double(span.nanoseconds) * factor)) }
 private func / (span: Span, factor: Double) -> Span { span * (1 / factor) }
 
-/// A thread that wakes every two milliseconds and notes how late the machine let it, and one that works now and then and
-/// notes how long it took.
+/// A thread that wakes every two milliseconds and notes how late the machine let it, and one that works now and then
+/// and notes how long it took.
 private final class Sleeper: @unchecked Sendable {
     private let lock = NSLock()
     private var spans: [Span] = []

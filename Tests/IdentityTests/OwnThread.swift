@@ -2,8 +2,8 @@
 import Foundation
 import Glibc
 
-/// Runs `body` on a thread with a umask, a working directory and file system rights of its own, so that a test can change
-/// those while others run.
+/// Runs `body` on a thread with a umask, a working directory and file system rights of its own, so that a test can
+/// change those while others run.
 func onOwnThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result) -> Result {
     let result = Mailbox<Result>()
     Thread.detachNewThread {

@@ -167,7 +167,8 @@ struct CallTests {
         #expect(index.send(neighbour.call(bob.peer).encoded(), from: neighbour.address).reply == nil)
         index.advance(.milliseconds(1100))
         #expect(index.send(neighbour.call(bob.peer).encoded(), from: neighbour.address).notice != nil)
-        // A neighbour who forges sources, and so proves nothing, uses up the network's requests: calls wait, leases don't.
+        // A neighbour who forges sources, and so proves nothing, uses up the network's requests: calls wait, leases
+        // don't.
         index.advance(.seconds(60))
         for _ in 0..<1000 { _ = index.send(flooder.call(bob.peer, token: []).encoded(), from: place(1, 77)) }
         #expect(index.send(neighbour.call(bob.peer).encoded(), from: neighbour.address).reply == nil)

@@ -6,8 +6,8 @@ import Support
 import Testing
 import Wire
 
-/// The short way through the machine decides like the long one. A member with an escape, which the scanner leaves to the
-/// full decoder, sends a request the long way without making it longer.
+/// The short way through the machine decides like the long one. A member with an escape, which the scanner leaves to
+/// the full decoder, sends a request the long way without making it longer.
 struct ScannedTests {
     private static let (short, long) = (#""x":"AAAAAA""#, #""x":"\u0041""#)
     private let home = Endpoint.loopback(50_001)

@@ -5,7 +5,8 @@ import Support
 import Testing
 import Wire
 
-/// Users who add, accept, block, remove, forget, cancel and try again while everything fails; in the end all want to talk.
+/// Users who add, accept, block, remove, forget, cancel and try again while everything fails; in the end all want to
+/// talk.
 @Suite struct ChangeOfMindTests {
     private static let count = 3
 

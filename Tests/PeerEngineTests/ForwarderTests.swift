@@ -48,8 +48,8 @@ import Wire
 
     /// How the two were named.
     enum Naming: CaseIterable {
-        /// The user's own, the honest one first; by an invite, without a key and with the honest one's; the user's own, and
-        /// only the honest one's key is pinned.
+        /// The user's own, the honest one first; by an invite, without a key and with the honest one's; the user's own,
+        /// and only the honest one's key is pinned.
         case later, invited, invitedWithKey, unpinned
     }
 

@@ -8,7 +8,8 @@ import Wire
 
 @testable import PeerEngine
 
-/// Index servers that lie: whatever one answers, no address of a wrong peer is found, and the user is told what was wrong.
+/// Index servers that lie: whatever one answers, no address of a wrong peer is found, and the user is told what was
+/// wrong.
 @Suite struct LyingIndexTests {
     private static let wall = WallTime(milliseconds: 1_795_000_000_000)
     private static let now = UInt64(wall.milliseconds)

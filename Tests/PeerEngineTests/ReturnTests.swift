@@ -10,8 +10,8 @@ import Wire
 
 /// A server that restarts, and the crowd that was registered there, in time that passes only here.
 @Suite struct ReturnTests {
-    /// Measured with 549 datagrams/s before: all are back in 58.3 s; with the rows of the last run at most 914 datagrams
-    /// came in one second, without them 950.
+    /// Measured with 549 datagrams/s before: all are back in 58.3 s; with the rows of the last run at most 914
+    /// datagrams came in one second, without them 950.
     @Test(arguments: [true, false])
     func `ten thousand are back within a minute, at no more than twice the steady rate`(keepsRows: Bool) {
         var crowd = Crowd<LightMember, LightSite>(of: 10_000, seconds: 130)
@@ -25,7 +25,8 @@ import Wire
         #expect(Double(crowd.peak(after: 50)) <= 2 * steady)
     }
 
-    /// Measured: 632 datagrams a second on average from the sixth minute on, and 2,152 in the busiest one of the return.
+    /// Measured: 632 datagrams a second on average from the sixth minute on, and 2,152 in the busiest one of the
+    /// return.
     @Test func `a server that is away for ten minutes is asked ever more rarely`() {
         var crowd = Crowd<LightMember, LightSite>(of: 10_000, seconds: 760)
         crowd.run(until: 50)

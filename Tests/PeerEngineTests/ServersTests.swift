@@ -58,7 +58,8 @@ import Wire
         return site
     }
 
-    /// A peer that was registered for a minute at a server of two addresses: the one that leads, and the one that stands by.
+    /// A peer that was registered for a minute at a server of two addresses: the one that leads, and the one that
+    /// stands by.
     /// - Parameter isPinned: whether it proves at both that it is one.
     private func settled(
         _ world: inout World, at addresses: [Endpoint], isPinned: Bool = false

@@ -93,7 +93,8 @@ final class Router: Sendable {
             .filter { $0.contains("dnat") }.map { $0.trimmingCharacters(in: .whitespaces) }
     }
 
-    /// IPv6 on both sides: the router is at a link-local address, and the machine has one that it got for private use, too.
+    /// IPv6 on both sides: the router is at a link-local address, and the machine has one that it got for private use,
+    /// too.
     func addIPv6() throws {
         try place.shell(
             """

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Foundation
 
-/// Does something for each of several at the same time, each on a thread of its own: for what waits more than it works. What is
-/// expected in it belongs to the test that called.
+/// Does something for each of several at the same time, each on a thread of its own: for what waits more than it works.
+/// What is expected in it belongs to the test that called.
 /// - Throws: the first error, when all have ended.
 public func atOnce<Item: Sendable>(
     _ items: [Item], _ body: @escaping @Sendable (Item) throws -> Void

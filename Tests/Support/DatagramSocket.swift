@@ -67,8 +67,8 @@ public final class DatagramSocket: Sendable {
         return (Array(buffer.prefix(count)), UInt16(bigEndian: source.sin6_port))  // at one offset in both families
     }
 
-    /// Sends a request until something answers, as UDP wants it; `nil` when nothing does. Who asks again too soon reads the
-    /// late first answer as one to his next question.
+    /// Sends a request until something answers, as UDP wants it; `nil` when nothing does. Who asks again too soon reads
+    /// the late first answer as one to his next question.
     public func ask(_ request: String, at port: UInt16, tries: Int = 4, each: Span = .seconds(3)) throws
         -> String?
     {

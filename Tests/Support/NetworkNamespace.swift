@@ -4,7 +4,8 @@ import Glibc
 import Model
 public import Testing
 
-/// A network of its own, with nothing but a loopback in it; it goes with the last reference and the last program inside.
+/// A network of its own, with nothing but a loopback in it; it goes with the last reference and the last program
+/// inside.
 public final class NetworkNamespace: Sendable {
     /// Whether this machine lets us make one.
     public static let isPossible = geteuid() == 0 && (try? NetworkNamespace()) != nil

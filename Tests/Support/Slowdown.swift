@@ -2,8 +2,8 @@
 import Glibc
 public import Model
 
-/// How many times longer than alone a thread takes for its work here and now: from 1, on a machine that has nothing else to
-/// do, to 8. It works for 20 ms to find out.
+/// How many times longer than alone a thread takes for its work here and now: from 1, on a machine that has nothing
+/// else to do, to 8. It works for 20 ms to find out.
 public func slowdown() -> Double {
     let (start, began) = (Instant.now, processorTime())
     while processorTime().since(began) < .milliseconds(20) {}
@@ -18,7 +18,8 @@ private func processorTime() -> Instant {
 }
 
 extension Span {
-    /// Whether it is below a limit that holds where nothing else runs: on a machine that is busy, that much later counts.
+    /// Whether it is below a limit that holds where nothing else runs: on a machine that is busy, that much later
+    /// counts.
     public func isWithin(_ limit: Span) -> Bool {
         self < limit || Double(nanoseconds) < Double(limit.nanoseconds) * slowdown()
     }

@@ -34,7 +34,8 @@ public final class StreamSocket: Sendable {
 
     public func send(_ text: String) throws { try send(Array(text.utf8)) }
 
-    /// Everything until the other side closes, which is empty if it resets the connection; `nil` when it does not in time.
+    /// Everything until the other side closes, which is empty if it resets the connection; `nil` when it does not in
+    /// time.
     public func readToEnd(_ limit: Span = .seconds(10)) throws -> String? {
         let deadline = Instant.now + limit
         var all: [UInt8] = []

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// UPnP port mappings, each request in a process of its own. The library reads what any machine on the network sends as the
-// router's description, into memory without a bound and as slowly as that machine likes; a process can be given limits and
-// killed. No policy lives here.
+// UPnP port mappings, each request in a process of its own. The library reads what any machine on the network sends as
+// the router's description, into memory without a bound and as slowly as that machine likes; a process can be given
+// limits and killed. No policy lives here.
 #ifndef CMINIUPNPC_H
 #define CMINIUPNPC_H
 
@@ -40,8 +40,8 @@ typedef struct {
     char url[cm_url_size];
 } cm_answer;
 
-/// Starts a request. Its `cm_answer` comes out of `descriptor`, or the end of file if it failed; the caller closes that,
-/// and reaps the process. Returns its ID, or -1 with errno.
+/// Starts a request. Its `cm_answer` comes out of `descriptor`, or the end of file if it failed; the caller closes
+/// that, and reaps the process. Returns its ID, or -1 with errno.
 pid_t cm_start(const cm_request *_Nonnull request, int *_Nonnull descriptor);
 /// Ends the process of a request, if it has not ended, and reaps it.
 void cm_end(pid_t process);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The machine's network interfaces, what the kernel says of their changes, and multicast on each of them. No policy lives
-// here.
+// The machine's network interfaces, what the kernel says of their changes, and multicast on each of them. No policy
+// lives here.
 #ifndef CINTERFACES_H
 #define CINTERFACES_H
 
@@ -31,7 +31,8 @@ typedef struct {
 /// The way to the Internet for a family of 4 or 6. Asks the kernel; sends nothing.
 void cp_route_outside(int family, cp_route *_Nonnull route);
 
-/// A socket, non-blocking and close-on-exec, that becomes readable when a link, an address or a route changes; -1 with errno.
+/// A socket, non-blocking and close-on-exec, that becomes readable when a link, an address or a route changes; -1 with
+/// errno.
 int cp_route_socket(void);
 /// Takes what waits there, or a part of it if it is much.
 void cp_route_drain(int descriptor);
@@ -42,8 +43,8 @@ int cp_group_open(uint32_t group, uint16_t port, int buffer);
 /// Joins the group on an interface, or leaves it. 0, also when it was so already; -1 with errno.
 int cp_group_join(int descriptor, uint32_t group, uint32_t interface);
 int cp_group_leave(int descriptor, uint32_t group, uint32_t interface);
-/// Sends a datagram to an IPv4 group by one interface and from one of its addresses, no further than its network, from the
-/// port that the socket is bound to: of IPv4, or of both families. 0, or -1 with errno.
+/// Sends a datagram to an IPv4 group by one interface and from one of its addresses, no further than its network, from
+/// the port that the socket is bound to: of IPv4, or of both families. 0, or -1 with errno.
 int cp_group_send(
     int descriptor, uint32_t group, uint16_t port, uint32_t interface, uint32_t source, const uint8_t *_Nonnull bytes,
     size_t length);

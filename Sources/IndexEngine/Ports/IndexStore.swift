@@ -32,7 +32,8 @@ public struct StoredRegistration: Equatable, Sendable {
 public enum RegistryChange: Equatable, Sendable {
     /// Inserts or replaces the row of a peer.
     case put(StoredRegistration)
-    /// Takes the row of a peer out: its lease is over. Nobody waits for it, and a store may forget seed peers by age alone.
+    /// Takes the row of a peer out: its lease is over. Nobody waits for it, and a store may forget seed peers by age
+    /// alone.
     case remove(PeerID)
 }
 
@@ -49,8 +50,8 @@ public enum StoredAnswer: Equatable, Sendable {
 /// A row that the last run left.
 public struct LoadedRegistration: Equatable, Sendable {
     public var row: StoredRegistration
-    /// What is left of its lease: a fresh one if it was written or renewed during the last run, else what the fresh one of
-    /// an earlier start has left.
+    /// What is left of its lease: a fresh one if it was written or renewed during the last run, else what the fresh one
+    /// of an earlier start has left.
     public var remaining: Span
 
     public init(_ row: StoredRegistration, remaining: Span) {
@@ -72,7 +73,8 @@ public protocol IndexStore: Sendable {
     /// - Throws: `IndexStoreFault`; the store is as it was, and may be tried again.
     func commit(_ changes: [RegistryChange]) async throws(IndexStoreFault)
 
-    /// Hands over what the last run left, page by page, of seed peers the newest first. Commits may run meanwhile; what they write needn't be among it.
+    /// Hands over what the last run left, page by page, of seed peers the newest first. Commits may run meanwhile; what
+    /// they write needn't be among it.
     /// - Throws: `IndexStoreFault` when reading fails midway; what was handed over holds.
     func load(_ page: @Sendable ([LoadedRegistration]) async -> Void) async throws(IndexStoreFault)
 

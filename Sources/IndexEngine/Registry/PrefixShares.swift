@@ -2,8 +2,8 @@
 import Model
 import Queues
 
-/// How many keyed rows each group of addresses has, by a table of fixed size in which few share a place: one network must
-/// not fill what is there for all.
+/// How many keyed rows each group of addresses has, by a table of fixed size in which few share a place: one network
+/// must not fill what is there for all.
 final class PrefixShares: Sendable {
     private static let size = 4096
     private let counts = Lock(Array(repeating: 0, count: size))

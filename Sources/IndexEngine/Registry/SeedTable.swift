@@ -10,8 +10,8 @@ struct SeedTable: Sendable {
         let registered: Tick
     }
 
-    /// A row of number n lies at n modulo the ring's size, a power of two, so growing renumbers nothing. Numbers go round
-    /// below 2³¹: the index keeps the highest for itself.
+    /// A row of number n lies at n modulo the ring's size, a power of two, so growing renumbers nothing. Numbers go
+    /// round below 2³¹: the index keeps the highest for itself.
     private var ring: [Row] = []
     private var first: UInt32
     private(set) var count = 0

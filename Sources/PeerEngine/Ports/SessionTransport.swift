@@ -4,8 +4,8 @@ public import Model
 public import Traversal
 public import Wire
 
-/// The name of one authenticated encrypted connection between two peers, within one run. Sessions that we dial have even
-/// numbers, given by the engine; those that come in have odd ones, given by the transport.
+/// The name of one authenticated encrypted connection between two peers, within one run. Sessions that we dial have
+/// even numbers, given by the engine; those that come in have odd ones, given by the transport.
 public struct SessionID: Hashable, Sendable, CustomStringConvertible {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }
@@ -73,8 +73,8 @@ public enum SessionCommand: Equatable, Sendable {
     /// Make sure that the other side is still there: ask for a sign of life.
     case probe(SessionID)
     case close(SessionID, SessionCloseCode)
-    /// Let the other sides of two sessions reach each other through us, in a channel that both are told of: what the one
-    /// sends in it goes to the other, for as long as both sessions last.
+    /// Let the other sides of two sessions reach each other through us, in a channel that both are told of: what the
+    /// one sends in it goes to the other, for as long as both sessions last.
     case pass(RelayChannel, between: SessionID, and: SessionID)
     case stopPassing(RelayChannel)
 }

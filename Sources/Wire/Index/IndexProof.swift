@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Model
 
-/// What an index server adds to an answer whose question said `"prove":true`: that its key, and nobody else's, said this
-/// to this question.
+/// What an index server adds to an answer whose question said `"prove":true`: that its key, and nobody else's, said
+/// this to this question.
 public struct IndexProof: Equatable, Sendable {
     /// 64 octets of Ed25519 over ``IndexReply/statement(nonce:)``; unchecked.
     public var signature: [UInt8]
@@ -49,7 +49,8 @@ public struct IndexAnswer: Equatable, Sendable {
 
 extension IndexReply {
     /// What a server signs: a domain, then the nonce, the kind of answer and each thing that it says, as text or octets
-    /// and each with its length in two octets before it. What is `nil` is empty. Members of later versions are not in it.
+    /// and each with its length in two octets before it. What is `nil` is empty. Members of later versions are not in
+    /// it.
     ///
     /// | kind | what it says |
     /// |---|---|

@@ -17,7 +17,8 @@ public enum IndexReply: Equatable, Sendable {
     case unknown(boot: String, spreadSeconds: Int)
     /// `{"status":"moved","boot":…,"seen":…}`: your address changed, which takes a new record.
     case moved(boot: String, seen: Endpoint)
-    /// `{"status":"calling","channel":…}`: the other side was told; the channel is missing when the server does not relay.
+    /// `{"status":"calling","channel":…}`: the other side was told; the channel is missing when the server does not
+    /// relay.
     case calling(channel: RelayChannel?)
     /// `{"status":"absent"}`: whom you call is not registered here.
     case absent
@@ -54,8 +55,8 @@ public enum IndexReply: Equatable, Sendable {
 public struct ServerOffers: Equatable, Sendable {
     /// `"relay":true`: it forwards datagrams between registered peers.
     public var relays: Bool
-    /// `"second":PORT`: a second UDP port that tells who asks where it sees them. Two ports of one server tell a router that
-    /// keeps one mapping for all destinations from one that doesn't (RFC 4787, §4.1).
+    /// `"second":PORT`: a second UDP port that tells who asks where it sees them. Two ports of one server tell a router
+    /// that keeps one mapping for all destinations from one that doesn't (RFC 4787, §4.1).
     public var secondPort: UInt16?
 
     public init(relays: Bool = false, secondPort: UInt16? = nil) {

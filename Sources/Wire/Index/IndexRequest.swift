@@ -11,8 +11,8 @@ public enum IndexRequest: Equatable, Sendable {
     case query(Query)
     /// `{"req_type":"keepalive","uuid":…,"token":…,"nonce":…}`: ours alone, with `prove` and `pad`.
     case keepalive(Keepalive)
-    /// `{"req_type":"call","uuid":…,"token":…,"to":…,"reference":…,"nonce":…}`: ours alone, padded. "I am about to reach
-    /// this peer: tell it, and give the two of us a channel if you relay."
+    /// `{"req_type":"call","uuid":…,"token":…,"to":…,"reference":…,"nonce":…}`: ours alone, padded. "I am about to
+    /// reach this peer: tell it, and give the two of us a channel if you relay."
     case call(Call)
     /// `{"req_type":"seen","nonce":…}`: ours alone, padded. "Where do you see me?"
     case seen(nonce: String)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Model
 
-/// Writes the frequent replies behind what a buffer already holds, without a tree of values: a buffer that is used again
-/// costs no allocation.
+/// Writes the frequent replies behind what a buffer already holds, without a tree of values: a buffer that is used
+/// again costs no allocation.
 ///
 /// The bytes are those of ``IndexReply/encoded(nonce:proof:)``; a test holds both to it. What is echoed is copied from
 /// the request, by the ranges that ``ScannedRequest/scan(_:)`` told.

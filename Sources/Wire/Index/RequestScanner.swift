@@ -3,8 +3,8 @@ internal import Model
 
 /// Reads one flat JSON object from front to back.
 ///
-/// Whatever it passes over, the full decoder passes over as well; so where a byte fits no JSON, the full decoder refuses
-/// the whole datagram, and nobody needs to run it.
+/// Whatever it passes over, the full decoder passes over as well; so where a byte fits no JSON, the full decoder
+/// refuses the whole datagram, and nobody needs to run it.
 struct RequestScanner {
     private var position = 0
 
@@ -104,7 +104,8 @@ struct RequestScanner {
     }
 }
 
-/// Where, among the whole words from here on, the first byte stands that is a quote, a backslash, a control or not ASCII.
+/// Where, among the whole words from here on, the first byte stands that is a quote, a backslash, a control or not
+/// ASCII.
 private func plainEnd(_ bytes: Swift.Span<UInt8>, from start: Int) -> Int {
     var index = start
     while index + 8 <= bytes.count {

@@ -3,8 +3,8 @@ public import Model
 
 /// A request of a common shape, read where it lies: values, and ranges of the datagram, without a heap allocation.
 ///
-/// It means what ``IndexRequest`` reads from the same bytes, always; a test holds both to it. What is not a common shape
-/// is left to ``IndexRequest``.
+/// It means what ``IndexRequest`` reads from the same bytes, always; a test holds both to it. What is not a common
+/// shape is left to ``IndexRequest``.
 public enum ScannedRequest: Sendable {
     /// A query for a UUID; `text` is the UUID as it was written, without its quotes.
     case query(text: Range<Int>, peer: PeerID, nonce: Range<Int>?, wantsProof: Bool)

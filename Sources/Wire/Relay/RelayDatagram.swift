@@ -13,8 +13,8 @@ public enum DatagramTag {
     public static let relay: UInt8 = 0x04
 }
 
-/// A way between two peers through one relay, by the number that the relay gave it: 64 bits of chance, known to the relay
-/// and the two alone.
+/// A way between two peers through one relay, by the number that the relay gave it: 64 bits of chance, known to the
+/// relay and the two alone.
 public struct RelayChannel: Hashable, Sendable, CustomStringConvertible {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Datagrams in a stream, for networks that let no UDP through: two octets of length, the higher first, then the datagram.
-/// What flows is what would have been on the UDP port, in both directions.
+/// Datagrams in a stream, for networks that let no UDP through: two octets of length, the higher first, then the
+/// datagram. What flows is what would have been on the UDP port, in both directions.
 public struct StreamFraming: Sendable {
     private var buffer: [UInt8] = []
     private var start = 0

@@ -10,8 +10,8 @@ struct BenchFigures: Sendable {
     let generatorLoad: Double
     let lost: Int
     let wrong: Int
-    /// The index server's answers per second, and its CPU time per answer, by this server's; medians of the rounds, each
-    /// with the one beside it.
+    /// The index server's answers per second, and its CPU time per answer, by this server's; medians of the rounds,
+    /// each with the one beside it.
     let ratio: Double?
     let cpuRatio: Double?
 

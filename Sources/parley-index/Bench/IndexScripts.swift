@@ -60,8 +60,8 @@ struct IndexScripts {
 
     // MARK: Signed registrations
 
-    /// New records in each request, so that each signature has to be checked. A socket has keys of its own: a record counts only
-    /// from an address that it lists.
+    /// New records in each request, so that each signature has to be checked. A socket has keys of its own: a record
+    /// counts only from an address that it lists.
     /// - Parameter keys: how many different ones, at most one a request.
     func signed(_ count: Int, keys: Int = 2048) throws(ProgramFailure) -> [BenchScript] {
         var scripts: [BenchScript] = []
@@ -102,8 +102,8 @@ struct IndexScripts {
         return scripts
     }
 
-    /// Datagrams of a session's size in the channels of eight pairs a socket. Both of a pair are at that socket, so what is
-    /// passed on comes back as it was.
+    /// Datagrams of a session's size in the channels of eight pairs a socket. Both of a pair are at that socket, so
+    /// what is passed on comes back as it was.
     private func relayed() throws(ProgramFailure) -> [BenchScript] {
         var scripts: [BenchScript] = []
         for lane in 0..<generator.count {
@@ -115,7 +115,8 @@ struct IndexScripts {
                 let call = IndexRequest.call(
                     .init(caller: caller.peer, token: caller.lease.token, callee: callee.peer, reference: 0)
                 ).encoded()
-                // The first brings the notice, too, which is for the same socket; the second comes too soon for another.
+                // The first brings the notice, too, which is for the same socket; the second comes too soon for
+                // another.
                 _ = generator.ask(call, from: lane)
                 guard case .calling(let channel?) = try ask(call, from: lane) else {
                     throw ProgramFailure(.failure, "The server does not relay.")

@@ -37,8 +37,8 @@ final class LoadGenerator {
     /// the task is cancelled.
     func ask(_ request: [UInt8], from lane: Int = 0) -> [UInt8]? { Task.isCancelled ? nil : lanes[lane].ask(request) }
 
-    /// Sends what the scripts say, one script a socket, then waits for the last answers: until five seconds go by without
-    /// any.
+    /// Sends what the scripts say, one script a socket, then waits for the last answers: until five seconds go by
+    /// without any.
     /// - Parameters:
     ///   - seconds: the length of the round, which ends earlier when a script does; `nil`: until all scripts did.
     ///   - pause: nanoseconds between an answer and the socket's next request.

@@ -10,7 +10,8 @@ struct TrackerYardstick: Yardstick {
     func start() throws(ProgramFailure) -> BenchChild {
         let (path, port) = (try program("opentracker", package: "opentracker"), try port())
         let directory = try ScratchDirectory()
-        // Debian's tracks listed torrents alone. Run by root it moves into the directory first: the list's name is relative.
+        // Debian's tracks listed torrents alone. Run by root it moves into the directory first: the list's name is
+        // relative.
         let list = (0..<IndexScripts.peers).map { torrent($0).hex + "\n" }.joined()
         try directory.write(list, to: "torrents")
         let arguments = [

@@ -154,8 +154,8 @@ final class Crowd {
 
     // MARK: Asking
 
-    /// Asks for everybody who was promised a place, again and again while there is no answer, and says what is not as it
-    /// must be, at most ten sentences: nobody may be unknown or elsewhere, not even while the server still loads.
+    /// Asks for everybody who was promised a place, again and again while there is no answer, and says what is not as
+    /// it must be, at most ten sentences: nobody may be unknown or elsewhere, not even while the server still loads.
     /// - Parameter limit: how long the server may keep silent.
     func faults(within limit: Span = .seconds(10)) throws -> [String] {
         let socket = try DatagramSocket()

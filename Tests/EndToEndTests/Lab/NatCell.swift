@@ -27,8 +27,8 @@ struct NatCell: Sendable {
         "P": ["punched"], "E": ["direct", "punched"], "R": ["relayed"],
     ]
 
-    /// E: one of the two can be written to unasked; it is told as direct if that happened, and as punched when it was the
-    /// one who wrote first. P: punched. R: relayed, no packet of the one can come in at the other.
+    /// E: one of the two can be written to unasked; it is told as direct if that happened, and as punched when it was
+    /// the one who wrote first. P: punched. R: relayed, no packet of the one can come in at the other.
     private static let table: [(NatLab.Kind, String)] = [
         // .                  op fi fc ar pr sy sr dn ub
         (.open, "             E  E  E  E  E  E  E  E  R"),

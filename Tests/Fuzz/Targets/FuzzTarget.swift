@@ -4,8 +4,8 @@ import Model
 import Scripting
 import Wire
 
-/// What reads bytes of strangers. Whatever the bytes, it returns; and what it accepts means the same once it was written
-/// and read again.
+/// What reads bytes of strangers. Whatever the bytes, it returns; and what it accepts means the same once it was
+/// written and read again.
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case json
     case indexRequest = "index-request"

@@ -430,13 +430,15 @@ struct World {
         destination(of: route, from: name.place) == net.ends[name]?.other?.place
     }
 
-    /// Whether what is sent arrives. Where UDP passes everywhere, a test says itself what sessions notice of the network.
+    /// Whether what is sent arrives. Where UDP passes everywhere, a test says itself what sessions notice of the
+    /// network.
     private func isOpen(_ name: SessionNet.EndName) -> Bool {
         guard !withoutUDP.isEmpty, let end = net.ends[name] else { return true }
         return end.held.isEmpty && end.route.map { leads($0, name) } ?? false
     }
 
-    /// Keeps frames that lead nowhere until a way is found, or the session is given up: what the path finder and QUIC do.
+    /// Keeps frames that lead nowhere until a way is found, or the session is given up: what the path finder and QUIC
+    /// do.
     private mutating func hold(_ frames: [[UInt8]], of name: SessionNet.EndName) {
         net.ends[name]?.held += frames
         guard net.ends[name]?.heldSince == nil else { return }

@@ -91,11 +91,17 @@ extension ClientMachine {
         conversation(peer) { $0.receipts += held.map(\.id) }
         tellPath(of: peer)
         beginExchange(with: peer)
+        widen(peer)
         announce(peer)
         sayRelaying(to: peer)
         sendReceipts(to: peer)
         // What was dropped there comes again on another session, in order.
         for session in conversations[peer]?.link.sessions ?? [] where session.isLossy { close(session.id, .done) }
+    }
+
+    /// Lets more wait of what a contact sends.
+    mutating func widen(_ peer: PeerID) {
+        if mayTalk(to: peer), let session = conversations[peer]?.link.current { order(.widen(session)) }
     }
 
     /// Tells a peer that we have accepted it: as a request, unless it has accepted us.

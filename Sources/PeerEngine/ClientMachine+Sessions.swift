@@ -277,6 +277,7 @@ extension ClientMachine {
         guard conversations[peer]?.link.current != nil else { return }
         tellPath(of: peer)
         beginExchange(with: peer)
+        widen(peer)
         announce(peer)
         tellSeen(peer)
         if isUserActive { sayActive(true, to: peer) }

@@ -32,6 +32,8 @@ final class Session {
     private var opened: Set<Route> = []
     private var reader = FrameReader()
     private var unconsumed = UnconsumedFrames()
+    /// Bytes of frames that may be handed on and wait.
+    private lazy var window = limits.window
     private var violation: String?
     private var heard: UInt64 = 0
     /// By which the last authentic packet with something new came.
@@ -217,7 +219,7 @@ final class Session {
     func takeFrames() throws(SessionFault) -> [[UInt8]] {
         var frames: [[UInt8]] = []
         if let violation { throw SessionFault(violation) }
-        while unconsumed.bytes < limits.window, unconsumed.count < limits.frames {
+        while unconsumed.bytes < window, unconsumed.count < limits.frames {
             switch reader.next() {
             case .frame(let frame):
                 unconsumed.add(frame.count)
@@ -231,6 +233,13 @@ final class Session {
 
     func consume(_ bytes: Int) {
         quic.consume(unconsumed.consume(bytes), on: QuicConnection.chatStream)
+    }
+
+    /// Lets as much wait as a contact may send.
+    func widen() {
+        guard window < limits.contactWindow else { return }
+        quic.consume(limits.contactWindow - window, on: QuicConnection.chatStream)
+        window = limits.contactWindow
     }
 
     /// Queues frames.

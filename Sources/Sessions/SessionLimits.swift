@@ -33,6 +33,8 @@ public struct SessionLimits: Sendable {
     public var linger = Span.seconds(1)
     /// Bytes that may arrive and wait to be consumed, of all streams together.
     public var window = 1 << 20
+    /// The same of a contact's: a line of 100 Mbit/s and 40 ms holds half a MiB each way, and BBR tries twice as much.
+    public var contactWindow = 4 << 20
     /// Frames that may wait to be consumed: small ones cost more memory than they have bytes.
     public var frames = 4096
     /// Bytes that may wait to be acknowledged by the other side.

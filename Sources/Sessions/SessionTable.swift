@@ -105,6 +105,7 @@ final class SessionTable {
                 }
             case .send(let id, let frames): send(frames, id, now)
             case .consumed(let id, let bytes): with(id) { $0.consume(bytes) }
+            case .widen(let id): with(id) { $0.widen() }
             case .probe(let id): with(id) { if $0.isUp { $0.quic.probe() } }
             case .pass(let channel, let one, let other):
                 guard !isHidden, let one = passageEnd(one), let other = passageEnd(other) else { continue }

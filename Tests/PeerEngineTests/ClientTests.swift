@@ -83,7 +83,7 @@ private final class Sessions: SessionTransport {
                 hub.others.withLock { others in
                     if let other = others.removeValue(forKey: end) { others[other] = nil }
                 }
-            case .consumed, .probe: break
+            case .consumed, .widen, .probe: break
             }
         }
     }

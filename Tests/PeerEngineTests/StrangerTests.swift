@@ -45,6 +45,22 @@ import Wire
         #expect(world.disks[bob]?.contacts.count == listed.count)
     }
 
+    @Test func `more of what it sends may wait once it is let in, and on each session after that`() throws {
+        var world = World()
+        strangers(&world)
+        try say([1], in: &world)
+        world.run(for: .seconds(2))
+        #expect(world.net.widened == [alice], "who dials has chosen")
+        try world.perform(.accept(aliceID), at: bob)
+        world.run(for: .seconds(2))
+        #expect(world.net.widened.filter { $0 == bob }.count == 1)
+        // Nobody has a use for that session after a minute.
+        world.run(for: .seconds(90))
+        try say([2], in: &world)
+        world.run(for: .seconds(2))
+        #expect(world.net.widened.filter { $0 == bob }.count == 2)
+    }
+
     @Test func `names that anybody can forge leave room for strangers with keys`() throws {
         var world = World()
         strangers(&world, plaintext: true)

@@ -114,6 +114,9 @@ private final class BulkEnd {
     private(set) var received = 0
     private var unconsumed = 0
     private var stream: Int64?
+    private let limits = SessionLimits()
+    /// Until the other side is given what a contact has.
+    private var isNarrow = true
 
     init(_ quic: QuicConnection) {
         self.quic = quic
@@ -126,6 +129,8 @@ private final class BulkEnd {
 
     func consume() {
         guard let stream, unconsumed > 0 else { return }
+        if isNarrow { quic.consume(limits.contactWindow - limits.window, on: stream) }
+        isNarrow = false
         quic.consume(unconsumed, on: stream)
         unconsumed = 0
     }

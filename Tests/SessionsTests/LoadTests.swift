@@ -116,6 +116,23 @@ import Wire
         #expect(net.run(for: .seconds(10)) { server.frames.count == 48 })
     }
 
+    @Test func `more of a contact's may wait, and no more than that however often it is said`() throws {
+        let net = Net()
+        net.captures = false
+        let (client, server, dialled, accepted) = try #require(net.pair())
+        server.consumes = false
+        let frame = [UInt8](repeating: 1, count: 64 * 1024)
+        net.perform(client, [.send(dialled, frames: Array(repeating: frame, count: 96))])
+        net.run(for: .seconds(20))
+        #expect(server.frames.count == 15)
+        net.perform(server, [.widen(accepted), .widen(accepted)])
+        net.run(for: .seconds(120))
+        #expect(server.frames.count == 63 && client.ends.isEmpty && server.ends.isEmpty)
+        server.consumes = true
+        net.perform(server, [.consumed(accepted, bytes: 63 * frame.count)])
+        #expect(net.run(for: .seconds(10)) { server.frames.count == 96 })
+    }
+
     @Test func `small frames have to stop at their number`() throws {
         let net = Net()
         net.captures = false

@@ -70,6 +70,8 @@ public enum SessionCommand: Equatable, Sendable {
     case send(SessionID, frames: [[UInt8]])
     /// Frames of so many bytes have been dealt with: as many more may come.
     case consumed(SessionID, bytes: Int)
+    /// The other side is a contact: more of what it sends may wait than of a stranger's.
+    case widen(SessionID)
     /// Make sure that the other side is still there: ask for a sign of life.
     case probe(SessionID)
     case close(SessionID, SessionCloseCode)

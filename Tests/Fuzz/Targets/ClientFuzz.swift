@@ -245,6 +245,8 @@ struct ClientFuzz {
             guard let key = sessions[id] else { return fault = "frames on session \(id), which is not up" }
             for frame in frames { check(SessionFrame.read(frame), to: key.peer) }
         case .consumed(_, let bytes): if bytes < 0 { fault = "\(bytes) bytes consumed" }
+        case .widen(let id):
+            if let key = sessions[id], !isFriend(key.peer) { fault = "more may wait of a stranger's" }
         case .offer(let id, let candidates, _): check(candidates, on: id)
         case .punch(let id, _):
             if let key = sessions[id], !isFriend(key.peer) { fault = "a stranger had us punch holes" }

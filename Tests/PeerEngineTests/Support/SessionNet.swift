@@ -50,6 +50,8 @@ struct SessionNet {
     var ends: [EndName: End] = [:]
     /// Engines that said that they had dealt with more than they got.
     var overdrafts = 0
+    /// Who let more wait of what the other side sends.
+    var widened: [Endpoint] = []
     /// All frames that ever left a place.
     var sent: [(from: Endpoint, to: Endpoint, frame: [UInt8])] = []
     var lastInbound: UInt64 = 1

@@ -523,6 +523,7 @@ struct World {
             end.unconsumed = max(0, end.unconsumed - bytes)
             net.ends[name(id)] = end
             happen(.frames([]), to: name(id), after: 0)
+        case .widen: net.widened.append(place)
         case .probe: break
         case .close(let id, let code):
             let isHeard = isOpen(name(id))

@@ -9,9 +9,7 @@ public enum RandomSource: RandomNumberGenerator, Sendable {
 
     public mutating func next() -> UInt64 {
         switch self {
-        case .system:
-            var generator = SystemRandomNumberGenerator()
-            return generator.next()
+        case .system: return .random(in: .min ... .max)
         case .seeded(let state):
             let next = state &+ 0x9E37_79B9_7F4A_7C15
             self = .seeded(next)

@@ -16,7 +16,8 @@ extension DashboardState {
             Trend.Mark(
                 uptime: new.uptime, cpu: new.cpu, counters: new.counters, rowsWritten: new.store.rowsWritten,
                 leftOut: feed.leftOut, sources: new.sources,
-                relay: Trend.Relay(overQuota: new.relay.overQuota, refused: new.relay.refused)))
+                relay: Trend.Relay(
+                    overQuota: new.relay.overQuota, refused: new.relay.refused, displaced: new.relay.displaced)))
         inspect(new)
         if let chosen = feedSelection, feedIndex(of: chosen.sequence) == nil { feedSelection = nil }
         // A paused list changes only by the user's own doing.

@@ -12,16 +12,19 @@ extension Canvas {
         let tunnels: Piece = ("tls " + compact(relay.tunnels), .plain)
         let overQuota = count("over quota", relay.overQuota) { $0.relay.overQuota }
         let refused = count("refused", relay.refused) { $0.relay.refused }
+        // Seldom, and then it is worth the room.
+        let displaced = relay.displaced > 0 ? [count("displaced", relay.displaced) { $0.relay.displaced }] : []
         if layout.kind == .small {
             let head: Piece = ("relay " + compact(relay.channels), .plain)
-            return line(rect.row, in: rect, left: dotted([head, (rate, .plain), tunnels, refused]))
+            return line(rect.row, in: rect, left: dotted([head, (rate, .plain)] + displaced + [tunnels, refused]))
         }
         let head: Piece = (layout.kind == .wide ? "        relay " : " relay ", .plain)
         let room = relay.capacity > 0 && layout.kind == .wide ? " of " + compact(relay.capacity) : DisplayText.empty
         let pairs: Piece = (
             compact(relay.channels) + room + (relay.channels == 1 && room.isEmpty ? " pair" : " pairs"), .plain
         )
-        var rest: [Piece] = [(rate, .plain), tunnels, ("calls " + compact(relay.calls), .plain), overQuota, refused]
+        var rest: [Piece] =
+            [(rate, .plain)] + displaced + [tunnels, ("calls " + compact(relay.calls), .plain), overQuota, refused]
         if layout.kind == .wide { rest.append((bytes(relay.bytes) + " passed on", .plain)) }
         func columns() -> Int { ([head] + dotted([pairs] + rest)).reduce(0) { $0 + $1.text.columns } }
         // Half a figure is none.

@@ -20,6 +20,7 @@ struct Trend: Equatable, Sendable {
     struct Relay: Equatable, Sendable {
         var overQuota: UInt64 = 0
         var refused: UInt64 = 0
+        var displaced: UInt64 = 0
     }
 
     private static let second = Span.milliseconds(900)  // a timer is never quite on time

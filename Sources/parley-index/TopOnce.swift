@@ -27,12 +27,6 @@ private func table(_ snapshot: IndexSnapshot) -> String {
         "handling       p50 \(snapshot.latency.median.nanoseconds / 1000) us,"
             + " p99 \(snapshot.latency.p99.nanoseconds / 1000) us",
     ]
-    let relay = snapshot.relay
-    if relay.isOffered {
-        lines.append(
-            "relay          \(relay.channels) pairs, \(relay.bytesPerSecond) B/s now, \(relay.tunnels) tunnels,"
-                + " \(relay.calls) calls, \(relay.overQuota) over quota, \(relay.refused) refused")
-    }
     guard !snapshot.page.rows.isEmpty else { return lines.joined(separator: "\n") }
     lines += ["", row("UUID", "KIND", "ADDRESS", "AGE", "EXPIRES")]
     lines += snapshot.page.rows.map {
@@ -45,8 +39,9 @@ private func table(_ snapshot: IndexSnapshot) -> String {
 
 private func relayed(_ relay: RelayStatistics) -> String {
     guard relay.isOffered else { return "off, \(relay.calls) calls" }
-    return "\(relay.channels) of \(relay.capacity) channels, \(relay.tunnels) tunnels, \(relay.bytesPerSecond) B/s,"
-        + " \(relay.datagrams) passed, \(relay.overQuota) over quota, \(relay.refused) refused, \(relay.calls) calls"
+    return "\(relay.channels) of \(relay.capacity) channels (\(relay.displaced) displaced), \(relay.tunnels) tunnels,"
+        + " \(relay.bytesPerSecond) B/s, \(relay.datagrams) passed, \(relay.overQuota) over quota,"
+        + " \(relay.refused) refused, \(relay.calls) calls"
 }
 
 private func row(_ peer: String, _ kind: String, _ address: String, _ age: String, _ expires: String) -> String {

@@ -89,7 +89,7 @@ struct FuzzTests {
         snapshot.relay.isOffered = number() % 2 == 1
         for member in [\RelayStatistics.channels, \.capacity, \.tunnels] { snapshot.relay[keyPath: member] = count() }
         for member in [
-            \RelayStatistics.bytes, \.datagrams, \.overQuota, \.refused, \.calls, \.bytesPerSecond,
+            \RelayStatistics.bytes, \.datagrams, \.overQuota, \.refused, \.displaced, \.calls, \.bytesPerSecond,
         ] { snapshot.relay[keyPath: member] = number() }
         snapshot.relay.pairs = (0..<200).map { _ in
             RelayPair(

@@ -85,6 +85,17 @@ struct RelayTests {
         #expect(fixture.screen.contains("over quota 1↑"))
     }
 
+    @Test(arguments: [(120, 36), (80, 24), (40, 12)])
+    func `what had to make room is shown where it happens, at every size`(columns: Int, rows: Int) {
+        var fixture = relaying(columns, rows)
+        #expect(!fixture.screen.contains("displaced"))
+        fixture.refresh(after: 1) { snapshot in
+            Self.relay(3, &snapshot)
+            snapshot.relay.displaced = 2
+        }
+        #expect(fixture.screen.contains("displaced 2↑"))
+    }
+
     @Test func `whoever comes by a tunnel comes by TLS`() {
         let tunnel = Endpoint(address: .v6(0x0100_0000_0000_0000, 0x1d09_f8c1_2345_6789), port: 1)
         for shown in [tunnel.shown(unmasked: false), tunnel.shownAddress(unmasked: false)] { #expect(shown == "TLS") }

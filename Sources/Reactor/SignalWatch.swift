@@ -8,8 +8,8 @@ import Synchronization
 /// A thread of its own waits for them, not a loop: a program whose loops hang still ends, less than two seconds after
 /// the first signal, whatever else it does. A waiting thread costs no wake-up.
 public final class SignalWatch: Sendable {
-    /// How long a program has for an orderly end, in nanoseconds.
-    private static let grace: UInt64 = 1_800_000_000
+    /// How long a program has for an orderly end, in nanoseconds; the system may take the rest of the two seconds.
+    private static let grace: UInt64 = 1_500_000_000
 
     private let numbers: [Int32]
     private let handler = Mutex<(@Sendable (Int32) -> Void)?>(nil)

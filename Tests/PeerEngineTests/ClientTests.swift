@@ -23,8 +23,8 @@ private final class Wires: Sendable {
 
     func carry(_ datagram: Datagram, from source: Endpoint) {
         if datagram.endpoint == World.index {
-            // Not the system's, which is of no size: the thread sanitiser looks at the place of whatever is passed inout,
-            // and that has none.
+            // Not the system's, which has no size: the thread sanitiser looks at the place of whatever is passed
+            // inout, and that has none.
             var chance = SplitMix64(seed: Clocks.test.monotonic().nanoseconds)
             let reply = index.answer(
                 datagram.bytes, from: source, now: Clocks.test.monotonic(), wall: Clocks.test.wall(), using: &chance)

@@ -78,9 +78,8 @@ extension EndToEnd {
         }
 
         private static let limit = Span.milliseconds(20)
-        /// Of nine keys in ten, while two cores do nothing but deal with 10,000 messages a second, this test's terminal
-        /// among them.
-        private static let burstLimit = Span.milliseconds(50)
+        /// While two cores do nothing but deal with 10,000 messages a second, this test's terminal among them.
+        private static let burstLimit = Span.milliseconds(40)
 
         @Test func `from sending to the drawn frame: below 20 ms at 200 messages a second`() throws {
             #expect(try bestOfFive { try drawnFrame($0) } < StallTests.limit)
@@ -141,7 +140,7 @@ extension EndToEnd {
             let missed = Array(repeating: Span.seconds(1), count: max(0, 102 - echoes.count))
             print("the last message took \(Int(last.milliseconds)) ms")
             // What piled up would count as a stall, too.
-            return last < .seconds(1) * slowdown ? percentile(echoes + missed, 90) : last
+            return last < .seconds(1) * slowdown ? percentile(echoes + missed, 99) : last
         }
 
         /// Pages through the whole log: every number is there, each once, in order, but for the first few, which made
@@ -153,15 +152,24 @@ extension EndToEnd {
                 let numbers = Sightings.numbers(Array(screen.lines.joined(separator: "\n").utf8)).map(\.number)
                 #expect(numbers == numbers.sorted())
                 numbers.forEach { seen.insert($0) }
-                let before = screen.lines.dropLast(3)
+                // A page holds the first lines of the one before at its end; while it is drawn, they are nowhere.
+                let first = entries(of: screen).first
                 try chat.type("<pgup>")
-                let earlier = try? chat.wait(.seconds(2), for: "an earlier page") { $0.lines.dropLast(3) != before }
+                let earlier = try? chat.wait(.seconds(2), for: "an earlier page") { screen in
+                    let entries = entries(of: screen)
+                    return entries.first != first && entries.contains { $0 == first }
+                }
                 guard let earlier else { break }
                 screen = earlier
             }
             #expect(seen.last == 9999 && seen.count >= 9_990, "\(seen.count) of 10,000 are in the log")
             let ranges = seen.rangeView.map { "\($0.lowerBound)..<\($0.upperBound)" }
             #expect(ranges.count == 1, "gaps between \(ranges)")
+        }
+
+        /// What each line says that came or went, from top to bottom.
+        private func entries(of screen: ScreenText) -> [String] {
+            screen.lines.compactMap { $0.firstMatch(of: /#\d{6}@\d{16}|answer \d+/).map { String($0.0) } }
         }
 
         private func percentile(_ spans: [Span], _ percent: Int) -> Span {

@@ -19,15 +19,16 @@ TIMES = 3
 
 
 def run(command):
-    """Runs a command, passes on what it prints, and keeps the lines that tell of a failure."""
-    told = []
+    """Runs a command, passes on what it prints, keeps the lines that tell of a failure, and sees a sanitiser's."""
+    told, has_finding = [], False
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
         for line in process.stdout:
             sys.stdout.write(line)
             sys.stdout.flush()
+            has_finding = has_finding or "Sanitizer:" in line
             if re.search(r"^✘|recorded an issue|Sanitizer:|^error:", line) and len(told) < 200:
                 told.append(line.rstrip()[:600])
-    return process.returncode, told
+    return process.returncode, told, has_finding
 
 
 def failures(path):
@@ -60,7 +61,7 @@ def again(command, test):
     only = "^" + re.sub(r"([.^$*+?()\[\]{}|\\])", r"\\\1", test.rsplit("/", 1)[0])
     for _ in range(TIMES):
         with tempfile.NamedTemporaryFile(suffix=".json") as events:
-            code, _ = run([*kept, "--skip-build", "--filter", only, "--event-stream-output-path", events.name,
+            code, _, _ = run([*kept, "--skip-build", "--filter", only, "--event-stream-output-path", events.name,
                            "--event-stream-version", "0"])
             with open(events.name, encoding="utf-8", errors="replace") as stream:
                 ran = any('"testStarted"' in line for line in stream)
@@ -71,11 +72,11 @@ def again(command, test):
 
 def main(command):
     with tempfile.NamedTemporaryFile(suffix=".json") as events:
-        code, told = run([*command, "--event-stream-output-path", events.name, "--event-stream-version", "0"])
+        code, told, has_finding = run([*command, "--event-stream-output-path", events.name, "--event-stream-version", "0"])
         failed, ended = failures(events.name)
     if not code:
         return 0
-    may_ask = ended and 0 < len(failed) <= MOST and not any("Sanitizer:" in line for line in told)
+    may_ask = ended and 0 < len(failed) <= MOST and not has_finding
     shaky = [test for test in failed if may_ask and again(command, test)]
     print("What failed:", *told, sep="\n")
     if shaky:

@@ -101,11 +101,17 @@ import Wire
         #expect(pair.client.buffered == 3 * limits.window)
     }
 
-    @Test func `who is not heeded has to stop at the window, and goes on later`() throws {
+    /// A session whose second end takes in what comes and deals with none of it.
+    private func unheeded() throws -> (Net, client: Node, server: Node, dialled: SessionID, accepted: SessionID) {
         let net = Net()
         net.captures = false
         let (client, server, dialled, accepted) = try #require(net.pair())
         server.consumes = false
+        return (net, client, server, dialled, accepted)
+    }
+
+    @Test func `who is not heeded has to stop at the window, and goes on later`() throws {
+        let (net, client, server, dialled, accepted) = try unheeded()
         let frame = [UInt8](repeating: 1, count: 64 * 1024)
         net.perform(client, [.send(dialled, frames: Array(repeating: frame, count: 48))])
         net.run(for: .seconds(120))
@@ -117,10 +123,7 @@ import Wire
     }
 
     @Test func `more of a contact's may wait, and no more than that however often it is said`() throws {
-        let net = Net()
-        net.captures = false
-        let (client, server, dialled, accepted) = try #require(net.pair())
-        server.consumes = false
+        let (net, client, server, dialled, accepted) = try unheeded()
         let frame = [UInt8](repeating: 1, count: 64 * 1024)
         net.perform(client, [.send(dialled, frames: Array(repeating: frame, count: 96))])
         net.run(for: .seconds(20))
@@ -134,10 +137,7 @@ import Wire
     }
 
     @Test func `small frames have to stop at their number`() throws {
-        let net = Net()
-        net.captures = false
-        let (client, server, dialled, accepted) = try #require(net.pair())
-        server.consumes = false
+        let (net, client, server, dialled, accepted) = try unheeded()
         net.perform(client, [.send(dialled, frames: Array(repeating: [1], count: 10_000))])
         net.run(for: .seconds(10))
         #expect(server.frames.count == 4096)
@@ -148,10 +148,7 @@ import Wire
     }
 
     @Test func `who sends more than can wait is told so`() throws {
-        let net = Net()
-        net.captures = false
-        let (client, server, dialled, _) = try #require(net.pair())
-        server.consumes = false
+        let (net, client, _, dialled, _) = try unheeded()
         let frame = [UInt8](repeating: 1, count: 256 * 1024)
         net.perform(client, [.send(dialled, frames: Array(repeating: frame, count: 33))])
         #expect(client.ends == [.failed("too much waits to be delivered")])
